@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interactive session, on readline.
+#include "cli/interactive.hh"
+
+#include "cli/batch.hh"
+#include "cli/connection.hh"
+#include "cli/pager.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// After <cstdio>, whose FILE it uses.
+#include <readline/readline.h>
+
+#include <readline/history.h>
+
+namespace weftctl {
+namespace {
+
+constexpr const char* prompt = "weft# ";
+constexpr int history_limit = 1000; // commands
+
+volatile std::sig_atomic_t interrupted = 0;
+connection* session = nullptr; // readline's callbacks take no argument
+
+struct candidate {
+    std::string word;
+    std::string help;
+};
+
+// What may stand after `partial`, as the daemon says it. Silent about a daemon that is away: the
+// next command tells.
+std::vector<candidate> candidates(std::string_view partial)
+{
+    const auto got = session->ask(fmt::format("@complete {}", partial));
+    std::vector<candidate> list;
+    if (got.what != answer::kind::good)
+        return list;
+    for (std::string_view rest = got.text; !rest.empty();) {
+        const size_t end = std::min(rest.find('\n'), rest.size());
+        const auto line = rest.substr(0, end);
+        const size_t tab = std::min(line.find('\t'), line.size());
+        list.push_back({std::string{line.substr(0, tab)},
+                        std::string{line.substr(std::min(tab + 1, line.size()))}});
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return list;
+}
+
+std::string_view line_to_cursor()
+{
+    return {rl_line_buffer, static_cast<size_t>(rl_point)};
+}
+
+// readline calls it again and again, and frees what it gives.
+char* next_match(const char* text, int again)
+{
+    static std::vector<std::string> words;
+    static size_t at = 0;
+    if (again == 0) {
+        words.clear();
+        at = 0;
+        for (auto& one : candidates(line_to_cursor()))
+            if (!one.word.starts_with('<') && one.word.starts_with(text))
+                words.push_back(std::move(one.word));
+    }
+    return at < words.size() ? ::strdup(words[at++].c_str()) : nullptr;
+}
+
+char** complete(const char* text, int, int)
+{
+    rl_attempted_completion_over = 1; // never names of files
+    return rl_completion_matches(text, next_match);
+}
+
+// `?` prints what may follow and leaves the line as it is; within quotes it is a character.
+int help_key(int count, int key)
+{
+    const auto before = line_to_cursor();
+    if (std::ranges::count(before, '"') % 2 != 0)
+        return rl_insert(count, key);
+    const auto list = candidates(before);
+    size_t width = 0;
+    for (const auto& one : list)
+        width = std::max(width, one.word.size());
+    std::string text = list.empty() ? "  nothing that is known may follow\n" : "";
+    for (const auto& one : list)
+        text += fmt::format("  {:<{}}  {}\n", one.word, width, one.help);
+    rl_crlf();
+    static_cast<void>(print(text));
+    rl_on_new_line();
+    return 0;
+}
+
+// Ctrl-C drops the line that is being typed.
+int drop_line()
+{
+    if (interrupted == 0)
+        return 0;
+    interrupted = 0;
+    rl_crlf();
+    rl_replace_line("", 0);
+    rl_on_new_line();
+    rl_redisplay();
+    return 0;
+}
+
+void set_up_terminal()
+{
+    rl_readline_name = "weftctl";
+    rl_attempted_completion_function = complete;
+    rl_basic_word_break_characters = " \t";
+    rl_completer_word_break_characters = " \t";
+    rl_basic_quote_characters = "";
+    rl_signal_event_hook = drop_line;
+    rl_bind_key('?', help_key);
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    sigemptyset(&action.sa_mask);
+    ::sigaction(SIGINT, &action, nullptr); // without SA_RESTART: it ends the wait for an answer
+}
+
+// The commands typed before; kept for the next time.
+class history {
+public:
+    history()
+    {
+        using_history();
+        stifle_history(history_limit);
+        if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+            file_ = fmt::format("{}/.weft_history", home);
+        if (!file_.empty())
+            read_history(file_.c_str());
+    }
+    history(const history&) = delete;
+    history& operator=(const history&) = delete;
+    ~history()
+    {
+        if (!file_.empty())
+            write_history(file_.c_str());
+    }
+
+    static void add(const char* line)
+    {
+        const HIST_ENTRY* last = history_get(history_base + history_length - 1);
+        if (last == nullptr || std::string_view{last->line} != line)
+            add_history(line);
+    }
+
+private:
+    std::string file_;
+};
+
+void run(const options& wanted, std::string_view line)
+{
+    interrupted = 0;
+    const auto got = session->ask(request_of(wanted, line));
+    interrupted = 0;
+    if (got.what == answer::kind::good)
+        show(got.text);
+    else
+        fmt::print(stderr, "{}{}", got.text, got.text.ends_with('\n') ? "" : "\n");
+}
+
+struct free_line {
+    void operator()(char* line) const noexcept { std::free(line); }
+};
+
+} // namespace
+
+exit_status run_interactive(const options& wanted)
+{
+    connection daemon{wanted.socket, &interrupted};
+    if (const auto problem = daemon.open(); !problem.empty()) {
+        fmt::print(stderr, "weftctl: {}\n", problem);
+        return exit_unreachable;
+    }
+    session = &daemon;
+    set_up_terminal();
+    const history kept;
+    for (;;) {
+        const std::unique_ptr<char, free_line> line{readline(prompt)};
+        if (!line) {
+            static_cast<void>(print("\n"));
+            return exit_good;
+        }
+        std::string_view text{line.get()};
+        text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+        text = text.substr(0, text.find_last_not_of(" \t") + 1);
+        if (text.empty())
+            continue;
+        history::add(line.get());
+        if (is_quit(text))
+            return exit_good;
+        run(wanted, text);
+    }
+}
+
+} // namespace weftctl

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// weftctl: the operator's hand on a running weftd.
+#include "cli/batch.hh"
+#include "cli/connection.hh"
+#include "cli/interactive.hh"
+#include "cli/options.hh"
+
+#include <csignal>
+#include <unistd.h>
+
+int main(int count, char** words)
+{
+    const auto wanted = weftctl::read_options(count, words);
+    // A reader that leaves is seen as an error of the write.
+    std::signal(SIGPIPE, SIG_IGN);
+    if (wanted.command.empty() && wanted.file.empty() && ::isatty(STDIN_FILENO) != 0)
+        return weftctl::run_interactive(wanted);
+    weftctl::connection daemon{wanted.socket};
+    return wanted.command.empty() ? weftctl::run_batch(wanted, daemon)
+                                  : weftctl::run_one(wanted, daemon);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads weftctl's command line.
+#include "cli/options.hh"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <getopt.h>
+#include <span>
+#include <string_view>
+
+namespace weftctl {
+namespace {
+
+constexpr std::string_view default_socket = "/run/weft/cli.sock";
+
+constexpr std::string_view usage =
+    "usage: weftctl [-s SOCKET] [-j] [-f FILE] [COMMAND...]\n"
+    "\n"
+    "Sends commands to a running weftd. Without COMMAND: interactive on a terminal, else the\n"
+    "commands are read from standard input, one a line, up to the first that fails.\n"
+    "\n"
+    "  -s, --socket SOCKET  the daemon's socket (default: $WEFT_SOCKET, else {})\n"
+    "  -j, --json           answers as JSON\n"
+    "  -f, --file FILE      commands from FILE, one a line; - is standard input\n"
+    "  -h, --help           print this\n"
+    "  -V, --version        print the version\n"
+    "\n"
+    "Exit status: 0 all went well, 1 a command failed, 2 wrong usage, 3 no daemon.\n";
+
+const option long_options[] = {
+    {"socket", required_argument, nullptr, 's'}, {"json", no_argument, nullptr, 'j'},
+    {"file", required_argument, nullptr, 'f'},   {"help", no_argument, nullptr, 'h'},
+    {"version", no_argument, nullptr, 'V'},      {nullptr, 0, nullptr, 0}};
+
+[[noreturn]] void refuse(std::string_view why)
+{
+    fmt::print(stderr, "weftctl: {}\nTry `weftctl --help'.\n", why);
+    std::exit(exit_usage);
+}
+
+// The daemon splits the line at blanks again; a word that the shell kept whole stays whole.
+std::string joined(std::span<char* const> words)
+{
+    if (words.size() == 1)
+        return words.front();
+    std::string line;
+    for (const std::string_view word : words) {
+        if (!line.empty())
+            line += ' ';
+        if (!word.empty() && word.find_first_of(" \t\"") == std::string_view::npos) {
+            line += word;
+            continue;
+        }
+        line += '"';
+        for (const char c : word) {
+            if (c == '"' || c == '\\')
+                line += '\\';
+            line += c;
+        }
+        line += '"';
+    }
+    return line;
+}
+
+std::string socket_by_default()
+{
+    const char* given = std::getenv("WEFT_SOCKET");
+    return given != nullptr && *given != '\0' ? given : std::string{default_socket};
+}
+
+} // namespace
+
+options read_options(int count, char** words)
+{
+    options wanted;
+    wanted.socket = socket_by_default();
+    opterr = 0;
+    // `+`: what follows the first word of the command is the command's.
+    for (int c = 0; (c = getopt_long(count, words, "+:s:jf:hV", long_options, nullptr)) != -1;) {
+        switch (c) {
+        case 's':
+            wanted.socket = optarg;
+            break;
+        case 'j':
+            wanted.json = true;
+            break;
+        case 'f':
+            wanted.file = optarg;
+            break;
+        case 'h':
+            fmt::print(usage, default_socket);
+            std::exit(exit_good);
+        case 'V':
+            fmt::print("weftctl {}\n", WEFT_VERSION);
+            std::exit(exit_good);
+        case ':':
+            refuse(fmt::format("option `{}' needs a value", words[optind - 1]));
+        default:
+            refuse(fmt::format("unknown option `{}'", words[optind - 1]));
+        }
+    }
+    const std::span<char* const> rest{words + optind, static_cast<size_t>(count - optind)};
+    if (!rest.empty() && !wanted.file.empty())
+        refuse("a COMMAND and -f FILE exclude each other");
+    if (!rest.empty())
+        wanted.command = joined(rest);
+    if (!rest.empty() && wanted.command.find_first_not_of(" \t") == std::string::npos)
+        refuse("the COMMAND is empty");
+    return wanted;
+}
+
+} // namespace weftctl

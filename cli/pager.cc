@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pages through $PAGER, less, or a prompt as VPP's.
+#include "cli/pager.hh"
+
+#include "cli/batch.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+#include <vector>
+
+namespace weftctl {
+namespace {
+
+struct screen {
+    size_t rows = 0; // 0: not a terminal
+    size_t columns = 0;
+};
+
+screen screen_size()
+{
+    winsize size{};
+    if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+        return {};
+    return {size.ws_row, size.ws_col};
+}
+
+std::vector<std::string_view> lines_of(std::string_view text)
+{
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find('\n'), text.size() - 1);
+        lines.push_back(text.substr(0, end + 1));
+        text.remove_prefix(end + 1);
+    }
+    return lines;
+}
+
+// How many rows the lines take, those that wrap counted more than once.
+size_t rows_of(const std::vector<std::string_view>& lines, size_t columns)
+{
+    size_t rows = 0;
+    for (const auto line : lines)
+        rows += 1 + (columns > 0 && line.size() > 1 ? (line.size() - 2) / columns : 0);
+    return rows;
+}
+
+bool in_path(std::string_view program)
+{
+    const char* path = std::getenv("PATH");
+    for (std::string_view rest = path != nullptr ? path : ""; !rest.empty();) {
+        const size_t end = std::min(rest.find(':'), rest.size());
+        const auto file = fmt::format("{}/{}", rest.substr(0, end), program);
+        if (::access(file.c_str(), X_OK) == 0)
+            return true;
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return false;
+}
+
+// Empty: the pager of our own.
+std::string pager_command()
+{
+    const char* wanted = std::getenv("PAGER");
+    if (wanted != nullptr && *wanted != '\0')
+        return wanted;
+    return in_path("less") ? "less -FRX" : "";
+}
+
+bool page_through(const std::string& command, std::string_view text)
+{
+    std::FILE* pager = ::popen(command.c_str(), "w");
+    if (pager == nullptr)
+        return false;
+    // A pager that is left early closes the pipe, which is no error.
+    std::fwrite(text.data(), 1, text.size(), pager);
+    constexpr int not_found = 127;
+    const int status = ::pclose(pager);
+    return !(WIFEXITED(status) && WEXITSTATUS(status) == not_found);
+}
+
+// One key, without waiting for the end of a line.
+char read_key()
+{
+    termios before{};
+    if (::tcgetattr(STDIN_FILENO, &before) != 0)
+        return 'q';
+    termios raw = before;
+    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    char key = 'q';
+    if (::read(STDIN_FILENO, &key, 1) != 1)
+        key = 'q';
+    ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+    return key;
+}
+
+void page_ourselves(const std::vector<std::string_view>& lines, size_t rows)
+{
+    const size_t page = std::max<size_t>(rows, 2) - 1;
+    size_t shown = 0;
+    size_t wanted = page;
+    for (;;) {
+        for (; shown < std::min(wanted, lines.size()); ++shown)
+            if (!print(lines[shown]))
+                return;
+        if (shown == lines.size())
+            return;
+        if (!print(fmt::format("-- more -- ({}/{})", shown, lines.size())))
+            return;
+        const char key = read_key();
+        if (!print("\r\033[K") || key == 'q' || key == 'Q')
+            return;
+        wanted = shown + (key == '\n' || key == '\r' ? 1 : page);
+    }
+}
+
+} // namespace
+
+void show(std::string_view text)
+{
+    const auto size = screen_size();
+    const auto lines = lines_of(text);
+    if (size.rows == 0 || rows_of(lines, size.columns) < size.rows) {
+        static_cast<void>(print(text));
+        return;
+    }
+    const auto command = pager_command();
+    if (command.empty() || !page_through(command, text))
+        page_ourselves(lines, size.rows);
+}
+
+} // namespace weftctl

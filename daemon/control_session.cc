@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Serves one client of the control socket.
+#include "daemon/control_session.hh"
+
+#include "daemon/control_socket.hh"
+#include "graph/command_syntax.hh"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weft {
+namespace {
+
+constexpr std::string_view json_marker = "@json";
+constexpr std::string_view complete_marker = "@complete";
+constexpr duration idle_limit = 1h; // only how often an idle session looks around
+// So much is written before others get their turn, however fast the client reads.
+constexpr size_t write_share = 256ul << 10;
+
+std::string_view name_of(errc code) noexcept
+{
+    switch (code) {
+    case errc::invalid_argument:
+        return "invalid_argument";
+    case errc::not_found:
+        return "not_found";
+    case errc::exists:
+        return "exists";
+    case errc::exhausted:
+        return "exhausted";
+    case errc::unsupported:
+        return "unsupported";
+    case errc::io:
+        return "io";
+    case errc::timeout:
+        return "timeout";
+    }
+    return "unknown";
+}
+
+std::string frame_error(const error& e, bool as_json)
+{
+    if (!as_json)
+        return frame_answer(false, e.message);
+    const nlohmann::ordered_json data{
+        {"error", {{"code", name_of(e.code)}, {"message", e.message}}}};
+    return frame_answer(false,
+                        data.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+std::string_view trimmed(std::string_view text)
+{
+    const size_t begin = text.find_first_not_of(" \t");
+    if (begin == std::string_view::npos)
+        return {};
+    return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
+}
+
+// Takes `marker` and one blank from the front of `request`.
+bool take_marker(std::string_view& request, std::string_view marker)
+{
+    if (!request.starts_with(marker))
+        return false;
+    auto rest = request.substr(marker.size());
+    if (!rest.empty() && rest.front() != ' ')
+        return false;
+    if (!rest.empty())
+        rest.remove_prefix(1);
+    request = rest;
+    return true;
+}
+
+} // namespace
+
+file_handle::~file_handle()
+{
+    if (fd_ >= 0)
+        ::close(fd_);
+}
+
+std::string frame_answer(bool good, std::string text)
+{
+    if (!text.empty() && text.back() != '\n')
+        text += '\n';
+    text.insert(0, fmt::format("{} {}\n", good ? "ok" : "error", text.size()));
+    return text;
+}
+
+std::span<char> request_lines::space() noexcept
+{
+    return std::span{buffer_}.subspan(used_);
+}
+
+void request_lines::drop(size_t bytes) noexcept
+{
+    std::memmove(buffer_.data(), buffer_.data() + bytes, used_ - bytes);
+    used_ -= bytes;
+}
+
+std::optional<request_lines::line> request_lines::next()
+{
+    const auto held = [this] { return std::string_view{buffer_.data(), used_}; };
+    if (skipping_) {
+        const size_t end = held().find('\n');
+        skipping_ = end == std::string_view::npos;
+        drop(skipping_ ? used_ : end + 1);
+    }
+    const size_t end = held().find('\n');
+    if (end != std::string_view::npos) {
+        line one{std::string{held().substr(0, end)}, false};
+        drop(end + 1);
+        return one;
+    }
+    if (used_ < buffer_.size())
+        return {};
+    skipping_ = true;
+    used_ = 0;
+    return line{{}, true};
+}
+
+control_session::control_session(file_handle client, const command_table& commands,
+                                 duration stall_limit)
+    : client_{std::move(client)}, commands_{commands}, stall_limit_{stall_limit}
+{}
+
+void control_session::serve(process& self, engine& host)
+{
+    for (;;) {
+        auto request = lines_.next();
+        if (!request) {
+            if (!read_more(self))
+                return;
+            self.yield(); // what is skipped of an endless line takes turns too
+            continue;
+        }
+        if (request->too_long) {
+            const error e{errc::invalid_argument,
+                          fmt::format("the line is longer than {} bytes", command_line_limit)};
+            if (!write(self, frame_error(e, false)))
+                return;
+            continue;
+        }
+        if (is_quit(host, request->text)) {
+            static_cast<void>(write(self, frame_answer(true, {})));
+            return;
+        }
+        if (!write(self, answer(self, host, request->text)))
+            return;
+        // A client that sends requests without end shares the thread with the others.
+        self.yield();
+    }
+}
+
+bool control_session::read_more(process& self)
+{
+    for (;;) {
+        const auto space = lines_.space();
+        const ssize_t got = ::recv(client_.get(), space.data(), space.size(), 0);
+        if (got > 0) {
+            lines_.added(static_cast<size_t>(got));
+            return true;
+        }
+        if (got == 0)
+            return false;
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return false;
+        static_cast<void>(self.wait_readable(client_.get(), idle_limit));
+    }
+}
+
+bool control_session::write(process& self, std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const ssize_t sent =
+            ::send(client_.get(), bytes.data(), std::min(bytes.size(), write_share), MSG_NOSIGNAL);
+        if (sent > 0) {
+            bytes.remove_prefix(static_cast<size_t>(sent));
+            if (!bytes.empty())
+                self.yield();
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (!wait_for_progress(self))
+                return false;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The socket turns writable only once most of what is queued was read, so a slow reader is told
+// from one that stopped by how much is left in the queue.
+bool control_session::wait_for_progress(process& self)
+{
+    int queued = 0;
+    if (::ioctl(client_.get(), SIOCOUTQ, &queued) < 0)
+        return false;
+    while (!self.wait_writable(client_.get(), stall_limit_)) {
+        int left = 0;
+        if (::ioctl(client_.get(), SIOCOUTQ, &left) < 0 || left >= queued) {
+            spdlog::info("{}: the client does not read its answer, session closed", self.name());
+            return false;
+        }
+        queued = left;
+    }
+    return true;
+}
+
+std::string control_session::answer(process& self, engine& host, std::string_view request)
+{
+    const bool as_json = take_marker(request, json_marker);
+    if (auto good = command_syntax::check_line(request); !good)
+        return frame_error(good.error(), as_json);
+    if (!as_json && take_marker(request, complete_marker)) {
+        std::string text;
+        for (const auto& one : commands_.complete(host, request))
+            text += fmt::format("{}\t{}\n", one.word, one.help);
+        return frame_answer(true, std::move(text));
+    }
+    if (request.starts_with('@'))
+        return frame_error(
+            {errc::invalid_argument, fmt::format("unknown marker in `{}', expected {} or {}",
+                                                 request, json_marker, complete_marker)},
+            as_json);
+    auto done = commands_.run(host, request, as_json, &self);
+    if (!done)
+        return frame_error(done.error(), as_json);
+    if (done->size() > control_socket::answer_limit)
+        return frame_error(
+            {errc::exhausted, fmt::format("the answer of {} bytes is longer than {}", done->size(),
+                                          control_socket::answer_limit)},
+            as_json);
+    return frame_answer(true, std::move(*done));
+}
+
+// `quit`, or what is short for it and for nothing else.
+bool control_session::is_quit(engine& host, std::string_view request) const
+{
+    constexpr std::string_view quit = "quit";
+    static_cast<void>(take_marker(request, json_marker));
+    const auto word = trimmed(request);
+    if (word.empty() || !quit.starts_with(word))
+        return false;
+    const auto meanings = commands_.complete(host, word);
+    return word == quit || (meanings.size() == 1 && meanings.front().word == quit);
+}
+
+} // namespace weft

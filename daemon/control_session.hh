@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// One client of the control socket: reads its requests, runs them, writes the answers.
+#pragma once
+
+#include "graph/clock.hh"
+#include "graph/command.hh"
+#include "graph/process.hh"
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace weft {
+
+// Owns an open file.
+class file_handle {
+public:
+    explicit file_handle(int fd = -1) noexcept : fd_{fd} {}
+    file_handle(file_handle&& other) noexcept : fd_{other.fd_} { other.fd_ = -1; }
+    file_handle& operator=(file_handle&& other) noexcept
+    {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~file_handle();
+
+    [[nodiscard]] int get() const noexcept { return fd_; }
+
+private:
+    int fd_;
+};
+
+// `ok LENGTH` or `error LENGTH`, and the text, which gets a newline at its end if it has none.
+[[nodiscard]] std::string frame_answer(bool good, std::string text);
+
+// Cuts what a client sends into lines, in memory that does not grow.
+class request_lines {
+public:
+    struct line {
+        std::string text;
+        bool too_long = false; // then the text is empty
+    };
+
+    // Where the next bytes go, and how many fit; never none once next() gave nothing.
+    [[nodiscard]] std::span<char> space() noexcept;
+    void added(size_t bytes) noexcept { used_ += bytes; }
+    // The next whole line without its newline, or the news that one is too long: its remainder
+    // is skipped.
+    [[nodiscard]] std::optional<line> next();
+
+private:
+    void drop(size_t bytes) noexcept;
+
+    std::array<char, command_line_limit + 1> buffer_;
+    size_t used_ = 0;
+    bool skipping_ = false;
+};
+
+class control_session {
+public:
+    // `client` does not block. The stall limit is the one that control_socket::open() takes.
+    control_session(file_handle client, const command_table& commands, duration stall_limit);
+
+    // Serves the client until it ends, quits or is cut off. On the session's own process.
+    void serve(process& self, engine& host);
+
+private:
+    [[nodiscard]] bool read_more(process& self);
+    [[nodiscard]] bool write(process& self, std::string_view bytes);
+    [[nodiscard]] bool wait_for_progress(process& self);
+    [[nodiscard]] std::string answer(process& self, engine& host, std::string_view request);
+    [[nodiscard]] bool is_quit(engine& host, std::string_view request) const;
+
+    file_handle client_;
+    const command_table& commands_;
+    duration stall_limit_;
+    request_lines lines_;
+};
+
+} // namespace weft

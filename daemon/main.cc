@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// weftd: reads the configuration, brings the router to life, and ends it in order.
+#include "daemon/control_socket.hh"
+#include "daemon/eal.hh"
+#include "daemon/log.hh"
+#include "daemon/options.hh"
+#include "daemon/settings.hh"
+#include "daemon/yaml_file.hh"
+#include "graph/command.hh"
+#include "graph/config.hh"
+#include "graph/engine.hh"
+#include "graph/init.hh"
+
+#include <csignal>
+#include <rte_mempool.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+namespace weft {
+
+namespace {
+
+// Blocks the signals that end the daemon in every thread that is made from now on; they come by file.
+int open_signals()
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (int signal : {SIGTERM, SIGINT, SIGHUP})
+        sigaddset(&signals, signal);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void watch_signals(process& self, int fd)
+{
+    while (true) {
+        if (!self.wait_readable(fd, 1h))
+            continue;
+        signalfd_siginfo info{};
+        if (read(fd, &info, sizeof info) != sizeof info)
+            continue;
+        if (info.ssi_signo == SIGHUP) {
+            spdlog::warn("SIGHUP: the configuration is read at start only");
+            continue;
+        }
+        spdlog::info("{} from process {}: stopping", strsignal(static_cast<int>(info.ssi_signo)),
+                     info.ssi_pid);
+        self.host().request_stop();
+    }
+}
+
+// The tree, or empty after every problem was printed.
+std::optional<config::value> read_configuration(const std::string& file,
+                                                const config::schema& schema)
+{
+    config::problems found;
+    auto tree = read_yaml(file, found);
+    if (tree)
+        schema.check(*tree, found);
+    else if (found.empty())
+        fmt::print(stderr, "{}\n", tree.error().message);
+    for (const auto& problem : found.sorted())
+        fmt::print(stderr, "{}\n", format_problem(file, problem));
+    if (!tree || !found.empty())
+        return {};
+    return std::move(*tree);
+}
+
+result<void> bring_to_life(engine& host, const config::value& tree, const config::schema& schema)
+{
+    if (auto done = run_init(init_phase::early, host); !done)
+        return done;
+    if (auto done = schema.apply(tree, host); !done)
+        return done;
+    if (auto done = host.publish_plans(); !done)
+        return done;
+    // the main thread's graph takes what bringing up the interfaces sends
+    host.run_main_once();
+    if (auto done = run_init(init_phase::start, host); !done)
+        return done;
+    return host.start();
+}
+
+void run_startup(engine& host, const command_table& commands, const settings& s)
+{
+    for (const auto& line : s.startup) {
+        auto answer = commands.run(host, line, false);
+        if (answer)
+            spdlog::info("startup: {}{}{}", line, answer->empty() ? "" : "\n", *answer);
+        else
+            spdlog::error("startup: {}: {}", line, answer.error().message);
+    }
+}
+
+// Every packet must have come back once ports and rooms are gone.
+bool report_buffers(const std::vector<rte_mempool*>& pools)
+{
+    bool all = true;
+    for (rte_mempool* pool : pools) {
+        const unsigned free = rte_mempool_avail_count(pool);
+        all = all && free == pool->size;
+        spdlog::log(free == pool->size ? spdlog::level::info : spdlog::level::err,
+                    "{}: {} of {} returned", pool->name, free, pool->size);
+    }
+    return all;
+}
+
+result<void> run_router(const config::value& tree, const config::schema& schema,
+                        const command_table& commands, const settings& s, int signals)
+{
+    const steady_clock_source clock;
+    auto nodes = node_registry::registered();
+    if (!nodes)
+        return pass(nodes);
+    engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true}};
+    result<void> outcome = bring_to_life(host, tree, schema);
+    if (outcome) {
+        auto socket = control_socket::open(s.socket, host, host.loop(), commands);
+        auto watcher = host.loop().start("signals", [&](process& p) { watch_signals(p, signals); });
+        if (!socket) {
+            outcome = pass(socket);
+        } else if (!watcher) {
+            outcome = pass(watcher);
+        } else {
+            run_startup(host, commands, s);
+            sd_notify(0, "READY=1\nSTATUS=forwarding");
+            spdlog::info("forwarding; commands at {}", s.socket);
+            host.run();
+            sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+        }
+    }
+    const auto pools = host.pools();
+    host.shut_down();
+    if (auto done = run_init(init_phase::exit, host); !done)
+        spdlog::error("{}", done.error().message);
+    if (!report_buffers(pools) && outcome)
+        return fail(errc::io, "packet buffers are missing");
+    return outcome;
+}
+
+int run(const options& asked)
+{
+    auto schema = config::schema::registered();
+    auto commands = command_table::registered();
+    if (!schema || !commands) {
+        fmt::print(stderr, "{}\n", schema ? commands.error().message : schema.error().message);
+        return 1;
+    }
+    const auto tree = read_configuration(asked.file, *schema);
+    if (!tree)
+        return 1;
+    if (asked.check) {
+        fmt::print("{}: no errors\n", asked.file);
+        return 0;
+    }
+    const settings s = settings_of(*tree);
+    start_log(s);
+    const int signals = open_signals();
+    auto dpdk = eal::start(s);
+    result<void> outcome =
+        dpdk ? run_router(*tree, *schema, *commands, s, signals) : result<void>{pass(dpdk)};
+    close(signals);
+    if (!outcome)
+        spdlog::critical("{}", outcome.error().message);
+    spdlog::shutdown();
+    return outcome ? 0 : 1;
+}
+
+} // namespace
+
+} // namespace weft
+
+int main(int count, char** words)
+{
+    int status = 0;
+    const auto asked = weft::parse_options(count, words, status);
+    return asked ? weft::run(*asked) : status;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// weftd's command line.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace weft {
+
+struct options {
+    std::string file;
+    bool check = false;
+};
+
+// What was asked for; empty when help, version or an error was printed and `status` says how to exit.
+[[nodiscard]] std::optional<options> parse_options(int count, char** words, int& status);
+
+} // namespace weft

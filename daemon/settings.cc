@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration sections cpu, memory, cli, log and startup.
+#include "daemon/settings.hh"
+
+#include <algorithm>
+#include <fmt/ranges.h>
+#include <regex>
+#include <sched.h>
+#include <sys/un.h>
+
+namespace weft {
+
+namespace {
+
+constexpr unsigned highest_core = CPU_SETSIZE - 1;
+constexpr size_t most_workers = 62; // hand-over bells are bits of one word
+
+void check_core(const config::value& core, config::problems& problems)
+{
+    const auto& usable = usable_cores();
+    if (std::find(usable.begin(), usable.end(), core.as<uint32_t>()) == usable.end())
+        problems.add(core, "core {} does not exist or is not for this process (usable: {})",
+                     core.text(), fmt::join(usable, ", "));
+}
+
+void check_cpu(const config::value& root, config::problems& problems)
+{
+    const auto* cpu = root.find("cpu");
+    if (cpu == nullptr)
+        return;
+    if (const auto* main = cpu->find("main"))
+        check_core(*main, problems);
+    const auto* workers = cpu->find("workers");
+    if (workers == nullptr)
+        return;
+    for (const auto& core : workers->items())
+        check_core(core, problems);
+    if (workers->items().size() > most_workers)
+        problems.add(*workers, "{} workers, more than {}", workers->items().size(), most_workers);
+}
+
+void check_socket(const config::value& root, config::problems& problems)
+{
+    const auto* cli = root.find("cli");
+    const auto* path = cli == nullptr ? nullptr : cli->find("socket");
+    if (path == nullptr)
+        return;
+    if (path->text().front() != '/')
+        problems.add(*path, "`{}' is not an absolute path", path->text());
+    else if (path->text().size() >= sizeof(sockaddr_un::sun_path))
+        problems.add(*path, "a socket's path has {} bytes at most, this one has {}",
+                     sizeof(sockaddr_un::sun_path) - 1, path->text().size());
+}
+
+const config::registration cpu{{
+    .name = "cpu",
+    .stage = config::stage::engine,
+    .keys = {{"cpu", config::mapping(), "Which cores weft uses."},
+             {"cpu.main", config::number(0, highest_core),
+              "Core of the main thread (default: the first usable one)."},
+             {"cpu.workers", config::list_of(config::number(0, highest_core)),
+              "One worker on each of these cores (default: one on the last usable core); with [] the "
+              "main thread forwards."}},
+    .check = check_cpu,
+}};
+
+const config::registration memory{{
+    .name = "memory",
+    .stage = config::stage::engine,
+    .keys = {{"memory", config::mapping(), "Memory for packets and devices."},
+             {"memory.hugepages", config::boolean(),
+              "Take it from hugepages (default false; physical NICs want true)."},
+             {"memory.size", config::size(uint64_t{64} << 20, uint64_t{1} << 40),
+              "How much (default 256M)."}},
+}};
+
+const config::registration cli{{
+    .name = "cli",
+    .stage = config::stage::engine,
+    .keys = {{"cli", config::mapping(), "The control socket."},
+             {"cli.socket", config::text("an absolute path"),
+              "Where weftctl finds the daemon (default /run/weft/cli.sock)."}},
+    .check = check_socket,
+}};
+
+const config::registration log{{
+    .name = "log",
+    .stage = config::stage::engine,
+    .keys = {{"log", config::mapping(), "What is logged, and where to."},
+             {"log.level", config::one_of({"trace", "debug", "info", "warning", "error", "off"}),
+              "The least severe messages that are logged (default info)."},
+             {"log.target", config::one_of({"stderr", "journal"}),
+              "stderr, or the systemd journal with priorities (default stderr)."}},
+}};
+
+const config::registration startup{{
+    .name = "startup",
+    .stage = config::stage::last,
+    .keys = {{"startup", config::list_of(config::text("a command")),
+              "Commands that run once when the graph runs."}},
+}};
+
+} // namespace
+
+const std::vector<unsigned>& usable_cores()
+{
+    static const std::vector<unsigned> cores = [] {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        sched_getaffinity(0, sizeof set, &set);
+        std::vector<unsigned> found;
+        for (unsigned core = 0; core <= highest_core; ++core)
+            if (CPU_ISSET(core, &set))
+                found.push_back(core);
+        return found;
+    }();
+    return cores;
+}
+
+settings settings_of(const config::value& root)
+{
+    settings s;
+    static const config::value nothing;
+    const auto part = [&](const char* name) -> const config::value& {
+        const auto* found = root.find(name);
+        return found == nullptr ? nothing : *found;
+    };
+    s.main_core = part("cpu").get<uint32_t>("main", usable_cores().front());
+    if (part("cpu").find("workers") != nullptr)
+        s.worker_cores = part("cpu").list<uint32_t>("workers");
+    else
+        s.worker_cores = {usable_cores().back()};
+    s.hugepages = part("memory").get("hugepages", s.hugepages);
+    s.memory_bytes = part("memory").get<uint64_t>("size", s.memory_bytes);
+    s.buffer_count = part("buffers").get<uint32_t>("count", s.buffer_count);
+    s.socket = part("cli").get<std::string>("socket", s.socket);
+    s.log_level = part("log").get<std::string>("level", s.log_level);
+    s.log_target = part("log").get<std::string>("target", s.log_target);
+    s.startup = root.list<std::string>("startup");
+    static const std::regex pci{"([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7].*"};
+    for (const auto& [name, key_at, interface] : part("interfaces").entries())
+        if (const auto& device = interface.find("device")->text(); std::regex_match(device, pci))
+            s.pci_devices.push_back(device);
+    return s;
+}
+
+} // namespace weft

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's own part of the configuration, as values.
+#pragma once
+
+#include "graph/config.hh"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+struct settings {
+    unsigned main_core = 0;
+    std::vector<unsigned> worker_cores{};
+    bool hugepages = false;
+    uint64_t memory_bytes = uint64_t{256} << 20;
+    uint32_t buffer_count = 16384;
+    std::string socket = "/run/weft/cli.sock";
+    std::string log_level = "info";
+    std::string log_target = "stderr";
+    std::vector<std::string> startup;
+    std::vector<std::string> pci_devices;
+};
+
+// Reads a tree that the schema has found to be right.
+[[nodiscard]] settings settings_of(const config::value& root);
+
+// The cores that this process may run on.
+[[nodiscard]] const std::vector<unsigned>& usable_cores();
+
+} // namespace weft

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// dpdk-input: brings packets from a port's receive queue into the graph. One clone for each queue, called
+// dpdk-input-INTERFACE-QUEUE.
+#include "drivers/port.hh"
+#include "graph/engine.hh"
+#include "graph/node_run.hh"
+
+#include <cerrno>
+#include <rte_ethdev.h>
+#include <unistd.h>
+
+namespace weft::drivers {
+
+namespace {
+
+enum next : fate { to_ethernet_input };
+
+struct context {
+    explicit context(const node_setup& setup)
+        : queue{*static_cast<const rx_queue*>(setup.argument)},
+          counters{&setup.host.interfaces().counters(setup.thread, queue.interface)},
+          interface{setup.host.interfaces().hot(queue.interface)}
+    {
+    }
+    rx_queue queue;
+    interface_counters* counters;
+    const interface_hot& interface;
+    bool drains_fd = false; // the driver's interrupt is an eventfd that must be read
+};
+
+uint32_t dpdk_input(node_run& run) noexcept
+{
+    auto& ctx = run.context<context>();
+    if (!ctx.interface.admin_up.load(std::memory_order_acquire)) [[unlikely]]
+        return 0;
+    const auto space = run.input_space(to_ethernet_input);
+    const uint32_t count =
+        rte_eth_rx_burst(ctx.queue.port, ctx.queue.queue,
+                         reinterpret_cast<rte_mbuf**>(space.data()),
+                         static_cast<uint16_t>(space.size()));
+    if (count == 0)
+        return 0;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        bytes += space[i]->length();
+    ctx.counters->rx_packets.add(count);
+    ctx.counters->rx_bytes.add(bytes);
+    run.admit(space.data(), count, ctx.queue.interface, to_ethernet_input);
+    return count;
+}
+
+int wait_for_queue(node_run& run, bool arm) noexcept
+{
+    auto& ctx = run.context<context>();
+    const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(ctx.queue.port, ctx.queue.queue);
+    if (fd < 0)
+        return -1;
+    if (!arm) {
+        if (ctx.drains_fd) {
+            rte_eth_dev_rx_intr_disable(ctx.queue.port, ctx.queue.queue);
+            uint64_t value = 0;
+            [[maybe_unused]] const auto drained = read(fd, &value, sizeof value);
+        }
+        return fd;
+    }
+    const int code = rte_eth_dev_rx_intr_enable(ctx.queue.port, ctx.queue.queue);
+    ctx.drains_fd = code == 0;
+    // A driver without the call whose queue is a file (tap) is always armed.
+    return code == 0 || code == -ENOTSUP ? fd : -1;
+}
+
+const node_registration registration{{
+    .name = "dpdk-input",
+    .type = node_type::input,
+    .poll = dpdk_input,
+    .wait = wait_for_queue,
+    .nexts = {"ethernet-input"},
+    .context = context_of<context>(),
+    .is_template = true,
+}};
+
+} // namespace
+
+} // namespace weft::drivers

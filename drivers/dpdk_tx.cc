@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// dpdk-tx: gives packets to a port's transmit queue, or to the thread that owns one. One clone for each
+// interface, called dpdk-tx-INTERFACE.
+#include "drivers/port.hh"
+#include "graph/engine.hh"
+#include "graph/node_run.hh"
+
+#include <rte_ethdev.h>
+
+namespace weft::drivers {
+
+namespace {
+
+enum reasons : uint16_t { tx_full, handoff_full, interface_down };
+
+// A short queue is given a second try; longer waiting would hold up every other queue of the worker.
+constexpr int tries = 2;
+
+struct context {
+    explicit context(const node_setup& setup)
+        : tx{*static_cast<const tx_queues*>(setup.argument)},
+          counters{&setup.host.interfaces().counters(setup.thread, tx.interface)},
+          interface{setup.host.interfaces().hot(tx.interface)}, queue{tx.queue_of_thread[setup.thread]},
+          owner{&setup.host.thread(tx.owner_of_thread[setup.thread])}
+    {
+    }
+    const tx_queues& tx;
+    interface_counters* counters;
+    const interface_hot& interface;
+    uint16_t queue;
+    graph_thread* owner;
+};
+
+void hand_to_owner(node_run& run, frame& in, context& ctx) noexcept
+{
+    uint32_t handed = 0;
+    while (handed < in.count && run.hand_over(*in.packets[handed], *ctx.owner))
+        ++handed;
+    if (handed < in.count)
+        run.drop_rest(in.packets.data() + handed, in.count - handed, handoff_full);
+}
+
+void dpdk_tx(node_run& run, frame& in) noexcept
+{
+    auto& ctx = run.context<context>();
+    if (!ctx.interface.admin_up.load(std::memory_order_acquire)) [[unlikely]] {
+        run.drop_rest(in.packets.data(), in.count, interface_down);
+        return;
+    }
+    if (ctx.queue == tx_queues::none) {
+        hand_to_owner(run, in, ctx);
+        return;
+    }
+    run.trace(in, consumed);
+    uint64_t bytes = 0;
+    for (packet* p : in.all())
+        bytes += p->length();
+    uint32_t sent = 0;
+    for (int i = 0; i < tries && sent < in.count; ++i)
+        sent += rte_eth_tx_burst(ctx.tx.port, ctx.queue, in.mbufs() + sent,
+                                 static_cast<uint16_t>(in.count - sent));
+    for (uint32_t i = sent; i < in.count; ++i)
+        bytes -= in.packets[i]->length();
+    ctx.counters->tx_packets.add(sent);
+    ctx.counters->tx_bytes.add(bytes);
+    run.left(sent);
+    if (sent == in.count)
+        return;
+    ctx.counters->tx_full.add(in.count - sent);
+    run.drop_rest(in.packets.data() + sent, in.count - sent, tx_full);
+}
+
+const node_registration registration{{
+    .name = "dpdk-tx",
+    .function = dpdk_tx,
+    .reasons = {{"tx_full", "the transmit queue took no more packets"},
+                {"handoff_full", "the thread that owns the transmit queue is behind"},
+                {"interface_down", "the interface went down meanwhile"}},
+    .context = context_of<context>(),
+    .role = node_role::output,
+    .is_template = true,
+}};
+
+} // namespace
+
+} // namespace weft::drivers

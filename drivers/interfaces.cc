@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration section `interfaces`: opens ports and joins them to the graph.
+#include "drivers/port.hh"
+#include "graph/config.hh"
+#include "graph/engine.hh"
+#include "graph/init.hh"
+
+#include <algorithm>
+#include <map>
+#include <rte_mbuf.h>
+#include <spdlog/spdlog.h>
+
+namespace weft::drivers {
+
+namespace {
+
+constexpr uint16_t lowest_mtu = 68;        // RFC 791
+constexpr size_t longest_name = 31;
+
+bool good_name(const std::string& name)
+{
+    return !name.empty() && name.size() <= longest_name &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+           });
+}
+
+// A virtual device's name, or a PCI address, with which only one interface may be.
+std::string device_key(const std::string& device)
+{
+    return device.substr(0, device.find(','));
+}
+
+void check(const config::value& root, config::problems& problems)
+{
+    const auto* interfaces = root.find("interfaces");
+    if (interfaces == nullptr)
+        return;
+    const auto* buffers = root.find("buffers");
+    const uint32_t room = buffers == nullptr ? 2048 : buffers->get<uint32_t>("size", 2048);
+    if (interfaces->entries().size() > max_interfaces)
+        problems.add(*interfaces, "{} interfaces, more than {}", interfaces->entries().size(),
+                     max_interfaces);
+    std::map<std::string, std::string> owners;
+    for (const auto& [name, key_at, settings] : interfaces->entries()) {
+        if (!good_name(name))
+            problems.add(key_at, settings.path(),
+                         fmt::format("`{}' is no name of an interface (1 to {} letters, digits, "
+                                     "`-', `_' and `.')", name, longest_name));
+        const auto* device = settings.find("device");
+        const auto [owner, fresh] = owners.emplace(device_key(device->text()), name);
+        if (!fresh)
+            problems.add(*device, "device {} is interface {}'s already", owner->first,
+                         owner->second);
+        const auto* mtu = settings.find("mtu");
+        if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > room)
+            problems.add(*mtu, "{} with {} bytes of Ethernet does not fit into a buffer of {} bytes "
+                         "(buffers.size)", mtu->text(), ethernet_overhead, room);
+    }
+}
+
+port_options options_of(const config::value& settings)
+{
+    port_options options;
+    options.device = settings.find("device")->text();
+    if (settings.find("macaddress") != nullptr)
+        options.mac = settings.find("macaddress")->as<net::mac_address>();
+    options.mtu = settings.get<uint16_t>("mtu", options.mtu);
+    options.queues = settings.get<uint16_t>("queues", options.queues);
+    return options;
+}
+
+// One input node for each receive queue, one tx node behind interface-output.
+result<void> join_graph(engine& host, const std::string& name, port& device, interface_index index)
+{
+    auto& registry = host.registry();
+    for (const auto& queue : device.rx()) {
+        auto input = registry.clone("dpdk-input", fmt::format("dpdk-input-{}-{}", name, queue->queue),
+                                    queue.get(), queue->thread);
+        if (!input)
+            return pass(input);
+    }
+    auto tx = registry.clone("dpdk-tx", "dpdk-tx-" + name, &device.tx());
+    if (!tx)
+        return pass(tx);
+    const auto* output = registry.find("interface-output");
+    if (output == nullptr)
+        return fail(errc::not_found, "the graph has no node `interface-output'");
+    auto slot = registry.add_next(output->id, *tx);
+    if (!slot)
+        return pass(slot);
+    host.interfaces().hot(index).output_slot.store(*slot);
+    return {};
+}
+
+result<void> open_one(engine& host, const std::string& name, const config::value& settings)
+{
+    const port_options options = options_of(settings);
+    auto device = port::open(options, host, host.pools().front());
+    if (!device)
+        return fail(device.error().code, "interfaces.{}: {}", name, device.error().message);
+    port& opened = **device;
+    auto added = host.interfaces().add(name, std::move(*device));
+    if (!added)
+        return pass(added);
+    const interface_index index = (*added)->index;
+    auto& hot = host.interfaces().hot(index);
+    hot.mac = opened.mac();
+    hot.mtu.store(options.mtu);
+    opened.bind(index, host);
+    return join_graph(host, name, opened, index);
+}
+
+result<void> apply(const config::value& root, engine& host)
+{
+    const auto* interfaces = root.find("interfaces");
+    if (interfaces == nullptr)
+        return {};
+    for (const auto& [name, key_at, settings] : interfaces->entries())
+        if (auto done = open_one(host, name, settings); !done)
+            return done;
+    return {};
+}
+
+const config::registration registration{{
+    .name = "interfaces",
+    .stage = config::stage::ports,
+    .keys = {{"interfaces", config::mapping(), "The router's ports, by name."},
+             {"interfaces.*.device", config::text("a PCI address or a virtual device's devargs"),
+              "PCI address (0000:01:00.0) or devargs of a virtual device (net_tap0,iface=weft-a).",
+              true},
+             {"interfaces.*.macaddress", config::mac_address(),
+              "MAC address (default: the device's own)."},
+             {"interfaces.*.mtu", config::number(lowest_mtu, 9216),
+              "Largest IP packet in bytes (default 1500)."},
+             {"interfaces.*.queues", config::number(1, 64),
+              "Receive queues, spread over the workers (default 1)."}},
+    .check = check,
+    .apply = apply,
+}};
+
+result<void> bring_up(engine& host)
+{
+    for (const auto& i : host.interfaces().all())
+        if (auto done = host.interfaces().set_admin(*i, true); !done)
+            return fail(done.error().code, "interfaces.{}: {}", i->name, done.error().message);
+    return {};
+}
+
+const init_registration up{"interfaces-up", init_phase::start, bring_up};
+
+// Tells observers when a link comes or goes; drivers differ too much in their interrupts for that.
+void watch_links(process& self)
+{
+    while (true) {
+        self.sleep_for(1s);
+        auto& interfaces = self.host().interfaces();
+        for (const auto& i : interfaces.all()) {
+            const link_status now = i->driver->link();
+            if (now.up == i->link.up)
+                continue;
+            i->link = now;
+            spdlog::info("interface {}: link {}", i->name, now.up ? "up" : "down");
+            interfaces.notify(*i);
+        }
+    }
+}
+
+const process_registration link_watch{"link-watch", watch_links};
+
+} // namespace
+
+} // namespace weft::drivers

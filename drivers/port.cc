@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sets up DPDK ports.
+#include "drivers/port.hh"
+
+#include "graph/engine.hh"
+
+#include <algorithm>
+#include <cstring>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+namespace weft::drivers {
+
+namespace {
+
+std::string device_name(const std::string& device)
+{
+    return device.substr(0, device.find(','));
+}
+
+tl::unexpected<error> device_fault(const std::string& device, const char* what, int code)
+{
+    return fail(errc::io, "device `{}': {}: {}", device, what, rte_strerror(code < 0 ? -code : code));
+}
+
+// Holds DPDK's log back while something is tried that may be refused.
+class quiet_dpdk {
+public:
+    quiet_dpdk() : level_{rte_log_get_global_level()} { rte_log_set_global_level(RTE_LOG_EMERG); }
+    ~quiet_dpdk() { rte_log_set_global_level(level_); }
+
+private:
+    const uint32_t level_;
+};
+
+} // namespace
+
+result<std::unique_ptr<port>> port::open(const port_options& options, engine& host, rte_mempool* pool)
+{
+    std::unique_ptr<port> made{new port{options, host}};
+    if (auto done = made->probe(); !done)
+        return pass(done);
+    if (auto done = made->configure(host, pool); !done)
+        return pass(done);
+    return made;
+}
+
+port::~port()
+{
+    if (id_ == 0xffff)
+        return;
+    if (started_)
+        rte_eth_dev_stop(id_);
+    rte_eth_dev_close(id_);
+}
+
+result<void> port::probe()
+{
+    const std::string name = device_name(options_.device);
+    uint16_t found = 0;
+    if (rte_eth_dev_get_port_by_name(name.c_str(), &found) != 0) {
+        const int code = rte_dev_probe(options_.device.c_str());
+        if (code != 0)
+            return device_fault(options_.device, "no driver took it", code);
+        if (rte_eth_dev_get_port_by_name(name.c_str(), &found) != 0)
+            return fail(errc::not_found, "device `{}' has no Ethernet port", options_.device);
+    }
+    id_ = found;
+    socket_ = rte_eth_dev_socket_id(id_);
+    return {};
+}
+
+result<void> port::configure(engine& host, rte_mempool* pool)
+{
+    room_ = static_cast<uint16_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM);
+    rte_eth_dev_info info{};
+    if (const int code = rte_eth_dev_info_get(id_, &info); code != 0)
+        return device_fault(options_.device, "its capabilities are not known", code);
+    if (options_.queues > info.max_rx_queues)
+        return fail(errc::invalid_argument, "device `{}' has {} receive queues at most, {} are asked "
+                    "for", options_.device, info.max_rx_queues, options_.queues);
+    rx_count_ = options_.queues;
+    tx_count_ = std::min<uint16_t>(info.max_tx_queues, static_cast<uint16_t>(host.thread_count()));
+    rte_eth_conf conf{};
+    conf.intr_conf.rxq = 1; // an idle worker sleeps on it
+    if (rx_count_ > 1 && info.flow_type_rss_offloads != 0) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf =
+            (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info.flow_type_rss_offloads;
+    }
+    // Not every driver takes different numbers of queues, nor receive interrupts.
+    int code = 0;
+    {
+        const quiet_dpdk trying;
+        code = rte_eth_dev_configure(id_, rx_count_, tx_count_, &conf);
+        if (code != 0)
+            code = rte_eth_dev_configure(id_, rx_count_, tx_count_ = rx_count_, &conf);
+        conf.intr_conf.rxq = 0;
+        if (code != 0)
+            code = rte_eth_dev_configure(id_, rx_count_, tx_count_, &conf);
+    }
+    if (code != 0)
+        return device_fault(options_.device, "it could not be configured", code);
+    if (auto done = set_up_queues(pool); !done)
+        return done;
+    if (auto done = set_mtu(options_.mtu); !done)
+        return done;
+    if (options_.mac) {
+        rte_ether_addr address;
+        std::memcpy(&address, options_.mac->bytes.data(), sizeof address);
+        if (code = rte_eth_dev_default_mac_addr_set(id_, &address); code != 0)
+            return device_fault(options_.device, "its MAC address could not be set", code);
+    }
+    rte_ether_addr address;
+    rte_eth_macaddr_get(id_, &address);
+    std::memcpy(mac_.bytes.data(), &address, sizeof address);
+    return {};
+}
+
+result<void> port::set_up_queues(rte_mempool* pool)
+{
+    rx_descriptors_ = options_.rx_descriptors;
+    tx_descriptors_ = options_.tx_descriptors;
+    rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors_, &tx_descriptors_);
+    const auto socket = static_cast<unsigned>(socket_);
+    for (uint16_t q = 0; q < rx_count_; ++q)
+        if (const int code = rte_eth_rx_queue_setup(id_, q, rx_descriptors_, socket, nullptr, pool);
+            code != 0)
+            return device_fault(options_.device, "a receive queue could not be set up", code);
+    for (uint16_t q = 0; q < tx_count_; ++q)
+        if (const int code = rte_eth_tx_queue_setup(id_, q, tx_descriptors_, socket, nullptr);
+            code != 0)
+            return device_fault(options_.device, "a transmit queue could not be set up", code);
+    return {};
+}
+
+void port::bind(interface_index index, engine& host)
+{
+    const auto pollers = host.polling_threads();
+    for (uint16_t q = 0; q < rx_count_; ++q) {
+        // one interface after the other, so that two ports of one queue each use two workers
+        const size_t turn = (index + q) % pollers.size();
+        rx_.push_back(std::make_unique<rx_queue>(rx_queue{id_, q, index, pollers[turn]}));
+    }
+    tx_.port = id_;
+    tx_.interface = index;
+    tx_.queue_of_thread.assign(host.thread_count(), tx_queues::none);
+    tx_.owner_of_thread.assign(host.thread_count(), pollers[0]);
+    // the workers first, the main thread last: it sends little
+    std::vector<unsigned> order = pollers;
+    if (std::find(order.begin(), order.end(), 0u) == order.end())
+        order.push_back(0);
+    for (size_t i = 0; i < order.size(); ++i) {
+        if (i < tx_count_)
+            tx_.queue_of_thread[order[i]] = static_cast<uint16_t>(i);
+        tx_.owner_of_thread[order[i]] = order[i % tx_count_];
+    }
+}
+
+// A device must not stop under a worker that polls it. Workers see the interface go down first; the device
+// stops when all have, unless it was brought up again meanwhile.
+result<void> port::set_admin(bool up)
+{
+    if (!up) {
+        stopping_ = started_;
+        host_.rcu().defer([this] {
+            if (!std::exchange(stopping_, false))
+                return;
+            started_ = false;
+            if (const int code = rte_eth_dev_stop(id_); code != 0)
+                spdlog::error("{}", device_fault(options_.device, "it did not stop", code)
+                                        .value()
+                                        .message);
+        });
+        return {};
+    }
+    stopping_ = false;
+    if (started_)
+        return {};
+    if (const int code = rte_eth_dev_start(id_); code != 0)
+        return device_fault(options_.device, "it did not start", code);
+    started_ = true;
+    return {};
+}
+
+result<void> port::set_mtu(uint16_t mtu)
+{
+    uint16_t current = 0;
+    if (rte_eth_dev_get_mtu(id_, &current) == 0 && current == mtu)
+        return {};
+    if (mtu + ethernet_overhead > room_)
+        return fail(errc::invalid_argument, "an MTU of {} with {} bytes of Ethernet does not fit into a "
+                    "buffer of {} bytes (buffers.size)", mtu, ethernet_overhead, room_);
+    if (const int code = rte_eth_dev_set_mtu(id_, mtu); code != 0)
+        return device_fault(options_.device, "its MTU could not be set", code);
+    return {};
+}
+
+link_status port::link() const
+{
+    rte_eth_link link{};
+    if (rte_eth_link_get_nowait(id_, &link) != 0)
+        return {};
+    const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
+    return {link.link_status == RTE_ETH_LINK_UP, known ? link.link_speed : 0,
+            link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX};
+}
+
+hardware_status port::hardware() const
+{
+    hardware_status status;
+    rte_eth_dev_info info{};
+    rte_eth_dev_info_get(id_, &info);
+    status.device = options_.device;
+    status.driver = info.driver_name == nullptr ? "" : info.driver_name;
+    status.socket = socket_;
+    status.link = link();
+    status.rx_descriptors = rx_descriptors_;
+    status.tx_descriptors = tx_descriptors_;
+    for (const auto& queue : rx_)
+        status.rx_queues.push_back({queue->queue, queue->thread, "adaptive"});
+    for (unsigned thread = 0; thread < tx_.queue_of_thread.size(); ++thread) {
+        const uint16_t queue = tx_.queue_of_thread[thread];
+        if (queue != tx_queues::none)
+            status.tx_queues.push_back({queue, thread, "own"});
+        else
+            status.tx_queues.push_back({tx_.queue_of_thread[tx_.owner_of_thread[thread]], thread,
+                                        "handed over"});
+    }
+    const int count = rte_eth_xstats_get_names(id_, nullptr, 0);
+    std::vector<rte_eth_xstat_name> names(static_cast<size_t>(std::max(count, 0)));
+    std::vector<rte_eth_xstat> values(names.size());
+    rte_eth_xstats_get_names(id_, names.data(), static_cast<unsigned>(names.size()));
+    const int got = rte_eth_xstats_get(id_, values.data(), static_cast<unsigned>(values.size()));
+    for (int i = 0; i < got; ++i)
+        if (values[i].value != 0)
+            status.counters.push_back({names[values[i].id].name, values[i].value});
+    return status;
+}
+
+} // namespace weft::drivers

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// A DPDK port as an interface: set-up, queues and their threads, state, statistics.
+#pragma once
+
+#include "graph/interface.hh"
+#include "graph/result.hh"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct rte_mempool;
+
+namespace weft {
+class engine;
+}
+
+namespace weft::drivers {
+
+inline constexpr uint16_t ethernet_overhead = 18; // header and one VLAN tag
+
+// One receive queue: the argument of a dpdk-input clone.
+struct rx_queue {
+    uint16_t port;
+    uint16_t queue;
+    interface_index interface;
+    unsigned thread;
+};
+
+// The transmit queue that each thread uses: the argument of a dpdk-tx clone.
+struct tx_queues {
+    static constexpr uint16_t none = 0xffff;
+    uint16_t port;
+    interface_index interface;
+    std::vector<uint16_t> queue_of_thread;  // none: hands over to ...
+    std::vector<unsigned> owner_of_thread;  // ... this thread
+};
+
+struct port_options {
+    std::string device; // PCI address or devargs of a virtual device
+    std::optional<net::mac_address> mac;
+    uint16_t mtu = 1500;
+    uint16_t queues = 1;
+    uint16_t rx_descriptors = 1024;
+    uint16_t tx_descriptors = 1024;
+};
+
+// Owned by the interface table; the port is stopped and closed when it goes. Main thread.
+class port final : public interface_driver {
+public:
+    // Probes the device, sets it up, stopped. Errors name the device and what DPDK said.
+    [[nodiscard]] static result<std::unique_ptr<port>> open(const port_options& options, engine& host,
+                                                            rte_mempool* pool);
+    ~port() override;
+
+    // Gives the queues to threads; the interface exists then. First and once.
+    void bind(interface_index index, engine& host);
+    [[nodiscard]] const net::mac_address& mac() const noexcept { return mac_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<rx_queue>>& rx() const noexcept { return rx_; }
+    [[nodiscard]] tx_queues& tx() noexcept { return tx_; }
+
+    result<void> set_admin(bool up) override;
+    result<void> set_mtu(uint16_t mtu) override;
+    [[nodiscard]] link_status link() const override;
+    [[nodiscard]] hardware_status hardware() const override;
+
+private:
+    port(const port_options& options, engine& host) : options_{options}, host_{host} {}
+    result<void> probe();
+    result<void> configure(engine& host, rte_mempool* pool);
+    result<void> set_up_queues(rte_mempool* pool);
+
+    const port_options options_;
+    engine& host_;
+    bool started_ = false;
+    bool stopping_ = false; // as soon as no worker polls it any more
+    uint16_t room_ = 0;     // bytes of a frame that a buffer holds
+    uint16_t id_ = 0xffff;
+    int socket_ = -1;
+    uint16_t rx_count_ = 0;
+    uint16_t tx_count_ = 0;
+    uint16_t rx_descriptors_ = 0;
+    uint16_t tx_descriptors_ = 0;
+    net::mac_address mac_;
+    std::vector<std::unique_ptr<rx_queue>> rx_;
+    tx_queues tx_{};
+};
+
+} // namespace weft::drivers

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// show node, show graph, and the completion of node names.
+#include "graph/command.hh"
+#include "graph/statistics.hh"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace weft {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using enum text_table::align;
+
+bool runs(const node_entry& entry)
+{
+    return !entry.descriptor->is_template || entry.clone_of != no_node;
+}
+
+std::string_view state_of(const node_entry& entry)
+{
+    if (!runs(entry))
+        return "template";
+    return entry.descriptor->type == node_type::internal ? "active" : to_string(entry.state);
+}
+
+std::vector<const node_entry*> by_name(engine& host)
+{
+    std::vector<const node_entry*> all;
+    for (const auto& entry : host.registry().all())
+        all.push_back(&entry);
+    std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->name < b->name; });
+    return all;
+}
+
+json node_json(engine& host, const node_entry& entry)
+{
+    const auto& stats = host.room<statistics>();
+    json nexts = json::array();
+    for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
+        nexts.push_back({{"slot", slot},
+                         {"index", entry.nexts[slot]},
+                         {"node", host.registry().at(entry.nexts[slot]).name},
+                         {"vectors", stats.sent(entry.id, slot)}});
+    json previous = json::array();
+    for (node_id id : host.registry().previous(entry.id))
+        if (runs(host.registry().at(id)))
+            previous.push_back({{"node", host.registry().at(id).name}, {"index", id}});
+    json reasons = json::array();
+    for (const auto& r : entry.descriptor->reasons)
+        reasons.push_back({{"name", r.name},
+                           {"severity", to_string(r.level)},
+                           {"description", r.description}});
+    json data{{"name", entry.name},
+              {"type", to_string(entry.descriptor->type)},
+              {"state", state_of(entry)},
+              {"index", entry.id},
+              {"clone_of", entry.clone_of == no_node
+                               ? json(nullptr)
+                               : json(host.registry().at(entry.clone_of).name)},
+              {"thread", entry.thread ? json(*entry.thread) : json(nullptr)},
+              {"nexts", nexts},
+              {"previous", previous},
+              {"reasons", reasons}};
+    return data;
+}
+
+result<json> show_node(command_context& context)
+{
+    json nodes = json::array();
+    if (context.arguments.has("name")) {
+        const auto* entry = context.host.registry().find(context.arguments.text("name"));
+        if (entry == nullptr)
+            return fail(errc::not_found, "no node `{}'", context.arguments.text("name"));
+        nodes.push_back(node_json(context.host, *entry));
+        return json{{"detail", true}, {"nodes", nodes}};
+    }
+    for (const auto* entry : by_name(context.host))
+        nodes.push_back(node_json(context.host, *entry));
+    return json{{"detail", false}, {"nodes", nodes}};
+}
+
+std::string node_detail(const json& n)
+{
+    std::string out = fmt::format("node {}, type {}, state {}, index {}", n["name"].get<std::string>(),
+                                  n["type"].get<std::string>(), n["state"].get<std::string>(),
+                                  n["index"].get<unsigned>());
+    if (!n["clone_of"].is_null())
+        out += ", clone of " + n["clone_of"].get<std::string>();
+    if (!n["thread"].is_null())
+        out += fmt::format(", on thread {}", n["thread"].get<unsigned>());
+    text_table nexts{{{"next-index", 12, right}, {"node-index", 12, right}, {"Node", 30, left},
+                      {"Vectors", 16, right}}};
+    for (const auto& next : n["nexts"])
+        nexts.row({to_string(next["slot"]), to_string(next["index"]), next["node"],
+                   to_string(next["vectors"])});
+    if (!n["nexts"].empty())
+        out += "\n\n next nodes:\n" + nexts.str();
+    if (!n["previous"].empty())
+        out += "\n\n known previous nodes:";
+    size_t column = 0;
+    for (const auto& p : n["previous"])
+        out += fmt::format("{}{:<34}", column++ % 3 == 0 ? "\n  " : "",
+                           fmt::format("{} ({})", p["node"].get<std::string>(),
+                                       p["index"].get<unsigned>()));
+    while (!out.empty() && out.back() == ' ')
+        out.pop_back();
+    if (!n["reasons"].empty())
+        out += "\n\n reasons to drop or refuse:";
+    for (const auto& r : n["reasons"])
+        out += fmt::format("\n  {:<20} {:<8} {}", r["name"].get<std::string>(),
+                           r["severity"].get<std::string>(), r["description"].get<std::string>());
+    return out;
+}
+
+std::string node_text(const json& data)
+{
+    if (data["detail"].get<bool>())
+        return node_detail(data["nodes"][0]);
+    text_table table{{{"Name", 30, left}, {"Type", 10, left}, {"State", 10, left},
+                      {"Index", 6, right}, {"Nexts", 6, right}}};
+    for (const auto& n : data["nodes"])
+        table.row({n["name"], n["type"], n["state"], to_string(n["index"]),
+                   std::to_string(n["nexts"].size())});
+    return table.str();
+}
+
+const command_registration node{"show node [<name:node>]",
+                                "A node's type, state, next and previous nodes and drop reasons",
+                                show_node, node_text};
+
+const completion_registration node_names{"node", [](engine& host) {
+                                             std::vector<std::string> names;
+                                             for (const auto* entry : by_name(host))
+                                                 names.push_back(entry->name);
+                                             return names;
+                                         }};
+
+// Nodes of one main thread or worker plan alike: the graph as it is joined, templates left out.
+result<json> show_graph(command_context& context)
+{
+    json nodes = json::array();
+    json edges = json::array();
+    for (const auto* entry : by_name(context.host)) {
+        if (!runs(*entry))
+            continue;
+        nodes.push_back({{"name", entry->name}, {"type", to_string(entry->descriptor->type)}});
+        for (node_id next : entry->nexts)
+            edges.push_back({{"from", entry->name},
+                             {"to", context.host.registry().at(next).name},
+                             {"drop", false}});
+        if (!entry->descriptor->reasons.empty())
+            edges.push_back({{"from", entry->name}, {"to", "drop"}, {"drop", true}});
+    }
+    return json{{"dot", context.arguments.has("dot")}, {"nodes", nodes}, {"edges", edges}};
+}
+
+std::string graph_dot(const json& data)
+{
+    std::string out = "digraph weft {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
+    for (const auto& n : data["nodes"])
+        out += fmt::format("  \"{}\"{};\n", n["name"].get<std::string>(),
+                           n["type"] == "internal" ? "" : " [style=rounded]");
+    for (const auto& e : data["edges"])
+        out += fmt::format("  \"{}\" -> \"{}\"{};\n", e["from"].get<std::string>(),
+                           e["to"].get<std::string>(),
+                           e["drop"].get<bool>() ? " [style=dotted]" : "");
+    return out + "}";
+}
+
+std::string graph_text(const json& data)
+{
+    if (data["dot"].get<bool>())
+        return graph_dot(data);
+    std::string out;
+    for (const auto& n : data["nodes"]) {
+        const auto name = n["name"].get<std::string>();
+        out += fmt::format("{}{} ({})", out.empty() ? "" : "\n", name, n["type"].get<std::string>());
+        for (const auto& e : data["edges"])
+            if (e["from"] == name)
+                out += fmt::format("\n  {} {}", e["drop"].get<bool>() ? "..>" : "-->",
+                                   e["to"].get<std::string>());
+    }
+    return out;
+}
+
+const command_registration graph{"show graph [dot]",
+                                 "The nodes and edges that run, as text or for graphviz", show_graph,
+                                 graph_text};
+
+} // namespace
+
+} // namespace weft

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine: owns the threads and everything that they share, publishes plans, runs the main thread.
+#include "graph/engine.hh"
+
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <sched.h>
+#include <spdlog/spdlog.h>
+
+namespace weft {
+
+namespace {
+
+void pin_to(unsigned core, const std::string& name)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(core, &cores);
+    if (const int error = pthread_setaffinity_np(pthread_self(), sizeof cores, &cores); error != 0)
+        spdlog::warn("thread {} could not be bound to core {}: {}", name, core, strerror(error));
+}
+
+} // namespace
+
+engine::engine(const clock_source& clock, node_registry nodes, engine_options options)
+    : options_{std::move(options)}, registry_{std::move(nodes)},
+      interfaces_{static_cast<unsigned>(options_.worker_cores.size()) + 1},
+      rcu_{static_cast<unsigned>(options_.worker_cores.size()) + 1},
+      loop_{std::make_unique<main_loop>(clock, this)}
+{
+    const size_t count = options_.worker_cores.size() + 1;
+    threads_.push_back(std::make_unique<graph_thread>(*this, 0, "main", options_.main_core, count,
+                                                      options_.packet_bound));
+    for (unsigned i = 1; i < count; ++i)
+        threads_.push_back(std::make_unique<graph_thread>(*this, i, fmt::format("worker-{}", i),
+                                                          options_.worker_cores[i - 1], count,
+                                                          options_.packet_bound));
+    if (const auto* node = registry_.find("handoff-input"))
+        handoff_ = node->id;
+}
+
+engine::~engine()
+{
+    shut_down();
+}
+
+void engine::shut_down()
+{
+    stop_workers();
+    if (main().current_plan() != nullptr)
+        run_main_once(); // what the workers handed over last
+    loop_->stop_all();   // processes may hold what belongs to rooms
+    while (rcu_.pending() > 0)
+        rcu_.reclaim();
+    rooms_.clear();
+    for (auto& thread : threads_)
+        thread->free_handed();
+    interfaces_.close();
+}
+
+std::vector<unsigned> engine::polling_threads() const
+{
+    std::vector<unsigned> found;
+    for (unsigned i = 1; i < thread_count(); ++i)
+        found.push_back(i);
+    if (found.empty())
+        found.push_back(0);
+    return found;
+}
+
+result<void> engine::publish_plans()
+{
+    std::vector<std::unique_ptr<plan>> plans;
+    for (auto& thread : threads_) {
+        auto compiled = plan::compile(registry_, *thread);
+        if (!compiled)
+            return fail(compiled.error().code, "the graph of thread {} is not valid:\n{}",
+                        thread->name(), compiled.error().message);
+        plans.push_back(std::move(*compiled));
+    }
+    for (size_t i = 0; i < threads_.size(); ++i)
+        threads_[i]->publish(std::move(plans[i]));
+    return {};
+}
+
+result<void> engine::start()
+{
+    if (options_.pin)
+        pin_to(options_.main_core, "main");
+    for (unsigned i = 1; i < thread_count(); ++i)
+        workers_.emplace_back([this, i] {
+            graph_thread& self = *threads_[i];
+            pthread_setname_np(pthread_self(), self.name().c_str());
+            if (options_.pin)
+                pin_to(self.core(), self.name());
+            // gives the thread an lcore id, and with it its own cache in every packet pool
+            if (rte_thread_register() != 0)
+                spdlog::warn("{} has no lcore id: its packets come from the pool without a cache",
+                             self.name());
+            self.run(stop_workers_);
+            rte_thread_unregister();
+        });
+    for (const auto* process : registered_processes()) {
+        auto started = loop_->start(std::string{process->name}, process->function,
+                                    process->stack_size);
+        if (!started)
+            return pass(started);
+    }
+    return {};
+}
+
+void engine::stop_workers()
+{
+    stop_workers_.store(true);
+    for (auto& thread : threads_)
+        if (thread->index() != 0)
+            thread->wake();
+    for (auto& worker : workers_)
+        worker.join();
+    workers_.clear();
+}
+
+void engine::deliver_posted()
+{
+    posted_event posted{};
+    for (auto& thread : threads_)
+        for (size_t i = 0; i < graph_thread::outbox_size && thread->take_posted(posted); ++i)
+            loop_->signal(posted.to, posted.what);
+}
+
+void engine::run_main_once()
+{
+    main().run_once([this] {
+        deliver_posted();
+        loop_->run_ready();
+    });
+    rcu_.reclaim();
+}
+
+void engine::run()
+{
+    constexpr duration asleep = 1s;        // woken by whatever happens
+    constexpr duration reclaiming = 1ms;   // while something waits for a grace period
+    constexpr duration polling = 200us;    // while this thread has queues of its own
+    while (!stop_.load()) {
+        const uint64_t before = main().entered();
+        run_main_once();
+        size_t plans_waiting = 0;
+        for (auto& thread : threads_)
+            plans_waiting += thread->reclaim_plans();
+        duration limit = asleep;
+        if (rcu_.pending() > 0 || plans_waiting > 0)
+            limit = reclaiming;
+        if (plan* p = main().current_plan(); p != nullptr && !p->inputs().empty())
+            limit = main().entered() != before ? 0ns : polling;
+        loop_->wait(limit);
+    }
+}
+
+void engine::request_stop() noexcept
+{
+    stop_.store(true);
+    loop_->wake();
+}
+
+void engine::reset_trace(bool tracing)
+{
+    for (auto& thread : threads_) {
+        auto fresh = tracing ? std::make_unique<trace_buffer>(thread->index()) : nullptr;
+        std::shared_ptr<trace_buffer> old = thread->publish(std::move(fresh));
+        if (old)
+            rcu_.defer([old] {});
+    }
+}
+
+packet* engine::make_packet() noexcept
+{
+    rte_mbuf* mbuf = pools_.empty() ? nullptr : rte_pktmbuf_alloc(pools_.front());
+    if (mbuf == nullptr)
+        return nullptr;
+    packet* p = packet::from(mbuf);
+    p->mark() = {};
+    p->note() = {};
+    return p;
+}
+
+int64_t engine::packets_in_flight() const noexcept
+{
+    // what left is read first, so that a packet under way never makes the difference negative
+    uint64_t left = 0;
+    uint64_t entered = 0;
+    for (const auto& thread : threads_)
+        left += thread->left();
+    for (const auto& thread : threads_)
+        entered += thread->entered();
+    return static_cast<int64_t>(entered - left);
+}
+
+void engine::hand_off_bell(unsigned thread) noexcept
+{
+    if (handoff_ != no_node)
+        threads_[thread]->post_interrupt(handoff_);
+}
+
+double engine::seconds_of(uint64_t tsc) const noexcept
+{
+    return static_cast<double>(tsc) / static_cast<double>(rte_get_tsc_hz());
+}
+
+} // namespace weft

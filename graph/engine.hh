@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine: threads, graph, processes, interfaces and the rooms' own state, as one object.
+#pragma once
+
+#include "graph/clock.hh"
+#include "graph/graph_thread.hh"
+#include "graph/interface.hh"
+#include "graph/main_loop.hh"
+#include "graph/node_registry.hh"
+#include "graph/plan.hh"
+#include "graph/rcu.hh"
+#include "graph/result.hh"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <typeindex>
+#include <unordered_map>
+#include <vector>
+
+struct rte_mempool;
+
+namespace weft {
+
+struct engine_options {
+    unsigned main_core = 0;
+    std::vector<unsigned> worker_cores; // one worker each; empty: the main thread polls the queues
+    size_t packet_bound = 65536;        // packets that can exist at once
+    bool pin = true;                    // bind threads to their cores
+};
+
+// Main thread, unless a member says otherwise.
+class engine {
+public:
+    engine(const clock_source& clock, node_registry nodes, engine_options options);
+    ~engine(); // the workers have been stopped
+    engine(const engine&) = delete;
+    engine& operator=(const engine&) = delete;
+
+    [[nodiscard]] node_registry& registry() noexcept { return registry_; }
+    [[nodiscard]] const node_registry& registry() const noexcept { return registry_; }
+    [[nodiscard]] main_loop& loop() noexcept { return *loop_; }
+    [[nodiscard]] rcu_domain& rcu() noexcept { return rcu_; }
+    [[nodiscard]] interface_table& interfaces() noexcept { return interfaces_; }
+    [[nodiscard]] graph_thread& main() noexcept { return *threads_[0]; }
+    [[nodiscard]] graph_thread& thread(unsigned index) noexcept { return *threads_[index]; }
+    [[nodiscard]] unsigned thread_count() const noexcept
+    {
+        return static_cast<unsigned>(threads_.size());
+    }
+    // Threads that poll queues: the workers, or the main thread where there is none.
+    [[nodiscard]] std::vector<unsigned> polling_threads() const;
+    [[nodiscard]] const engine_options& options() const noexcept { return options_; }
+
+    // A room's own state, made from the engine when it is first asked for.
+    template <class T>
+    [[nodiscard]] T& room()
+    {
+        auto& slot = rooms_[std::type_index{typeid(T)}];
+        if (!slot.object)
+            slot.object = {new T(*this), [](void* p) { delete static_cast<T*>(p); }};
+        return *static_cast<T*>(slot.object.get());
+    }
+
+    // Compiles a plan for each thread from the registry and publishes them all, or none on an error.
+    result<void> publish_plans();
+    // Starts the workers' threads and the registered processes.
+    result<void> start();
+    // Ends everything in order: workers, processes, rooms, interfaces; every packet is back in its pool
+    // then. Also done by the destructor.
+    void shut_down();
+
+    // The main thread's life: graph, processes, sleep; until stop_requested().
+    void run();
+    // One loop without sleeping, for tests too.
+    void run_main_once();
+    // Ends run(). Any thread, also a signal handler.
+    void request_stop() noexcept;
+    [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(); }
+
+    // Replaces the traces of all threads by empty ones, in which nothing is armed; null: by none.
+    void reset_trace(bool tracing);
+
+    // Packet pools, for `show buffers` and the count of packets in flight.
+    void add_pool(rte_mempool* pool) { pools_.push_back(pool); }
+    [[nodiscard]] const std::vector<rte_mempool*>& pools() const noexcept { return pools_; }
+    // A packet from the first pool, null if it is empty. Its mark is zero.
+    [[nodiscard]] packet* make_packet() noexcept;
+    // Packets that entered the graph and have not left it, held and handed ones included. Any thread; exact only
+    // when traffic rests.
+    [[nodiscard]] int64_t packets_in_flight() const noexcept;
+
+    // Any thread: makes `handoff-input` of a thread run.
+    void hand_off_bell(unsigned thread) noexcept;
+
+    // Changes what is recorded here, in words, for `show workers`.
+    [[nodiscard]] double seconds_of(uint64_t tsc) const noexcept;
+
+private:
+    struct room_slot {
+        std::unique_ptr<void, void (*)(void*)> object{nullptr, [](void*) {}};
+    };
+
+    void deliver_posted();
+    void stop_workers();
+
+    const engine_options options_;
+    node_registry registry_;
+    interface_table interfaces_;
+    rcu_domain rcu_;
+    std::unique_ptr<main_loop> loop_;
+    std::vector<std::unique_ptr<graph_thread>> threads_;
+    std::vector<std::thread> workers_;
+    std::atomic<bool> stop_{false};
+    std::atomic<bool> stop_workers_{false};
+    node_id handoff_ = no_node;
+    std::vector<rte_mempool*> pools_;
+    std::unordered_map<std::type_index, room_slot> rooms_;
+};
+
+} // namespace weft

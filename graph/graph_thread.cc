@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of a thread that runs the graph: polls, dispatches by rank, hands over, sleeps when idle.
+#include "graph/graph_thread.hh"
+
+#include "graph/engine.hh"
+#include "graph/plan.hh"
+
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <rte_cycles.h>
+#include <rte_pause.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace weft {
+
+static_assert(plan::max_nodes == 64 * 64, "the pending bitmap has 64 words of 64 ranks");
+
+graph_thread::graph_thread(engine& host, unsigned index, std::string name, unsigned core,
+                           size_t thread_count, size_t packet_bound)
+    : host_{host}, index_{index}, name_{std::move(name)}, core_{core},
+      wake_fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}, epoll_fd_{epoll_create1(EPOLL_CLOEXEC)}
+{
+    // Each node has one open frame. A frame waits in a queue only with at least 192 packets in it (see
+    // node_run::input_space), and each packet stands in one frame only: so many frames can never run
+    // out. Only those that are used become resident.
+    const size_t count = plan::max_nodes + packet_bound / 192 + 4;
+    void* region = mmap(nullptr, count * sizeof(frame), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED)
+        throw std::bad_alloc{};
+    frames_ = unused_frames_ = static_cast<frame*>(region);
+    frames_end_ = frames_ + count;
+    for (size_t from = 0; from < thread_count; ++from)
+        inboxes_.push_back(std::make_unique<spsc_ring<handed_packet>>(inbox_size));
+    epoll_event wake_event{.events = EPOLLIN, .data = {.fd = wake_fd_}};
+    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &wake_event);
+}
+
+graph_thread::~graph_thread()
+{
+    delete published_.load();
+    munmap(frames_, static_cast<size_t>(frames_end_ - frames_) * sizeof(frame));
+    delete tracing_.load();
+    close(wake_fd_);
+    close(epoll_fd_);
+}
+
+void graph_thread::publish(std::unique_ptr<plan> next)
+{
+    next->version_ = ++versions_;
+    std::unique_ptr<plan> old{published_.exchange(next.release(), std::memory_order_acq_rel)};
+    if (old)
+        retired_.push_back(std::move(old));
+    wake();
+}
+
+size_t graph_thread::reclaim_plans()
+{
+    const uint64_t adopted = adopted_version_.load(std::memory_order_acquire);
+    std::erase_if(retired_, [&](const auto& p) { return p->version_ < adopted; });
+    return retired_.size();
+}
+
+std::unique_ptr<trace_buffer> graph_thread::publish(std::unique_ptr<trace_buffer> next)
+{
+    return std::unique_ptr<trace_buffer>{
+        tracing_.exchange(next.release(), std::memory_order_acq_rel)};
+}
+
+node_store& graph_thread::store_of(const node_entry& entry)
+{
+    if (stores_.size() <= entry.id)
+        stores_.resize(entry.id + size_t{1});
+    if (!stores_[entry.id])
+        stores_[entry.id] = std::make_unique<node_store>(host_, index_, entry);
+    return *stores_[entry.id];
+}
+
+const node_store* graph_thread::store_of(node_id id) const noexcept
+{
+    return id < stores_.size() ? stores_[id].get() : nullptr;
+}
+
+void graph_thread::wake() noexcept
+{
+    if (index_ == 0) {
+        host_.loop().wake();
+        return;
+    }
+    woken_.store(true, std::memory_order_seq_cst);
+    if (sleeping_.load(std::memory_order_seq_cst)) {
+        const uint64_t one = 1;
+        [[maybe_unused]] const auto written = write(wake_fd_, &one, sizeof one);
+    }
+}
+
+void graph_thread::post_interrupt(node_id id) noexcept
+{
+    interrupts_[id >> 6].fetch_or(uint64_t{1} << (id & 63), std::memory_order_release);
+    interrupted_.store(true, std::memory_order_release);
+    wake();
+}
+
+frame* graph_thread::take_frame() noexcept
+{
+    frame* taken = free_frames_;
+    if (taken != nullptr) [[likely]] {
+        free_frames_ = taken->next;
+        return taken;
+    }
+    if (unused_frames_ == frames_end_) {
+        std::fputs("graph thread: more full frames than packets can fill\n", stderr);
+        std::abort();
+    }
+    return new (unused_frames_++) frame;
+}
+
+void graph_thread::adopt_plan() noexcept
+{
+    plan* next = published_.load(std::memory_order_acquire);
+    if (next != plan_) [[unlikely]]
+        take_up(*next);
+}
+
+// Between two loops every frame is empty, so the nodes' open frames just change their owners.
+void graph_thread::take_up(plan& next) noexcept
+{
+    const uint64_t begin = rte_rdtsc();
+    if (plan_ != nullptr)
+        for (node_run& run : plan_->runs())
+            recycle(run.open_);
+    for (node_run& run : next.runs())
+        run.open_ = take_frame();
+    plan_ = &next;
+    adopted_version_.store(next.version_, std::memory_order_release);
+    plan_changes_.add(1);
+    const uint64_t pause = rte_rdtsc() - begin;
+    if (pause > longest_pause_.get())
+        longest_pause_.set(pause);
+}
+
+void graph_thread::begin_loop() noexcept
+{
+    adopt_plan();
+    clock_ = rte_rdtsc();
+}
+
+// Books the time since `begin` and the packets to a node; a node's end is the next one's beginning.
+void graph_thread::account(node_run& node, uint32_t packets, uint64_t begin) noexcept
+{
+    clock_ = rte_rdtsc();
+    const uint64_t spent = clock_ - begin;
+    node_counters& counters = *node.counters_;
+    counters.calls.add(1);
+    counters.vectors.add(packets);
+    counters.clocks.add(spent);
+    if (spent > counters.max_clocks_calls.get()) {
+        counters.max_clocks_calls.set(spent);
+        counters.max_clocks_vectors.set(packets);
+    }
+}
+
+uint32_t graph_thread::poll(node_run& node) noexcept
+{
+    running_.store(node.id_, std::memory_order_relaxed);
+    const uint64_t begin = clock_;
+    const uint32_t received = node.poll_(node);
+    account(node, received, begin);
+    running_.store(no_node, std::memory_order_relaxed);
+    return received;
+}
+
+uint32_t graph_thread::poll_inputs() noexcept
+{
+    uint32_t received = 0;
+    for (node_run* node : plan_->pre_inputs())
+        received += poll(*node);
+    for (node_run* node : plan_->inputs())
+        received += poll(*node);
+    if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
+        received += run_interrupts();
+    return received;
+}
+
+uint32_t graph_thread::run_interrupts() noexcept
+{
+    uint32_t received = 0;
+    interrupted_.store(false, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for (size_t word = 0; word < words; ++word) {
+        if (interrupts_[word].load(std::memory_order_relaxed) == 0)
+            continue;
+        uint64_t bits = interrupts_[word].exchange(0, std::memory_order_acquire);
+        for (; bits != 0; bits &= bits - 1) {
+            const auto id = static_cast<node_id>(word * 64 + std::countr_zero(bits));
+            if (node_run* node = plan_->run_of(id))
+                received += poll(*node);
+        }
+    }
+    return received;
+}
+
+void graph_thread::run_node(node_run& node) noexcept
+{
+    frame* work = node.full_head_;
+    if (work != nullptr) {
+        node.full_head_ = work->next;
+        if (node.full_head_ == nullptr)
+            node.full_tail_ = nullptr;
+        pend(node.rank_); // the open frame, or more full ones, follow
+    } else {
+        if (node.open_->count == 0)
+            return;
+        work = node.open_;
+        node.open_ = take_frame();
+    }
+    if (auto* buffer = tracing_.load(std::memory_order_acquire)) [[unlikely]]
+        for (packet* p : work->all())
+            if (!p->traced()) {
+                if (!buffer->take_budget(node.id_))
+                    break;
+                buffer->begin(*p);
+            }
+    const uint64_t begin = clock_;
+    const uint32_t count = work->count;
+    running_.store(node.id_, std::memory_order_relaxed);
+    running_count_ = count;
+    node.current_ = work;
+    node.check_given(work->packets.data(), count);
+    node.function_(node, *work);
+    node.check_settled();
+    running_.store(no_node, std::memory_order_relaxed);
+    recycle(node.current_);
+    account(node, count, begin);
+}
+
+void graph_thread::run_pending() noexcept
+{
+    while (pending_words_ != 0) {
+        const auto word = static_cast<unsigned>(std::countr_zero(pending_words_));
+        const auto bit = static_cast<unsigned>(std::countr_zero(pending_[word]));
+        pending_[word] &= pending_[word] - 1;
+        if (pending_[word] == 0)
+            pending_words_ &= pending_words_ - 1;
+        run_node(plan_->runs()[word * 64 + bit]);
+    }
+}
+
+void graph_thread::end_loop() noexcept
+{
+    if (bell_main_ || bell_threads_ != 0) [[unlikely]]
+        ring_bells();
+    loops_.add(1);
+}
+
+// Wakes those that this loop posted to, once for each however much it was. A system call is made
+// only for a thread that sleeps.
+void graph_thread::ring_bells() noexcept
+{
+    if (bell_main_)
+        host_.loop().wake();
+    for (; bell_threads_ != 0; bell_threads_ &= bell_threads_ - 1)
+        host_.hand_off_bell(static_cast<unsigned>(std::countr_zero(bell_threads_)));
+    bell_main_ = false;
+}
+
+void graph_thread::run(const std::atomic<bool>& stop) noexcept
+{
+    const uint64_t busy_time = rte_get_tsc_hz() / 1000; // polled for 1 ms after the last packet
+    uint64_t last_busy = rte_rdtsc();
+    host_.rcu().online(index_);
+    while (!stop.load(std::memory_order_relaxed)) {
+        const uint32_t received = run_once();
+        host_.rcu().quiescent(index_);
+        if (received > 0) {
+            last_busy = clock_;
+        } else if (clock_ - last_busy > busy_time) {
+            sleep(stop);
+            last_busy = rte_rdtsc();
+        } else {
+            rte_pause();
+        }
+    }
+    run_once(); // what was handed over meanwhile
+    host_.rcu().offline(index_);
+}
+
+// Sleeps on the inputs' interrupts, or for a short time where a device has none. The inputs are polled
+// once more after they were armed, since a packet may have come before.
+void graph_thread::sleep(const std::atomic<bool>& stop) noexcept
+{
+    int timeout_ms = 100;
+    for (node_run* node : plan_->inputs()) {
+        const int fd = node->wait_ != nullptr ? node->wait_(*node, true) : -1;
+        epoll_event ready{.events = EPOLLIN, .data = {.fd = fd}};
+        if (fd < 0)
+            timeout_ms = 1;
+        else
+            epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ready); // EEXIST where it is known
+    }
+    sleeping_.store(true, std::memory_order_seq_cst);
+    const bool work = woken_.exchange(false, std::memory_order_seq_cst) || stop.load() ||
+                      published_.load() != plan_ || run_once() > 0;
+    if (!work) {
+        sleeps_.add(1);
+        host_.rcu().offline(index_);
+        std::array<epoll_event, 8> events;
+        if (epoll_wait(epoll_fd_, events.data(), events.size(), timeout_ms) > 0) {
+            uint64_t value = 0;
+            [[maybe_unused]] const auto drained = read(wake_fd_, &value, sizeof value);
+        }
+        host_.rcu().online(index_);
+    }
+    sleeping_.store(false, std::memory_order_seq_cst);
+    for (node_run* node : plan_->inputs())
+        if (node->wait_ != nullptr)
+            node->wait_(*node, false);
+}
+
+bool graph_thread::inject_new(node_id to, packet* p) noexcept
+{
+    if (!inject_kept(to, p))
+        return false;
+    entered_.add(1);
+    return true;
+}
+
+bool graph_thread::inject_kept(node_id to, packet* p) noexcept
+{
+    node_run* node = plan_ == nullptr ? nullptr : plan_->run_of(to);
+    if (node == nullptr)
+        return false;
+    node->receive(&p, 1);
+    return true;
+}
+
+void graph_thread::free_kept(packet* p) noexcept
+{
+    rte_pktmbuf_free(p->mbuf());
+    left_.add(1);
+}
+
+bool graph_thread::hand_over(graph_thread& target, node_id to, packet* p) noexcept
+{
+    if (!target.inboxes_[index_]->push({p, to}))
+        return false;
+    bell_threads_ |= uint64_t{1} << target.index_;
+    return true;
+}
+
+uint32_t graph_thread::take_handed() noexcept
+{
+    uint32_t count = 0;
+    handed_packet handed{};
+    for (auto& inbox : inboxes_)
+        // bounded by what lies in it now: a fast producer must not keep this node busy for ever
+        for (size_t waiting = inbox->size(); waiting > 0 && inbox->pop(handed); --waiting) {
+            ++count;
+            if (!inject_kept(handed.to, handed.what))
+                free_kept(handed.what);
+        }
+    return count;
+}
+
+void graph_thread::free_handed() noexcept
+{
+    handed_packet handed{};
+    for (auto& inbox : inboxes_)
+        while (inbox->pop(handed))
+            free_kept(handed.what);
+}
+
+bool graph_thread::post(process_id to, const event& what) noexcept
+{
+    if (!outbox_.push({to, what})) {
+        events_lost_.add(1);
+        return false;
+    }
+    bell_main_ = true;
+    return true;
+}
+
+} // namespace weft

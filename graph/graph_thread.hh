@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// A thread that runs the graph: the main thread (index 0) and the workers.
+#pragma once
+
+#include "graph/counter.hh"
+#include "graph/event.hh"
+#include "graph/frame.hh"
+#include "graph/node_run.hh"
+#include "graph/process.hh"
+#include "graph/spsc_ring.hh"
+#include "graph/trace.hh"
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+class engine;
+class node_store;
+struct node_entry;
+class plan;
+
+// An event on its way from a worker to a process.
+struct posted_event {
+    process_id to;
+    event what;
+};
+// A packet on its way to a node of another thread.
+struct handed_packet {
+    packet* what;
+    node_id to;
+};
+
+class graph_thread {
+public:
+    static constexpr size_t outbox_size = 2048; // events to the main thread
+    static constexpr size_t inbox_size = 1024;  // packets from each other thread
+
+    // `packet_bound`: packets that can exist, which bounds the frames that can be full.
+    graph_thread(engine& host, unsigned index, std::string name, unsigned core, size_t thread_count,
+                 size_t packet_bound);
+    ~graph_thread();
+    graph_thread(const graph_thread&) = delete;
+    graph_thread& operator=(const graph_thread&) = delete;
+
+    [[nodiscard]] unsigned index() const noexcept { return index_; }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] unsigned core() const noexcept { return core_; }
+    [[nodiscard]] engine& host() const noexcept { return host_; }
+
+    // --- main thread ---
+
+    // Makes the thread run this plan from its next loop on. The plan that it replaces is freed by
+    // a reclaim_plans() after the thread has taken up the new one.
+    void publish(std::unique_ptr<plan> next);
+    size_t reclaim_plans(); // how many are still to be freed
+    // Publishes a trace (null ends tracing); returns the old one, to be freed after a grace period.
+    [[nodiscard]] std::unique_ptr<trace_buffer> publish(std::unique_ptr<trace_buffer> next);
+    [[nodiscard]] trace_buffer* trace() const noexcept { return tracing_.load(); }
+    node_store& store_of(const node_entry& entry);
+    [[nodiscard]] const node_store* store_of(node_id id) const noexcept;
+    // Frees packets that were handed over and never taken; after this thread has stopped.
+    void free_handed() noexcept;
+    // Takes the next event that this thread posted to the main thread.
+    bool take_posted(posted_event& event) noexcept { return outbox_.pop(event); }
+
+    // --- any thread ---
+
+    // Ends a sleep of this thread, or the one it is about to begin.
+    void wake() noexcept;
+    // Makes the input node `id`, in interrupt state, run once in the next loop; wakes the thread.
+    void post_interrupt(node_id id) noexcept;
+    [[nodiscard]] uint64_t entered() const noexcept { return entered_.get(); }
+    [[nodiscard]] uint64_t left() const noexcept { return left_.get(); }
+    [[nodiscard]] uint64_t loops() const noexcept { return loops_.get(); }
+    [[nodiscard]] uint64_t sleeps() const noexcept { return sleeps_.get(); }
+    [[nodiscard]] uint64_t longest_pause() const noexcept { return longest_pause_.get(); }
+    [[nodiscard]] uint64_t plan_changes() const noexcept { return plan_changes_.get(); }
+    [[nodiscard]] uint64_t events_lost() const noexcept { return events_lost_.get(); }
+    // The node that runs just now, no_node between nodes; for the crash report.
+    [[nodiscard]] node_id running() const noexcept
+    {
+        return running_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] uint32_t running_count() const noexcept { return running_count_; }
+
+    // --- this thread ---
+
+    // One loop: pre-input, input, pending interrupts, `between` (the main thread's processes and timers),
+    // pending frames. Returns the packets that came in.
+    template <class Between>
+    uint32_t run_once(Between&& between) noexcept
+    {
+        begin_loop();
+        const uint32_t received = poll_inputs();
+        between();
+        run_pending();
+        end_loop();
+        return received;
+    }
+    uint32_t run_once() noexcept
+    {
+        return run_once([] {});
+    }
+    // A worker's life: loops, sleeps when idle, returns after stop was asked for.
+    void run(const std::atomic<bool>& stop) noexcept;
+
+    // Puts a packet into the graph in front of a node: one made here (counted as entered), with its mark
+    // written, or one kept earlier. False if the node is not in this thread's plan.
+    bool inject_new(node_id to, packet* p) noexcept;
+    bool inject_kept(node_id to, packet* p) noexcept;
+    // Frees packets that a process kept and gives up.
+    void free_kept(packet* p) noexcept;
+
+    // Hands a packet to a node of another thread. False (nothing done) when its inbox is full.
+    bool hand_over(graph_thread& target, node_id to, packet* p) noexcept;
+    // Takes packets that other threads handed over into this thread's graph; the function of the input
+    // node `handoff-input`. Returns how many.
+    uint32_t take_handed() noexcept;
+
+    // Posts an event to a process of the main thread. False, counted, when too many are on their way.
+    bool post(process_id to, const event& what) noexcept;
+
+    [[nodiscard]] bool tracing() const noexcept
+    {
+        return tracing_.load(std::memory_order_relaxed) != nullptr;
+    }
+    [[nodiscard]] plan* current_plan() noexcept { return plan_; }
+
+private:
+    friend class node_run;
+    friend class plan;
+
+    static constexpr size_t words = 64; // of 64 bits: plan::max_nodes
+
+    void begin_loop() noexcept;
+    uint32_t poll_inputs() noexcept;
+    uint32_t poll(node_run& node) noexcept;
+    void run_pending() noexcept;
+    void run_node(node_run& node) noexcept;
+    void end_loop() noexcept;
+    uint32_t run_interrupts() noexcept;
+    void adopt_plan() noexcept;
+    void take_up(plan& next) noexcept;
+    void ring_bells() noexcept;
+    void sleep(const std::atomic<bool>& stop) noexcept;
+    void account(node_run& node, uint32_t packets, uint64_t begin) noexcept;
+
+    void pend(uint16_t rank) noexcept
+    {
+        pending_[rank >> 6] |= uint64_t{1} << (rank & 63);
+        pending_words_ |= uint64_t{1} << (rank >> 6);
+    }
+    [[nodiscard]] frame* take_frame() noexcept;
+    void recycle(frame* f) noexcept
+    {
+        f->count = 0;
+        f->next = free_frames_;
+        free_frames_ = f;
+    }
+
+    // hot, this thread only
+    uint64_t pending_words_ = 0;
+    frame* free_frames_ = nullptr;
+    plan* plan_ = nullptr;
+    uint64_t clock_ = 0; // TSC at the end of the last node
+    uint32_t serial_ = 0;
+    std::array<uint64_t, words> pending_{};
+
+    // counters, written here
+    alignas(64) counter entered_;
+    counter left_;
+    counter loops_;
+    counter sleeps_;
+    counter longest_pause_; // TSC cycles that a change held this thread up
+    counter plan_changes_;
+    counter events_lost_;
+    std::atomic<node_id> running_{no_node};
+    uint32_t running_count_ = 0;
+
+    std::atomic<uint64_t> adopted_version_{0};
+    frame* unused_frames_ = nullptr; // never touched yet, up to ...
+    frame* frames_end_ = nullptr;
+
+    // written by the main thread, read here
+    alignas(64) std::atomic<plan*> published_{nullptr};
+    std::atomic<trace_buffer*> tracing_{nullptr};
+
+    // written by any thread
+    alignas(64) std::atomic<bool> interrupted_{false};
+    std::atomic<bool> sleeping_{false};
+    std::atomic<bool> woken_{false};
+    std::array<std::atomic<uint64_t>, words> interrupts_{};
+
+    alignas(64) spsc_ring<posted_event> outbox_{outbox_size};
+    std::vector<std::unique_ptr<spsc_ring<handed_packet>>> inboxes_; // by producer's index
+    bool bell_main_ = false;       // rung at the end of the loop
+    uint64_t bell_threads_ = 0;    // by index: threads that were handed something
+    engine& host_;
+    const unsigned index_;
+    const std::string name_;
+    const unsigned core_;
+    int wake_fd_ = -1;
+    int epoll_fd_ = -1;
+    frame* frames_ = nullptr; // address space for all frames that there can be
+    // main thread only
+    std::vector<std::unique_ptr<node_store>> stores_; // by node_id
+    std::vector<std::unique_ptr<plan>> retired_;
+    uint64_t versions_ = 0;
+};
+
+// --- the hot bodies of node_run ---
+
+inline void node_run::receive(packet* const* packets, uint32_t count) noexcept
+{
+    frame& f = *open_;
+    thread_->pend(rank_);
+    if (f.count + count > vector_size) [[unlikely]] {
+        receive_full(packets, count);
+        return;
+    }
+    packet** end = f.packets.data() + f.count;
+    for (uint32_t i = 0; i < count; ++i)
+        end[i] = packets[i];
+    f.count += count;
+}
+
+inline void node_run::route(packet* const* packets, uint32_t count, fate to) noexcept
+{
+    if (to == consumed)
+        return;
+    if ((to & drop_bit) != 0) {
+        check_taken(packets, count);
+        mark_dropped(packets, count, static_cast<uint16_t>(to & ~drop_bit));
+        nexts_[next_count_]->receive(packets, count);
+        return;
+    }
+    check_taken(packets, count);
+    sent_[to].add(count);
+    nexts_[to]->receive(packets, count);
+}
+
+inline void node_run::enqueue_all(frame& in, fate to) noexcept
+{
+    node_run& target = *nexts_[to];
+    if (thread_->tracing()) [[unlikely]]
+        trace(in, to);
+    if (target.open_->count != 0 || &in != current_) {
+        route(in.packets.data(), in.count, to);
+        return;
+    }
+    // the frame changes hands; nothing is copied
+    check_taken(in.packets.data(), in.count);
+    sent_[to].add(in.count);
+    current_ = target.open_;
+    target.open_ = &in;
+    thread_->pend(target.rank_);
+}
+
+inline void node_run::enqueue(frame& in, const fate* fates) noexcept
+{
+    const uint32_t count = in.count;
+    uint32_t same = 1;
+    while (same < count && fates[same] == fates[0])
+        ++same;
+    if (same == count && fates[0] < consumed) [[likely]] {
+        enqueue_all(in, fates[0]);
+        return;
+    }
+    if (thread_->tracing()) [[unlikely]]
+        for (uint32_t i = 0; i < count; ++i)
+            if (fates[i] != consumed) // those are another's by now
+                trace_one(in.packets[i], fates[i]);
+    for (uint32_t begin = 0; begin < count; begin += same) {
+        same = 1;
+        while (begin + same < count && fates[begin + same] == fates[begin])
+            ++same;
+        route(&in.packets[begin], same, fates[begin]);
+    }
+}
+
+inline void node_run::left(uint32_t count) noexcept
+{
+    thread_->left_.add(count);
+    released(count);
+}
+
+inline void node_run::released([[maybe_unused]] uint32_t count) noexcept
+{
+#if WEFT_CHECK_FATES
+    owned_ -= count;
+#endif
+}
+
+} // namespace weft

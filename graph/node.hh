@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a node is described and registered: its name, function, next nodes and reasons to drop.
+#pragma once
+
+#include "graph/frame.hh"
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft {
+
+class engine;
+class node_run;
+struct trace_record;
+
+using node_id = uint16_t; // index in the node registry; never reused while the daemon runs
+inline constexpr node_id no_node = 0xffff;
+
+// VPP's four types; the fourth, the process, is registered with process_registration (graph/process.hh).
+enum class node_type : uint8_t {
+    pre_input, // called first in every loop: clean-up, polling of sockets
+    input,     // brings packets into the graph
+    internal,  // is given packets by other nodes
+};
+enum class node_state : uint8_t { polling, interrupt, disabled };
+
+[[nodiscard]] std::string_view to_string(node_type) noexcept;
+[[nodiscard]] std::string_view to_string(node_state) noexcept;
+
+// What becomes of one packet: a next slot (the node's own enumeration), a drop with one of the
+// node's reasons, or consumed: the node keeps, frees or transmits the packet itself.
+using fate = uint16_t;
+inline constexpr fate drop_bit = 0x8000;
+inline constexpr fate consumed = 0x7fff;
+[[nodiscard]] constexpr fate drop(uint16_t reason) noexcept
+{
+    return static_cast<fate>(drop_bit | reason);
+}
+
+enum class severity : uint8_t { info, warning, error };
+[[nodiscard]] std::string_view to_string(severity) noexcept;
+
+// A reason for which a node drops (or just counts) packets: a noun and a sentence.
+struct reason {
+    std::string_view name;
+    std::string_view description;
+    severity level = severity::error;
+};
+
+// A reason of any node: what a dropped packet's note carries.
+using reason_id = uint32_t;
+[[nodiscard]] constexpr reason_id make_reason_id(node_id node, uint16_t reason) noexcept
+{
+    return static_cast<reason_id>(node) << 16 | reason;
+}
+
+// Which of a thread's rates in `show runtime` a node's packets count for.
+enum class node_role : uint8_t { none, output, dropped, punted };
+
+// What a node's per-thread context is made from. Main thread, before the plan with the node runs.
+struct node_setup {
+    engine& host;
+    unsigned thread; // 0 is the main thread
+    node_id id;
+    std::string_view name;
+    void* argument; // the clone's own, null for a node that is no clone
+};
+
+// A node's context for each thread: a T made of a node_setup, kept as long as the node exists.
+struct context_type {
+    size_t size = 0;
+    size_t alignment = 1;
+    void (*make)(void* at, const node_setup&) = nullptr;
+    void (*destroy)(void* at) noexcept = nullptr;
+};
+template <class T>
+[[nodiscard]] constexpr context_type context_of() noexcept
+{
+    return {sizeof(T), alignof(T), [](void* at, const node_setup& setup) { new (at) T(setup); },
+            [](void* at) noexcept { static_cast<T*>(at)->~T(); }};
+}
+
+using node_function = void (*)(node_run&, frame&) noexcept;
+// Polls once; returns how many packets it brought in.
+using input_function = uint32_t (*)(node_run&) noexcept;
+// The file that becomes readable when an idle input has work, -1 if its device has none. Called on the
+// node's thread, with `arm` before it sleeps and without after it woke.
+using input_wait_function = int (*)(node_run&, bool arm) noexcept;
+
+struct node_descriptor {
+    std::string_view name;
+    node_type type = node_type::internal;
+    node_state state = node_state::polling; // of an input node at start
+    node_function function = nullptr;       // internal nodes
+    input_function poll = nullptr;          // input and pre-input nodes
+    input_wait_function wait = nullptr;     // input nodes that an idle thread may sleep on
+    std::vector<std::string_view> nexts{};  // slot i leads to the node nexts[i]
+    std::vector<reason> reasons{};
+    context_type context{};
+    node_role role = node_role::none;
+    bool is_template = false;  // runs only as clones
+    bool joined_later = false; // may stand in a plan that does not reach it yet
+    bool self_edge = false;    // an edge to itself is meant
+    // What `show trace` prints below the node's name; null: the engine's own form.
+    std::string (*format_trace)(const trace_record&) = nullptr;
+};
+
+// Registers a node before main().
+class node_registration {
+public:
+    explicit node_registration(node_descriptor descriptor,
+                               std::source_location where = std::source_location::current());
+
+    node_descriptor what;
+    std::source_location where;
+};
+
+[[nodiscard]] std::span<const node_registration* const> registered_nodes() noexcept;
+
+} // namespace weft

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collects registered nodes, resolves their edges by name, adds clones and edges at run time.
+#include "graph/node_registry.hh"
+
+#include "graph/trace.hh"
+
+#include <algorithm>
+#include <fmt/ranges.h>
+
+namespace weft {
+
+namespace {
+
+std::vector<const node_registration*>& registrations()
+{
+    static std::vector<const node_registration*> list;
+    return list;
+}
+
+std::string place(const std::source_location& where)
+{
+    return fmt::format("{}:{}", where.file_name(), where.line());
+}
+
+} // namespace
+
+std::string_view to_string(node_type type) noexcept
+{
+    switch (type) {
+    case node_type::pre_input: return "pre-input";
+    case node_type::input: return "input";
+    case node_type::internal: return "internal";
+    }
+    return "?";
+}
+
+std::string_view to_string(node_state state) noexcept
+{
+    switch (state) {
+    case node_state::polling: return "polling";
+    case node_state::interrupt: return "interrupt";
+    case node_state::disabled: return "disabled";
+    }
+    return "?";
+}
+
+std::string_view to_string(severity level) noexcept
+{
+    switch (level) {
+    case severity::info: return "info";
+    case severity::warning: return "warning";
+    case severity::error: return "error";
+    }
+    return "?";
+}
+
+node_registration::node_registration(node_descriptor descriptor, std::source_location at)
+    : what{std::move(descriptor)}, where{at}
+{
+    registrations().push_back(this);
+}
+
+std::span<const node_registration* const> registered_nodes() noexcept
+{
+    return registrations();
+}
+
+result<node_registry> node_registry::registered()
+{
+    return of(registered_nodes());
+}
+
+node_entry& node_registry::append(std::string name, const node_descriptor& descriptor)
+{
+    const auto id = static_cast<node_id>(nodes_.size());
+    by_name_.emplace(name, id);
+    node_entry& entry = nodes_.emplace_back();
+    entry.id = id;
+    entry.name = std::move(name);
+    entry.descriptor = &descriptor;
+    entry.state = descriptor.state;
+    return entry;
+}
+
+result<node_registry> node_registry::of(std::span<const node_registration* const> given)
+{
+    // by name, so that a node's index does not depend on the order of linking
+    std::vector<const node_registration*> sorted(given.begin(), given.end());
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](auto* a, auto* b) { return a->what.name < b->what.name; });
+    node_registry registry;
+    std::vector<std::string> faults;
+    const node_registration* last = nullptr;
+    for (const auto* registration : sorted) {
+        if (last != nullptr && last->what.name == registration->what.name)
+            faults.push_back(fmt::format("two nodes are called `{}': {} and {}", last->what.name,
+                                         place(last->where), place(registration->where)));
+        else
+            registry.append(std::string{registration->what.name}, registration->what);
+        last = registration;
+    }
+    for (auto& entry : registry.nodes_)
+        for (auto next : entry.descriptor->nexts) {
+            if (const auto* target = registry.find(next))
+                entry.nexts.push_back(target->id);
+            else
+                faults.push_back(fmt::format("node `{}' has an edge to `{}', which does not exist",
+                                             entry.name, next));
+        }
+    if (const auto* drop = registry.find("drop"))
+        registry.drop_ = drop->id;
+    if (!faults.empty())
+        return fail(errc::invalid_argument, "{}", fmt::join(faults, "\n"));
+    return registry;
+}
+
+result<node_id> node_registry::clone(std::string_view of, std::string name, void* argument,
+                                     std::optional<unsigned> thread)
+{
+    const auto* original = find(of);
+    if (original == nullptr)
+        return fail(errc::not_found, "no node `{}' to clone", of);
+    if (find(name) != nullptr)
+        return fail(errc::exists, "a node `{}' exists already", name);
+    if (nodes_.size() == trace_buffer::max_nodes)
+        return fail(errc::exhausted, "{} nodes exist, the most there can be", nodes_.size());
+    const node_id original_id = original->id;
+    node_entry& entry = append(std::move(name), *original->descriptor);
+    entry.clone_of = original_id;
+    entry.argument = argument;
+    entry.thread = thread;
+    entry.nexts = nodes_[original_id].nexts;
+    return entry.id;
+}
+
+result<fate> node_registry::add_next(node_id from, node_id to)
+{
+    auto& nexts = nodes_[from].nexts;
+    const auto found = std::find(nexts.begin(), nexts.end(), to);
+    if (found != nexts.end())
+        return static_cast<fate>(found - nexts.begin());
+    if (nodes_[to].descriptor->type != node_type::internal)
+        return fail(errc::invalid_argument, "an edge from `{}' would lead into the {} node `{}'",
+                    nodes_[from].name, to_string(nodes_[to].descriptor->type), nodes_[to].name);
+    nexts.push_back(to);
+    return static_cast<fate>(nexts.size() - 1);
+}
+
+const node_entry* node_registry::find(std::string_view name) const noexcept
+{
+    const auto found = by_name_.find(std::string{name});
+    return found == by_name_.end() ? nullptr : &nodes_[found->second];
+}
+
+node_entry* node_registry::find(std::string_view name) noexcept
+{
+    return const_cast<node_entry*>(std::as_const(*this).find(name));
+}
+
+std::vector<node_id> node_registry::previous(node_id id) const
+{
+    std::vector<node_id> found;
+    for (const auto& entry : nodes_)
+        if (std::find(entry.nexts.begin(), entry.nexts.end(), id) != entry.nexts.end())
+            found.push_back(entry.id);
+    return found;
+}
+
+const reason* node_registry::reason_of(reason_id id) const noexcept
+{
+    const size_t node = id >> 16;
+    const size_t index = id & 0xffff;
+    if (node >= nodes_.size() || index >= nodes_[node].descriptor->reasons.size())
+        return nullptr;
+    return &nodes_[node].descriptor->reasons[index];
+}
+
+} // namespace weft

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// A packet: a DPDK mbuf and what weft knows of it, kept inside the mbuf's own two cache lines.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+
+namespace weft {
+
+// Where a packet stands, in the mbuf's first cache line (the field `hash`, ours from input to transmit). An
+// input node writes it whole for every packet.
+struct packet_mark {
+    static constexpr uint8_t traced = 1;           // note().trace_id is valid
+    static constexpr uint8_t locally_made = 2;     // sent by this router: TTL is not decremented
+    static constexpr uint8_t layer3_broadcast = 4; // arrived in a group-addressed frame
+
+    uint32_t adjacency = 0;  // chosen by lookup
+    uint16_t interface = 0;  // where it came in; from rewrite on, where it goes out
+    uint8_t l3_offset = 0;   // bytes from data() to the network header
+    uint8_t flags = 0;
+};
+static_assert(sizeof(packet_mark) == 8);
+static_assert(offsetof(rte_mbuf, hash) + sizeof(packet_mark) <= 64, "first cache line");
+
+// Rarely needed knowledge, in the second cache line. Valid where the comment says so.
+struct packet_note {
+    uint32_t trace_id = 0;     // if packet_mark::traced
+    uint32_t next_hop = 0;     // host order, for packets sent to glean
+    uint32_t drop_reason = 0;  // for packets in the drop node: reason_id
+    uint8_t icmp_type = 0;     // for packets sent to ip4-icmp-error
+    uint8_t icmp_code = 0;
+    uint16_t icmp_mtu = 0;     // RFC 1191: with type 3 code 4
+    uint64_t reserved = 0;
+    uint32_t custody = 0;      // debug builds: which dispatch owns the packet
+    uint32_t reserved2 = 0;
+};
+static_assert(sizeof(packet_note) == 32);
+
+// Offset of the packet_note in the mbuf. Fixed at compile time, claimed from DPDK at start by
+// claim_packet_note(), so that no other dynamic field can lie there.
+inline constexpr size_t packet_note_offset = 96;
+static_assert(packet_note_offset >= offsetof(rte_mbuf, dynfield1));
+static_assert(packet_note_offset + sizeof(packet_note) <= sizeof(rte_mbuf));
+
+// A view of an mbuf with weft's names; no state of its own, never constructed: packet::from(mbuf). Only the
+// thread that holds the packet touches it.
+class packet {
+public:
+    packet() = delete;
+
+    [[nodiscard]] static packet* from(rte_mbuf* mbuf) noexcept
+    {
+        return reinterpret_cast<packet*>(mbuf);
+    }
+    [[nodiscard]] rte_mbuf* mbuf() noexcept { return &mbuf_; }
+    [[nodiscard]] const rte_mbuf* mbuf() const noexcept { return &mbuf_; }
+
+    // Start of the frame (its link-layer header).
+    [[nodiscard]] std::byte* data() noexcept { return rte_pktmbuf_mtod(&mbuf_, std::byte*); }
+    [[nodiscard]] const std::byte* data() const noexcept
+    {
+        return rte_pktmbuf_mtod(&mbuf_, const std::byte*);
+    }
+    [[nodiscard]] uint32_t length() const noexcept { return mbuf_.pkt_len; } // all segments
+    [[nodiscard]] uint16_t contiguous() const noexcept { return mbuf_.data_len; } // first segment
+
+    // A header at an offset from data(). The caller has checked that contiguous() covers it.
+    template <class Header>
+    [[nodiscard]] Header& header(size_t offset) noexcept
+    {
+        static_assert(alignof(Header) == 1, "headers lie at any address");
+        return *reinterpret_cast<Header*>(data() + offset);
+    }
+    template <class Header>
+    [[nodiscard]] const Header& header(size_t offset) const noexcept
+    {
+        static_assert(alignof(Header) == 1, "headers lie at any address");
+        return *reinterpret_cast<const Header*>(data() + offset);
+    }
+    // The network header.
+    template <class Header>
+    [[nodiscard]] Header& network() noexcept
+    {
+        return header<Header>(mark().l3_offset);
+    }
+    template <class Header>
+    [[nodiscard]] const Header& network() const noexcept
+    {
+        return header<Header>(mark().l3_offset);
+    }
+
+    [[nodiscard]] packet_mark& mark() noexcept
+    {
+        return *reinterpret_cast<packet_mark*>(reinterpret_cast<std::byte*>(&mbuf_) +
+                                               offsetof(rte_mbuf, hash));
+    }
+    [[nodiscard]] const packet_mark& mark() const noexcept
+    {
+        return const_cast<packet*>(this)->mark();
+    }
+    [[nodiscard]] packet_note& note() noexcept
+    {
+        return *reinterpret_cast<packet_note*>(reinterpret_cast<std::byte*>(&mbuf_) +
+                                               packet_note_offset);
+    }
+    [[nodiscard]] const packet_note& note() const noexcept
+    {
+        return const_cast<packet*>(this)->note();
+    }
+    [[nodiscard]] bool traced() const noexcept
+    {
+        return (mark().flags & packet_mark::traced) != 0;
+    }
+
+private:
+    rte_mbuf mbuf_;
+};
+static_assert(sizeof(packet) == sizeof(rte_mbuf));
+
+// Claims the packet_note's bytes from DPDK's dynamic fields. Main thread, once, after EAL. False if another
+// user of dynamic fields has them.
+[[nodiscard]] bool claim_packet_note() noexcept;
+
+} // namespace weft

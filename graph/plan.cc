@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles the graph for a thread: validates, ranks topologically, resolves slots to node runs.
+#include "graph/plan.hh"
+
+#include "graph/engine.hh"
+
+#include <algorithm>
+#include <fmt/ranges.h>
+#include <numeric>
+
+namespace weft {
+
+node_store::node_store(engine& host, unsigned thread, const node_entry& entry)
+    : reasons{std::make_unique<counter[]>(entry.descriptor->reasons.size())},
+      reason_count{entry.descriptor->reasons.size()}, type_{entry.descriptor->context}
+{
+    if (type_.make == nullptr)
+        return;
+    // whole cache lines, so that two threads never write one
+    const size_t alignment = std::max<size_t>(type_.alignment, 64);
+    const size_t size = (type_.size + alignment - 1) / alignment * alignment;
+    context = std::aligned_alloc(alignment, size);
+    if (context == nullptr)
+        throw std::bad_alloc{};
+    type_.make(context, node_setup{host, thread, entry.id, entry.name, entry.argument});
+}
+
+node_store::~node_store()
+{
+    if (context == nullptr)
+        return;
+    type_.destroy(context);
+    std::free(context);
+}
+
+counter* node_store::sent_for(size_t slots)
+{
+    if (sent_.empty() || sent_.back().slots < slots) {
+        const size_t room = std::max<size_t>(slots + 8, 16);
+        sent_.push_back({room, std::make_unique<counter[]>(room)});
+    }
+    return sent_.back().counters.get();
+}
+
+uint64_t node_store::sent(size_t slot) const noexcept
+{
+    uint64_t sum = 0;
+    for (const auto& b : sent_)
+        if (slot < b.slots)
+            sum += b.counters[slot].get();
+    return sum;
+}
+
+namespace {
+
+// Which of the registry's nodes stand in one thread's graph, and what is wrong with them.
+class graph_check {
+public:
+    graph_check(const node_registry& registry, unsigned thread) : registry_{registry}
+    {
+        for (const auto& entry : registry.all())
+            if (!entry.descriptor->is_template || entry.clone_of != no_node)
+                if (!entry.thread || *entry.thread == thread)
+                    members_.push_back(entry.id);
+    }
+
+    // Post-order from every root; reversed it is a topological order but for edges backwards.
+    result<std::vector<node_id>> order()
+    {
+        check_nodes();
+        visited_.assign(registry_.all().size(), false);
+        std::vector<node_id> roots;
+        for (node_id id : members_)
+            if (is_source(id))
+                roots.push_back(id);
+        if (roots.empty())
+            faults_.push_back("the graph has no source: no input node stands in it");
+        for (node_id id : members_)
+            if (!is_source(id) && registry_.at(id).descriptor->joined_later)
+                roots.push_back(id);
+        // the first root's order comes first, so it is visited last
+        for (auto root = roots.rbegin(); root != roots.rend(); ++root)
+            visit(*root);
+        for (node_id id : members_)
+            if (!visited_[id])
+                faults_.push_back(fmt::format("nothing reaches node `{}', and it is not marked as "
+                                              "joined later", registry_.at(id).name));
+        if (finished_.size() > plan::max_nodes)
+            faults_.push_back(fmt::format("{} nodes in one plan, more than {}", finished_.size(),
+                                          plan::max_nodes));
+        if (!faults_.empty())
+            return fail(errc::invalid_argument, "{}", fmt::join(faults_, "\n"));
+        std::reverse(finished_.begin(), finished_.end());
+        return finished_;
+    }
+
+private:
+    bool is_source(node_id id) const
+    {
+        return registry_.at(id).descriptor->type != node_type::internal;
+    }
+
+    void check_nodes()
+    {
+        for (node_id id : members_) {
+            const auto& entry = registry_.at(id);
+            const bool internal = entry.descriptor->type == node_type::internal;
+            if (internal && entry.descriptor->function == nullptr)
+                faults_.push_back(fmt::format("node `{}' has no function", entry.name));
+            if (!internal && entry.descriptor->poll == nullptr)
+                faults_.push_back(fmt::format("input node `{}' has no poll function", entry.name));
+            for (node_id next : entry.nexts)
+                check_edge(entry, registry_.at(next));
+        }
+    }
+
+    void check_edge(const node_entry& from, const node_entry& to)
+    {
+        if (to.descriptor->type != node_type::internal)
+            faults_.push_back(fmt::format("an edge leads from node `{}' into the {} node `{}'",
+                                          from.name, to_string(to.descriptor->type), to.name));
+        if (from.id == to.id && !from.descriptor->self_edge)
+            faults_.push_back(fmt::format("node `{}' has an edge to itself and does not say that "
+                                          "it means it", from.name));
+        if (to.descriptor->is_template && to.clone_of == no_node)
+            faults_.push_back(fmt::format("an edge leads from node `{}' to `{}', which runs only "
+                                          "as clones", from.name, to.name));
+    }
+
+    void visit(node_id id)
+    {
+        if (visited_[id])
+            return;
+        visited_[id] = true;
+        const auto& entry = registry_.at(id);
+        // the drop node is everyone's last next
+        if (registry_.drop_node() != no_node && id != registry_.drop_node())
+            visit(registry_.drop_node());
+        for (auto next = entry.nexts.rbegin(); next != entry.nexts.rend(); ++next)
+            visit(*next);
+        finished_.push_back(id);
+    }
+
+    const node_registry& registry_;
+    std::vector<node_id> members_;
+    std::vector<bool> visited_;
+    std::vector<node_id> finished_;
+    std::vector<std::string> faults_;
+};
+
+} // namespace
+
+result<std::vector<node_id>> plan::order(const node_registry& registry, unsigned thread)
+{
+    return graph_check{registry, thread}.order();
+}
+
+result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph_thread& thread)
+{
+    static_assert(node_run::hot_end() <= 64, "the hot part of a node run is one cache line");
+    auto ranked = order(registry, thread.index());
+    if (!ranked)
+        return pass(ranked);
+    std::unique_ptr<plan> made{new plan};
+    made->count_ = ranked->size();
+    made->runs_ = std::make_unique<node_run[]>(made->count_);
+    made->by_id_.resize(registry.all().size(), nullptr);
+    for (size_t rank = 0; rank < made->count_; ++rank) {
+        node_run& run = made->runs_[rank];
+        const auto& entry = registry.at((*ranked)[rank]);
+        run.id_ = entry.id;
+        run.rank_ = static_cast<uint16_t>(rank);
+        made->by_id_[entry.id] = &run;
+    }
+    made->join(registry, thread);
+    return made;
+}
+
+// Fills in what the runs know of each other and of their thread.
+void plan::join(const node_registry& registry, graph_thread& thread)
+{
+    size_t slots = 0;
+    for (auto& run : runs())
+        slots += registry.at(run.id_).nexts.size() + 1;
+    next_table_.reserve(slots);
+    node_run* drop = run_of(registry.drop_node());
+    for (auto& run : runs()) {
+        const auto& entry = registry.at(run.id_);
+        node_store& store = thread.store_of(entry);
+        run.descriptor_ = entry.descriptor;
+        run.function_ = entry.descriptor->function;
+        run.poll_ = entry.descriptor->poll;
+        run.wait_ = entry.descriptor->wait;
+        run.type_ = entry.descriptor->type;
+        run.state_ = entry.state;
+        run.original_ = entry.clone_of;
+        run.thread_ = &thread;
+        run.thread_index_ = static_cast<uint16_t>(thread.index());
+        run.context_ = store.context;
+        run.counters_ = &store.counters;
+        run.reasons_ = store.reasons.get();
+        run.sent_ = store.sent_for(entry.nexts.size() + 1);
+        run.next_count_ = static_cast<uint16_t>(entry.nexts.size());
+        run.nexts_ = next_table_.data() + next_table_.size();
+        for (node_id next : entry.nexts)
+            next_table_.push_back(by_id_[next]);
+        next_table_.push_back(drop);
+        if (run.type_ == node_type::pre_input)
+            pre_inputs_.push_back(&run);
+        else if (run.type_ == node_type::input && run.state_ == node_state::polling)
+            inputs_.push_back(&run);
+    }
+}
+
+} // namespace weft

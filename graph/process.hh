@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cooperative processes of the main thread: fibers that wait for a clock, an event or a file.
+#pragma once
+
+#include "graph/clock.hh"
+#include "graph/event.hh"
+#include "graph/timing_wheel.hh"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft {
+
+class engine;
+class main_loop;
+
+using process_id = uint32_t; // never reused while the daemon runs; 0 is none
+
+enum class process_state {
+    ready,
+    running,
+    waiting_clock,
+    waiting_event,
+    waiting_event_or_clock,
+    waiting_file,
+    done
+};
+
+[[nodiscard]] std::string_view to_string(process_state) noexcept;
+
+// What a process function is given to wait with. Every member is called on that process's own
+// fiber. A waiting process that is stopped is unwound: the wait throws, destructors run, so a
+// function that catches everything must rethrow. What is thrown is no std::exception; every further
+// wait throws it again, so a destructor must not wait. A `d` that reaches beyond the end of time,
+// such as duration::max(), waits without a clock.
+class process {
+public:
+    virtual ~process() = default;
+
+    [[nodiscard]] virtual process_id id() const noexcept = 0;
+    [[nodiscard]] virtual const std::string& name() const noexcept = 0;
+    [[nodiscard]] virtual engine& host() const noexcept = 0;
+    [[nodiscard]] virtual duration now() const noexcept = 0;
+
+    // Suspends for at least `d`. Events that arrive meanwhile stay queued, in order.
+    virtual void sleep_for(duration d) = 0;
+    // Lets the other ready processes and the graph run once, then goes on.
+    virtual void yield() = 0;
+    // The next queued event in order of arrival; waits if there is none.
+    [[nodiscard]] virtual event wait_event() = 0;
+    // The same, but at most for `d`: empty when the clock was first.
+    [[nodiscard]] virtual std::optional<event> wait_event_or_clock(duration d) = 0;
+    // The next event of one type; events of other types stay queued.
+    [[nodiscard]] virtual std::optional<event> wait_event_of(event_type type, duration d) = 0;
+    // Waits until the file is readable (or writable), has hung up or failed: true; false after `d`.
+    // A file that is always ready or not open gives true. One process may wait for a file at a
+    // time: std::logic_error. Closing the file does not end the wait; signal or stop the process
+    // instead.
+    [[nodiscard]] virtual bool wait_readable(int fd, duration d) = 0;
+    [[nodiscard]] virtual bool wait_writable(int fd, duration d) = 0;
+};
+
+using process_function = std::function<void(process&)>;
+
+// What `show processes` prints of one process.
+struct process_status {
+    process_id id = 0;
+    std::string name;
+    process_state state = process_state::ready;
+    std::optional<duration> time_left; // until its clock, where it waits for one
+    uint64_t suspends = 0;
+    uint64_t runs = 0;
+    uint64_t clocks = 0; // TSC cycles spent running
+    uint64_t events = 0; // events received
+    uint64_t events_pending = 0;
+    uint64_t events_lost = 0; // refused because the queue was at its bound
+    uint64_t long_runs = 0;   // ran for more than 10 ms without suspending; each is logged too
+    size_t stack_size = 0;
+    size_t stack_used = 0; // high-water mark in bytes
+};
+
+// A process that starts with the graph, registered before main() by its room.
+struct process_registration {
+    process_registration(std::string_view name, void (*function)(process&),
+                         size_t stack_size = 64 * 1024,
+                         std::source_location where = std::source_location::current());
+
+    std::string_view name;
+    void (*function)(process&);
+    size_t stack_size;
+    std::source_location where;
+};
+
+[[nodiscard]] std::span<const process_registration* const> registered_processes() noexcept;
+
+// The name of the process whose stack's guard area holds `address`; empty if none does. From any
+// thread and from signal handlers (which need a stack of their own, sigaltstack(2)), for the crash
+// report.
+[[nodiscard]] std::string_view process_owning_stack_guard(const void* address) noexcept;
+
+} // namespace weft

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bounded ring from one thread to one other: the only way in which threads hand things over. (DPDK's
+// rte_ring does the same with plain accesses, which ThreadSanitizer cannot check.)
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <memory>
+
+namespace weft {
+
+// Capacity is rounded up to a power of two. push() only on the producer's thread, pop() only on
+// the consumer's; neither waits, allocates or fails other than by full or empty.
+template <class T>
+class spsc_ring {
+public:
+    explicit spsc_ring(size_t capacity)
+        : mask_{std::bit_ceil(capacity) - 1}, slots_{std::make_unique<T[]>(mask_ + 1)}
+    {
+    }
+
+    bool push(const T& item) noexcept
+    {
+        const size_t tail = tail_.load(std::memory_order_relaxed);
+        if (tail - head_seen_ > mask_) {
+            head_seen_ = head_.load(std::memory_order_acquire);
+            if (tail - head_seen_ > mask_)
+                return false;
+        }
+        slots_[tail & mask_] = item;
+        tail_.store(tail + 1, std::memory_order_release);
+        return true;
+    }
+    bool pop(T& item) noexcept
+    {
+        const size_t head = head_.load(std::memory_order_relaxed);
+        if (head == tail_seen_) {
+            tail_seen_ = tail_.load(std::memory_order_acquire);
+            if (head == tail_seen_)
+                return false;
+        }
+        item = slots_[head & mask_];
+        head_.store(head + 1, std::memory_order_release);
+        return true;
+    }
+    // A moment's truth, from any thread.
+    [[nodiscard]] size_t size() const noexcept
+    {
+        const size_t head = head_.load(std::memory_order_acquire);
+        return tail_.load(std::memory_order_acquire) - head;
+    }
+    [[nodiscard]] size_t capacity() const noexcept { return mask_ + 1; }
+
+private:
+    const size_t mask_;
+    const std::unique_ptr<T[]> slots_;
+    alignas(64) std::atomic<size_t> tail_{0}; // producer's line
+    size_t head_seen_ = 0;
+    alignas(64) std::atomic<size_t> head_{0}; // consumer's line
+    size_t tail_seen_ = 0;
+};
+
+} // namespace weft

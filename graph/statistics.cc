@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the threads' counters.
+#include "graph/statistics.hh"
+
+#include <algorithm>
+
+namespace weft {
+
+statistics::statistics(engine& host) : host_{host}, bases_(host.thread_count())
+{
+    for (auto& b : bases_)
+        b.at = host.loop().now();
+}
+
+node_statistics statistics::raw(unsigned thread, node_id id) const
+{
+    node_statistics found{.id = id};
+    if (const node_store* store = host_.thread(thread).store_of(id)) {
+        found.calls = store->counters.calls.get();
+        found.vectors = store->counters.vectors.get();
+        found.clocks = store->counters.clocks.get();
+        found.max_clocks = store->counters.max_clocks_calls.get();
+        found.max_clocks_vectors = store->counters.max_clocks_vectors.get();
+    }
+    return found;
+}
+
+thread_statistics statistics::of_thread(unsigned index) const
+{
+    const base& from = bases_[index];
+    thread_statistics found;
+    found.index = index;
+    found.seconds = std::chrono::duration<double>(host_.loop().now() - from.at).count();
+    found.loops = host_.thread(index).loops() - from.loops;
+    found.entered = host_.thread(index).entered() - from.entered;
+    for (const auto& entry : host_.registry().all()) {
+        if (host_.thread(index).store_of(entry.id) == nullptr)
+            continue;
+        node_statistics node = raw(index, entry.id);
+        if (const auto before = from.nodes.find(entry.id); before != from.nodes.end()) {
+            node.calls -= before->second.calls;
+            node.vectors -= before->second.vectors;
+            node.clocks -= before->second.clocks;
+        }
+        found.nodes.push_back(node);
+    }
+    std::sort(found.nodes.begin(), found.nodes.end(), [&](const auto& a, const auto& b) {
+        return host_.registry().at(a.id).name < host_.registry().at(b.id).name;
+    });
+    return found;
+}
+
+uint64_t statistics::sent(node_id id, size_t slot) const
+{
+    uint64_t sum = 0;
+    for (unsigned thread = 0; thread < host_.thread_count(); ++thread)
+        if (const node_store* store = host_.thread(thread).store_of(id))
+            sum += store->sent(slot);
+    return sum;
+}
+
+std::map<reason_id, uint64_t> statistics::raw_reasons() const
+{
+    std::map<reason_id, uint64_t> sums;
+    for (const auto& entry : host_.registry().all())
+        for (unsigned thread = 0; thread < host_.thread_count(); ++thread)
+            if (const node_store* store = host_.thread(thread).store_of(entry.id))
+                for (uint16_t r = 0; r < store->reason_count; ++r)
+                    if (const uint64_t count = store->reasons[r].get(); count > 0)
+                        sums[make_reason_id(entry.id, r)] += count;
+    return sums;
+}
+
+std::vector<reason_statistics> statistics::reasons() const
+{
+    std::vector<reason_statistics> found;
+    for (auto [id, count] : raw_reasons()) {
+        if (const auto before = reason_bases_.find(id); before != reason_bases_.end())
+            count -= before->second;
+        if (count > 0)
+            found.push_back({static_cast<node_id>(id >> 16), static_cast<uint16_t>(id), count});
+    }
+    return found;
+}
+
+std::vector<process_status> statistics::processes() const
+{
+    auto all = host_.loop().status();
+    for (auto& p : all)
+        if (const auto before = process_bases_.find(p.id); before != process_bases_.end()) {
+            p.runs -= before->second.runs;
+            p.suspends -= before->second.suspends;
+            p.clocks -= before->second.clocks;
+            p.events -= before->second.events;
+        }
+    return all;
+}
+
+void statistics::clear_runtime()
+{
+    process_bases_.clear();
+    for (auto& p : host_.loop().status())
+        process_bases_.emplace(p.id, p);
+    for (unsigned index = 0; index < host_.thread_count(); ++index) {
+        base& b = bases_[index];
+        b.at = host_.loop().now();
+        b.loops = host_.thread(index).loops();
+        b.entered = host_.thread(index).entered();
+        b.nodes.clear();
+        for (const auto& entry : host_.registry().all())
+            b.nodes[entry.id] = raw(index, entry.id);
+    }
+}
+
+void statistics::clear_reasons()
+{
+    reason_bases_ = raw_reasons();
+}
+
+} // namespace weft

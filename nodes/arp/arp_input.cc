@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// arp-input: checks ARP packets (RFC 826), teaches the neighbour table, answers requests for the router's addresses.
+#include "graph/net/headers.hh"
+#include "graph/node_run.hh"
+#include "nodes/arp/neighbours.hh"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace weft::arp {
+
+namespace {
+
+enum next : fate { to_output };
+enum reasons : uint16_t {
+    too_short,
+    bad_format,
+    bad_sender,
+    foreign_sender,
+    duplicate_address,
+    not_for_us,
+    learned,
+    table_full,
+    handoff_full,
+};
+
+struct context {
+    explicit context(const node_setup& setup)
+        : host{setup.host}, ip4{setup.host.room<ip4::tables>()}, interfaces{setup.host.interfaces()}
+    {
+    }
+    engine& host;
+    const ip4::tables& ip4;
+    const interface_table& interfaces;
+};
+
+// Whether the packet's fields can be trusted at all; a worker asks before it bothers the main thread.
+fate check(const context& ctx, const packet& p) noexcept
+{
+    const size_t at = p.mark().l3_offset;
+    if (p.contiguous() < at + sizeof(net::arp_header))
+        return drop(too_short);
+    const auto& arp = p.network<net::arp_header>();
+    if (arp.hardware_type != net::arp_hardware_ethernet || arp.protocol_type != net::ether_type::ip4 ||
+        arp.hardware_length != sizeof(net::mac_address) || arp.protocol_length != sizeof(net::be32) ||
+        (arp.operation != net::arp_operation::request && arp.operation != net::arp_operation::reply))
+        return drop(bad_format);
+    if (arp.sender_mac.is_group() || arp.sender_mac.is_zero())
+        return drop(bad_sender);
+    const auto sender = net::from_wire(arp.sender_ip);
+    const interface_index i = p.mark().interface;
+    const auto& own = ctx.ip4.own();
+    if (own.on_interface(sender, i))
+        return drop(duplicate_address);
+    // a probe (RFC 5227) asks with no sender; answered, never learned
+    const auto source = own.source_for(sender, i);
+    if (sender.value != 0 && ctx.ip4.interface_towards(sender) != i)
+        return drop(foreign_sender);
+    return source.value == 0 ? drop(not_for_us) : static_cast<fate>(to_output);
+}
+
+void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
+{
+    auto& arp = p.network<net::arp_header>();
+    std::swap(arp.sender_ip, arp.target_ip);
+    arp.target_mac = arp.sender_mac;
+    arp.sender_mac = own_mac;
+    arp.operation = net::arp_operation::reply;
+    p.header<net::ethernet_header>(0) = {arp.target_mac, own_mac, net::ether_type::arp};
+    p.mark().flags |= packet_mark::locally_made;
+}
+
+// On the main thread, which owns the neighbours.
+fate handle(const context& ctx, packet& p) noexcept
+{
+    const auto& arp = p.network<net::arp_header>();
+    const interface_index i = p.mark().interface;
+    const auto sender = net::from_wire(arp.sender_ip);
+    const bool for_us = ctx.ip4.own().on_interface(net::from_wire(arp.target_ip), i);
+    const bool reply = arp.operation == net::arp_operation::reply;
+    const bool known = sender.value == 0 || ctx.host.room<neighbour_table>().learn(
+                                                i, sender, arp.sender_mac, reply && for_us, for_us);
+    if (for_us && !reply) {
+        turn_into_reply(p, ctx.interfaces.hot(i).mac);
+        return to_output;
+    }
+    if (!known)
+        return drop(table_full);
+    return drop(for_us ? learned : not_for_us);
+}
+
+void arp_input(node_run& run, frame& in) noexcept
+{
+    const auto& ctx = run.context<context>();
+    graph_thread& main = ctx.host.main();
+    run.each(in, [&](packet& p) noexcept -> fate {
+        const fate checked = check(ctx, p);
+        if (checked != to_output)
+            return checked;
+        if (run.thread_index() == main.index())
+            return handle(ctx, p);
+        return run.hand_over(p, main) ? consumed : drop(handoff_full);
+    });
+}
+
+std::string trace_arp(const trace_record& record)
+{
+    const auto* arp = record.network<net::arp_header>();
+    if (arp == nullptr)
+        return fmt::format("{} bytes, no ARP header", record.length);
+    const auto operation = arp->operation.host();
+    return fmt::format("{}: {} ({}) -> {} ({})",
+                       operation == 1   ? "request"
+                       : operation == 2 ? "reply"
+                                        : fmt::format("operation {}", operation),
+                       net::to_string(net::from_wire(arp->sender_ip)),
+                       net::to_string(arp->sender_mac),
+                       net::to_string(net::from_wire(arp->target_ip)),
+                       net::to_string(arp->target_mac));
+}
+
+const node_registration registration{{
+    .name = "arp-input",
+    .function = arp_input,
+    .nexts = {"interface-output"},
+    .reasons = {{"too_short", "the packet is shorter than an ARP header"},
+                {"bad_format", "it is not ARP for Ethernet and IPv4, or no request or reply"},
+                {"bad_sender", "the sender's MAC address is no station's"},
+                {"foreign_sender", "the sender's address is on no network of this interface"},
+                {"duplicate_address", "another station uses an address of this router"},
+                {"not_for_us", "it asks for another station", severity::info},
+                {"learned", "a neighbour answered", severity::info},
+                {"table_full", "the neighbour table is full", severity::warning},
+                {"handoff_full", "the main thread is behind", severity::warning}},
+    .context = context_of<context>(),
+    .role = node_role::punted,
+    .format_trace = trace_arp,
+}};
+
+} // namespace
+
+} // namespace weft::arp

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// ethernet-input: takes frames that are for this router and passes them on by EtherType.
+#include "graph/engine.hh"
+#include "graph/net/headers.hh"
+#include "graph/node_run.hh"
+#include "nodes/ethernet/trace.hh"
+
+namespace weft::ethernet {
+
+namespace {
+
+enum next : fate { to_ip4_input, to_arp_input };
+enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype };
+
+struct context {
+    explicit context(const node_setup& setup) : interfaces{setup.host.interfaces()} {}
+    const interface_table& interfaces;
+};
+
+fate decide(const context& ctx, packet& p) noexcept
+{
+    if (p.contiguous() < sizeof(net::ethernet_header))
+        return drop(too_short);
+    packet_mark& mark = p.mark();
+    const interface_hot& hot = ctx.interfaces.hot(mark.interface);
+    if (!hot.admin_up.load(std::memory_order_relaxed))
+        return drop(interface_down);
+    const auto& header = p.header<net::ethernet_header>(0);
+    if (header.destination != hot.mac) {
+        if (!header.destination.is_group())
+            return drop(not_for_us);
+        mark.flags |= packet_mark::layer3_broadcast;
+    }
+    mark.l3_offset = sizeof(net::ethernet_header);
+    if (header.type == net::ether_type::ip4)
+        return to_ip4_input;
+    if (header.type == net::ether_type::arp)
+        return to_arp_input;
+    return drop(unknown_ethertype);
+}
+
+void ethernet_input(node_run& run, frame& in) noexcept
+{
+    const auto& ctx = run.context<context>();
+    for (packet* p : in.all())
+        rte_prefetch0(p->data());
+    run.each(in, [&](packet& p) noexcept { return decide(ctx, p); });
+}
+
+const node_registration registration{{
+    .name = "ethernet-input",
+    .function = ethernet_input,
+    .nexts = {"ip4-input", "arp-input"},
+    .reasons = {{"too_short", "the frame is shorter than an Ethernet header"},
+                {"interface_down", "the interface is administratively down"},
+                {"not_for_us", "the destination MAC address is another station's"},
+                {"unknown_ethertype", "no node takes this EtherType", severity::info}},
+    .context = context_of<context>(),
+    .joined_later = true,
+    .format_trace = trace_text,
+}};
+
+} // namespace
+
+} // namespace weft::ethernet

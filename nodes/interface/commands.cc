@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// show interface, show hardware, set interface state and mtu, clear interface.
+#include "graph/command.hh"
+#include "graph/config.hh"
+#include "graph/engine.hh"
+
+#include <nlohmann/json.hpp>
+
+namespace weft {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using enum text_table::align;
+
+result<interface*> named(command_context& context)
+{
+    const auto name = context.arguments.text("interface");
+    interface* found = context.host.interfaces().find(name);
+    if (found == nullptr)
+        return fail(errc::not_found, "no interface `{}'", name);
+    return found;
+}
+
+json interface_json(engine& host, const interface& i)
+{
+    const auto counts = host.interfaces().count(i.index);
+    const auto& hot = host.interfaces().hot(i.index);
+    return {{"name", i.name},
+            {"index", i.index},
+            {"state", hot.admin_up.load() ? "up" : "down"},
+            {"link", i.link.up ? "up" : "down"},
+            {"mtu", hot.mtu.load()},
+            {"macaddress", net::to_string(hot.mac)},
+            {"counters",
+             {{"rx packets", counts.rx_packets},
+              {"rx bytes", counts.rx_bytes},
+              {"tx packets", counts.tx_packets},
+              {"tx bytes", counts.tx_bytes},
+              {"drops", counts.drops},
+              {"tx full", counts.tx_full}}}};
+}
+
+result<json> show_interface(command_context& context)
+{
+    json list = json::array();
+    if (context.arguments.has("interface")) {
+        auto one = named(context);
+        if (!one)
+            return pass(one);
+        list.push_back(interface_json(context.host, **one));
+    } else {
+        for (const auto& i : context.host.interfaces().all())
+            list.push_back(interface_json(context.host, *i));
+    }
+    return json{{"interfaces", list}};
+}
+
+std::string interface_text(const json& data)
+{
+    text_table table{{{"Name", 32, left}, {"Idx", 5, centre}, {"State", 10, centre},
+                      {"MTU", 8, centre}, {"Counter", 16, left}, {"Count", 16, right}}};
+    for (const auto& i : data["interfaces"]) {
+        std::vector<std::string> begin{i["name"], to_string(i["index"]), i["state"],
+                                       to_string(i["mtu"])};
+        for (const auto& [name, count] : i["counters"].items()) {
+            if (count == 0)
+                continue;
+            begin.push_back(name);
+            begin.push_back(to_string(count));
+            table.row(std::exchange(begin, {"", "", "", ""}));
+        }
+        if (!begin.front().empty())
+            table.row(begin);
+    }
+    return table.str();
+}
+
+const command_registration show{"show interface [<interface:interface>]",
+                                "State, MTU and counters of interfaces", show_interface,
+                                interface_text};
+
+const completion_registration names{"interface", [](engine& host) {
+                                        std::vector<std::string> list;
+                                        for (const auto& i : host.interfaces().all())
+                                            list.push_back(i->name);
+                                        return list;
+                                    }};
+
+json hardware_json(engine& host, const interface& i)
+{
+    const hardware_status h = i.driver->hardware();
+    json queues = json::array();
+    for (const auto& q : h.rx_queues)
+        queues.push_back({{"direction", "rx"},
+                          {"queue", q.queue},
+                          {"thread", host.thread(q.thread).name()},
+                          {"mode", q.mode}});
+    for (const auto& q : h.tx_queues)
+        queues.push_back({{"direction", "tx"},
+                          {"queue", q.queue},
+                          {"thread", host.thread(q.thread).name()},
+                          {"mode", q.mode}});
+    json counters = json::object();
+    for (const auto& c : h.counters)
+        counters[c.name] = c.value;
+    return {{"name", i.name},
+            {"index", i.index},
+            {"link", h.link.up ? "up" : "down"},
+            {"speed_mbps", h.link.speed_mbps},
+            {"full_duplex", h.link.full_duplex},
+            {"device", h.device},
+            {"driver", h.driver},
+            {"socket", h.socket},
+            {"macaddress", net::to_string(host.interfaces().hot(i.index).mac)},
+            {"rx_descriptors", h.rx_descriptors},
+            {"tx_descriptors", h.tx_descriptors},
+            {"queues", queues},
+            {"counters", counters}};
+}
+
+result<json> show_hardware(command_context& context)
+{
+    json list = json::array();
+    for (const auto& i : context.host.interfaces().all())
+        list.push_back(hardware_json(context.host, *i));
+    return json{{"hardware", list}};
+}
+
+std::string hardware_text(const json& data)
+{
+    std::string out = fmt::format("{:<32}{:^5}{:^6}  {}", "Name", "Idx", "Link", "Hardware");
+    for (const auto& h : data["hardware"]) {
+        const auto speed = h["speed_mbps"].get<unsigned>();
+        out += fmt::format("\n{:<32}{:^5}{:^6}  {}", h["name"].get<std::string>(),
+                           h["index"].get<unsigned>(), h["link"].get<std::string>(),
+                           h["device"].get<std::string>());
+        out += fmt::format("\n  Link speed: {}\n  Driver {}, socket {}, MAC {}, descriptors rx {} tx {}",
+                           speed == 0 ? "unknown" : fmt::format("{} Mbps", speed),
+                           h["driver"].get<std::string>(), h["socket"].get<int>(),
+                           h["macaddress"].get<std::string>(), h["rx_descriptors"].get<unsigned>(),
+                           h["tx_descriptors"].get<unsigned>());
+        for (const auto& q : h["queues"])
+            out += fmt::format("\n  {} queue {} thread {} ({})", q["direction"].get<std::string>(),
+                               q["queue"].get<unsigned>(), q["thread"].get<std::string>(),
+                               q["mode"].get<std::string>());
+        for (const auto& [name, value] : h["counters"].items())
+            out += fmt::format("\n    {:<40} {:>16}", name, value.get<uint64_t>());
+    }
+    return out;
+}
+
+const command_registration hardware{"show hardware",
+                                    "Devices: link, driver, queues and their threads, driver counters",
+                                    show_hardware, hardware_text};
+
+result<json> set_state(command_context& context)
+{
+    auto i = named(context);
+    if (!i)
+        return pass(i);
+    const bool up = context.arguments.text("state") == "up";
+    if (up == context.host.interfaces().hot((*i)->index).admin_up.load())
+        return json("");
+    if (auto done = context.host.interfaces().set_admin(**i, up); !done)
+        return pass(done);
+    return json("");
+}
+
+const command_registration state{"set interface state <interface:interface> <state:up|down>",
+                                 "Brings an interface up or down", set_state};
+
+result<json> set_mtu(command_context& context)
+{
+    auto i = named(context);
+    if (!i)
+        return pass(i);
+    const uint64_t mtu = context.arguments.number("mtu");
+    if (mtu < 68 || mtu > 9216)
+        return fail(errc::invalid_argument, "mtu: {} is not from 68 to 9216", mtu);
+    if (auto done = context.host.interfaces().set_mtu(**i, static_cast<uint16_t>(mtu)); !done)
+        return pass(done);
+    return json("");
+}
+
+const command_registration mtu{"set interface mtu <interface:interface> <mtu:number>",
+                               "Sets the largest IP packet that an interface sends", set_mtu};
+
+result<json> clear_counters(command_context& context)
+{
+    context.host.interfaces().clear_counters();
+    return json("");
+}
+
+const command_registration clear{"clear interface", "Starts the counters of all interfaces anew",
+                                 clear_counters};
+
+} // namespace
+
+} // namespace weft

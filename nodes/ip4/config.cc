@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of IPv4: interfaces.*.addresses and routes.
+#include "graph/config.hh"
+#include "nodes/ip4/ip4.hh"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace weft::ip4 {
+
+namespace {
+
+struct seen_address {
+    net::ip4_interface_address address;
+    std::string interface;
+    const config::value* where;
+};
+
+std::vector<seen_address> all_addresses(const config::value& root)
+{
+    std::vector<seen_address> found;
+    const auto* interfaces = root.find("interfaces");
+    if (interfaces == nullptr)
+        return found;
+    for (const auto& [name, key_at, settings] : interfaces->entries())
+        if (const auto* list = settings.find("addresses"))
+            for (const auto& item : list->items())
+                found.push_back({item.as<net::ip4_interface_address>(), name, &item});
+    return found;
+}
+
+void check_one_address(const seen_address& a, config::problems& problems)
+{
+    const auto network = a.address.network();
+    if (const auto range = unroutable({a.address.address, 32}); !range.empty())
+        problems.add(*a.where, "{} lies in {}", a.where->text(), range);
+    else if (a.address.length < 31 &&
+             (a.address.address == network.network || a.address.address == network.last()))
+        problems.add(*a.where, "{} is the {} address of its network", a.where->text(),
+                     a.address.address == network.network ? "first" : "broadcast");
+}
+
+void check_addresses(const config::value& root, config::problems& problems)
+{
+    const auto all = all_addresses(root);
+    for (size_t i = 0; i < all.size(); ++i) {
+        check_one_address(all[i], problems);
+        for (size_t k = 0; k < i; ++k) {
+            const auto mine = all[i].address.network();
+            const auto other = all[k].address.network();
+            if (all[i].address.address == all[k].address.address)
+                problems.add(*all[i].where, "{} is an address of interface {} already (line {})",
+                             all[i].where->text(), all[k].interface, all[k].where->at().line);
+            else if ((mine.contains(other) || other.contains(mine)) &&
+                     !(mine == other && all[i].interface == all[k].interface))
+                problems.add(*all[i].where, "{} overlaps {} of interface {} (line {})",
+                             all[i].where->text(), all[k].where->text(), all[k].interface,
+                             all[k].where->at().line);
+        }
+    }
+}
+
+result<void> apply_addresses(const config::value& root, engine& host)
+{
+    for (const auto& a : all_addresses(root)) {
+        const auto* i = host.interfaces().find(a.interface);
+        if (i == nullptr)
+            return fail(errc::not_found, "{}: no interface `{}'", a.where->path(), a.interface);
+        if (auto done = host.room<tables>().add_address(i->index, a.address); !done)
+            return fail(done.error().code, "{}: {}", a.where->path(), done.error().message);
+    }
+    return {};
+}
+
+const config::registration addresses{{
+    .name = "ip4-addresses",
+    .stage = config::stage::addresses,
+    .keys = {{"interfaces.*.addresses", config::list_of(config::ip4_interface_address()),
+              "The router's addresses with their networks' lengths: [10.0.0.1/24]."}},
+    .check = check_addresses,
+    .apply = apply_addresses,
+}};
+
+bool on_a_network(net::ip4_address a, const std::vector<seen_address>& all)
+{
+    return std::any_of(all.begin(), all.end(), [&](const auto& own) {
+        return own.address.network().contains(a) && own.address.address != a;
+    });
+}
+
+void check_route(const config::value& route, const std::vector<seen_address>& all,
+                 config::problems& problems)
+{
+    const auto* to = route.find("to");
+    const auto via = route.list<net::ip4_address>("via");
+    const std::string kind = route.get<std::string>("type", "unicast");
+    if (const auto range = unroutable(to->as<net::ip4_prefix>()); !range.empty())
+        problems.add(*to, "{} lies in {} and is never routed", to->text(), range);
+    if (kind == "blackhole" && !via.empty())
+        problems.add(*route.find("via"), "a blackhole has no next hop");
+    if (kind == "unicast" && via.empty())
+        problems.add(route, "a route needs `via' with one next hop or several, or `type: blackhole'");
+    if (via.size() > forwarding::max_paths)
+        problems.add(*route.find("via"), "{} next hops, more than {}", via.size(),
+                     forwarding::max_paths);
+    for (auto address : via)
+        if (!on_a_network(address, all))
+            problems.add(*route.find("via"), "next hop {} is on no interface's network",
+                         net::to_string(address));
+}
+
+void check_routes(const config::value& root, config::problems& problems)
+{
+    const auto* routes = root.find("routes");
+    if (routes == nullptr)
+        return;
+    const auto all = all_addresses(root);
+    std::map<net::ip4_prefix, int> lines;
+    for (const auto& route : routes->items()) {
+        check_route(route, all, problems);
+        const auto* to = route.find("to");
+        const auto [first, fresh] = lines.emplace(to->as<net::ip4_prefix>(), to->at().line);
+        if (!fresh)
+            problems.add(*to, "{} has a route already (line {})", to->text(), first->second);
+    }
+}
+
+result<void> apply_routes(const config::value& root, engine& host)
+{
+    const auto* routes = root.find("routes");
+    if (routes == nullptr)
+        return {};
+    auto& ip4 = host.room<tables>();
+    for (const auto& route : routes->items()) {
+        const auto to = route.find("to")->as<net::ip4_prefix>();
+        const auto via = route.list<net::ip4_address>("via");
+        auto done = via.empty() ? ip4.add_blackhole(to) : ip4.add_route(to, via);
+        if (!done)
+            return fail(done.error().code, "{}: {}", route.path(), done.error().message);
+    }
+    return {};
+}
+
+const config::registration routes{{
+    .name = "ip4-routes",
+    .stage = config::stage::routes,
+    .keys = {{"routes[].to", config::ip4_prefix(), "The prefix that the route leads to.", true},
+             {"routes[].via", config::one_or_list_of(config::ip4_address()),
+              "The next hop, or several over which flows are spread."},
+             {"routes[].type", config::one_of({"unicast", "blackhole"}),
+              "blackhole: packets are dropped and counted (default unicast)."}},
+    .check = check_routes,
+    .apply = apply_routes,
+}};
+
+} // namespace
+
+} // namespace weft::ip4

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// Next hops, adjacencies and load balances: prepared beside the live ones, then put in their place.
+#include "nodes/ip4/forwarding.hh"
+
+#include "graph/engine.hh"
+#include "graph/net/headers.hh"
+#include "nodes/ip4/lookup_fates.hh"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <sys/mman.h>
+
+namespace weft::ip4 {
+
+namespace {
+
+template <class T>
+T* map_table(size_t count)
+{
+    void* region = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED)
+        throw std::bad_alloc{};
+    return static_cast<T*>(region); // zero bytes are valid objects of both tables
+}
+
+// With a power of two of paths each gets the same share; otherwise enough buckets make the shares
+// differ by less than a quarter.
+uint32_t bucket_count(size_t paths)
+{
+    if (std::has_single_bit(paths))
+        return static_cast<uint32_t>(paths);
+    return static_cast<uint32_t>(std::bit_ceil(paths * 8));
+}
+
+} // namespace
+
+std::string_view to_string(adjacency_kind kind) noexcept
+{
+    switch (kind) {
+    case adjacency_kind::unreachable: return "unreachable";
+    case adjacency_kind::blackhole: return "blackhole";
+    case adjacency_kind::local: return "local";
+    case adjacency_kind::multicast: return "multicast";
+    case adjacency_kind::broadcast: return "broadcast";
+    case adjacency_kind::martian: return "martian";
+    case adjacency_kind::glean: return "glean";
+    case adjacency_kind::rewrite: return "rewrite";
+    }
+    return "?";
+}
+
+forwarding::forwarding(engine& host)
+    : host_{host}, adjacencies_{map_table<adjacency>(max_adjacencies)},
+      balances_{map_table<load_balance>(max_load_balances)}
+{
+    for (uint32_t i = 0; i < special_count; ++i) {
+        const auto kind = static_cast<adjacency_kind>(i);
+        adjacencies_[i].kind = kind;
+        adjacencies_[i].lookup_fate = lookup_fate_of(kind);
+        balances_[i].single.store(i, std::memory_order_relaxed);
+    }
+}
+
+forwarding::~forwarding()
+{
+    munmap(adjacencies_, max_adjacencies * sizeof(adjacency));
+    munmap(balances_, max_load_balances * sizeof(load_balance));
+}
+
+adjacency_index forwarding::take_adjacency()
+{
+    if (!free_adjacencies_.empty()) {
+        const auto index = free_adjacencies_.back();
+        free_adjacencies_.pop_back();
+        return index;
+    }
+    return adjacencies_used_ < max_adjacencies ? adjacencies_used_++ : 0;
+}
+
+void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index) const
+{
+    adjacency fresh;
+    fresh.kind = hop.mac ? adjacency_kind::rewrite : adjacency_kind::glean;
+    fresh.lookup_fate = lookup_fate_of(fresh.kind);
+    fresh.interface = hop.interface;
+    fresh.next_hop = hop.address;
+    fresh.owner = index;
+    const auto& hot = host_.interfaces().hot(hop.interface);
+    fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
+    if (hop.mac) {
+        const net::ethernet_header header{*hop.mac, hot.mac, net::ether_type::ip4};
+        fresh.rewrite_bytes = sizeof header;
+        std::memcpy(fresh.rewrite.data(), &header, sizeof header);
+    }
+    to = fresh;
+}
+
+result<next_hop_index> forwarding::acquire(interface_index interface, net::ip4_address address)
+{
+    const auto key = std::pair{interface, address};
+    if (const auto known = by_address_.find(key); known != by_address_.end()) {
+        ++next_hops_.at(known->second).users;
+        return known->second;
+    }
+    const adjacency_index adjacency = take_adjacency();
+    if (adjacency == 0)
+        return fail(errc::exhausted, "{} adjacencies exist, the most there can be", max_adjacencies);
+    const next_hop_index index = ++last_next_hop_;
+    next_hop& hop = next_hops_[index];
+    hop.interface = interface;
+    hop.address = address;
+    hop.adjacency = adjacency;
+    hop.interface_up = host_.interfaces().hot(interface).admin_up.load(std::memory_order_relaxed);
+    hop.users = 1;
+    write(adjacencies_[adjacency], hop, index);
+    by_address_.emplace(key, index);
+    return index;
+}
+
+void forwarding::release(next_hop_index index)
+{
+    next_hop& hop = next_hops_.at(index);
+    if (--hop.users > 0)
+        return;
+    by_address_.erase({hop.interface, hop.address});
+    host_.rcu().defer([this, old = hop.adjacency] { free_adjacencies_.push_back(old); });
+    next_hops_.erase(index);
+}
+
+bool forwarding::usable(const next_hop& hop) const noexcept
+{
+    return hop.interface_up && hop.on_link;
+}
+
+// Gives the next hop a new adjacency and lets every load balance with it follow.
+void forwarding::rebuild(next_hop_index index)
+{
+    next_hop& hop = next_hops_.at(index);
+    const adjacency_index fresh = take_adjacency();
+    if (fresh == 0)
+        return; // the old one stays: the table is full of adjacencies that wait for a grace period
+    write(adjacencies_[fresh], hop, index);
+    std::atomic_thread_fence(std::memory_order_release);
+    const adjacency_index old = std::exchange(hop.adjacency, fresh);
+    for (auto balance : hop.balances)
+        refill(balance);
+    host_.rcu().defer([this, old] { free_adjacencies_.push_back(old); });
+}
+
+result<void> forwarding::set_mac(next_hop_index index, std::optional<net::mac_address> mac)
+{
+    next_hop& hop = next_hops_.at(index);
+    if (hop.mac == mac)
+        return {};
+    if (free_adjacencies_.empty() && adjacencies_used_ == max_adjacencies)
+        return fail(errc::exhausted, "{} adjacencies exist, the most there can be", max_adjacencies);
+    hop.mac = mac;
+    rebuild(index);
+    return {};
+}
+
+void forwarding::set_on_link(next_hop_index index, bool on_link)
+{
+    next_hop& hop = next_hops_.at(index);
+    if (hop.on_link == on_link)
+        return;
+    hop.on_link = on_link;
+    rebuild(index);
+}
+
+void forwarding::interface_changed(interface_index interface)
+{
+    const bool up = host_.interfaces().hot(interface).admin_up.load(std::memory_order_relaxed);
+    for (auto index : next_hops()) {
+        next_hop& hop = next_hops_.at(index);
+        if (hop.interface != interface)
+            continue;
+        hop.interface_up = up;
+        rebuild(index);
+    }
+}
+
+std::vector<next_hop_index> forwarding::next_hops() const
+{
+    std::vector<next_hop_index> indices;
+    for (const auto& entry : by_address_)
+        indices.push_back(entry.second);
+    return indices;
+}
+
+result<load_balance_index> forwarding::balance(std::vector<next_hop_index> hops)
+{
+    std::sort(hops.begin(), hops.end());
+    hops.erase(std::unique(hops.begin(), hops.end()), hops.end());
+    if (hops.empty() || hops.size() > max_paths)
+        return fail(errc::invalid_argument, "{} next hops; from 1 to {} are allowed", hops.size(),
+                    max_paths);
+    if (const auto known = by_hops_.find(hops); known != by_hops_.end()) {
+        ++entries_.at(known->second).users;
+        return known->second;
+    }
+    load_balance_index index = 0;
+    if (!free_balances_.empty()) {
+        index = free_balances_.back();
+        free_balances_.pop_back();
+    } else if (balances_used_ < max_load_balances) {
+        index = balances_used_++;
+    } else {
+        return fail(errc::exhausted, "{} load balances exist, the most there can be",
+                    max_load_balances);
+    }
+    balance_entry& entry = entries_[index];
+    entry.hops = hops;
+    entry.users = 1;
+    for (auto hop : hops) {
+        ++next_hops_.at(hop).users;
+        next_hops_.at(hop).balances.push_back(index);
+    }
+    load_balance& live = balances_[index];
+    live.mask = 0;
+    live.buckets = nullptr;
+    if (hops.size() > 1) {
+        const uint32_t count = bucket_count(hops.size());
+        entry.buckets = std::make_unique<std::atomic<adjacency_index>[]>(count);
+        live.buckets = entry.buckets.get();
+        live.mask = count - 1;
+    }
+    by_hops_.emplace(std::move(hops), index);
+    refill(index);
+    return index;
+}
+
+// Writes the buckets anew. Flows whose next hop is still usable keep their bucket's path: a bucket's own path
+// depends on its number alone, and only a bucket whose path is not usable takes another one.
+void forwarding::refill(load_balance_index index)
+{
+    const balance_entry& entry = entries_.at(index);
+    std::vector<adjacency_index> good;
+    for (auto hop : entry.hops)
+        if (const next_hop& h = next_hops_.at(hop); usable(h))
+            good.push_back(h.adjacency);
+    load_balance& live = balances_[index];
+    live.single.store(good.empty() ? 0 : good.front(), std::memory_order_release);
+    if (live.buckets == nullptr)
+        return;
+    for (uint32_t bucket = 0; bucket <= live.mask; ++bucket) {
+        const next_hop& own = next_hops_.at(entry.hops[bucket % entry.hops.size()]);
+        adjacency_index to = 0;
+        if (usable(own))
+            to = own.adjacency;
+        else if (!good.empty())
+            to = good[bucket / entry.hops.size() % good.size()];
+        live.buckets[bucket].store(to, std::memory_order_release);
+    }
+}
+
+void forwarding::release_balance(load_balance_index index)
+{
+    if (index < special_count)
+        return;
+    balance_entry& entry = entries_.at(index);
+    if (--entry.users > 0)
+        return;
+    for (auto hop : entry.hops) {
+        std::erase(next_hops_.at(hop).balances, index);
+        release(hop);
+    }
+    by_hops_.erase(entry.hops);
+    std::shared_ptr<std::atomic<adjacency_index>[]> buckets{std::move(entry.buckets)};
+    entries_.erase(index);
+    host_.rcu().defer([this, index, buckets] { free_balances_.push_back(index); });
+}
+
+const std::vector<next_hop_index>& forwarding::hops_of(load_balance_index index) const
+{
+    static const std::vector<next_hop_index> none;
+    const auto found = entries_.find(index);
+    return found == entries_.end() ? none : found->second.hops;
+}
+
+std::vector<adjacency_index> forwarding::buckets_of(load_balance_index index) const
+{
+    const load_balance& live = balances_[index];
+    std::vector<adjacency_index> found;
+    if (live.buckets == nullptr)
+        found.push_back(live.single.load());
+    else
+        for (uint32_t bucket = 0; bucket <= live.mask; ++bucket)
+            found.push_back(live.buckets[bucket].load());
+    return found;
+}
+
+std::string forwarding::describe(adjacency_index index) const
+{
+    const adjacency& a = adjacencies_[index];
+    if (index < special_count)
+        return std::string{to_string(a.kind)};
+    const std::string name = host_.interfaces().at(a.interface).name;
+    if (a.kind == adjacency_kind::glean)
+        return a.next_hop.value == 0
+                   ? fmt::format("glean {}", name)
+                   : fmt::format("glean {} via {}", name, net::to_string(a.next_hop));
+    net::ethernet_header header;
+    std::memcpy(&header, a.rewrite.data(), sizeof header);
+    return fmt::format("rewrite {} via {} mtu {} {} -> {}", name, net::to_string(a.next_hop), a.mtu,
+                       net::to_string(header.source), net::to_string(header.destination));
+}
+
+} // namespace weft::ip4

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a route ends in: next hops, the adjacencies that rewrite packets to them, and load balances
+// that spread flows over several.
+#pragma once
+
+#include "graph/interface.hh"
+#include "graph/net/address.hh"
+#include "graph/node.hh"
+#include "graph/result.hh"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace weft {
+class engine;
+}
+
+namespace weft::ip4 {
+
+using adjacency_index = uint32_t;
+using load_balance_index = uint32_t;
+using next_hop_index = uint32_t;
+
+enum class adjacency_kind : uint8_t {
+    unreachable, // no route, or none of its next hops is usable: ICMP net unreachable
+    blackhole,   // dropped in silence, counted
+    local,       // for this router
+    multicast,   // not forwarded, counted
+    broadcast,   // likewise
+    martian,     // likewise
+    glean,       // the next hop's MAC is not known
+    rewrite,     // complete
+};
+[[nodiscard]] std::string_view to_string(adjacency_kind) noexcept;
+
+// The first adjacencies and load balances stand for the kinds that need no next hop.
+inline constexpr uint32_t special_count = static_cast<uint32_t>(adjacency_kind::glean);
+
+// Everything that lookup and rewrite need, in one cache line. Never changed once a worker can see it: a change is
+// a new adjacency, and the old one is freed after a grace period.
+struct alignas(64) adjacency {
+    fate lookup_fate = 0; // of ip4-lookup
+    adjacency_kind kind = adjacency_kind::unreachable;
+    uint8_t rewrite_bytes = 0; // 14: the Ethernet header
+    interface_index interface = no_interface;
+    uint16_t mtu = 0;
+    net::ip4_address next_hop; // glean: whom to ask for; 0.0.0.0: the packet's destination
+    next_hop_index owner = 0;
+    std::array<std::byte, 16> rewrite{};
+};
+static_assert(sizeof(adjacency) == 64);
+
+// One path or several: `mask` is the number of buckets less one.
+struct load_balance {
+    std::atomic<adjacency_index> single{0};
+    uint32_t mask = 0;
+    std::atomic<adjacency_index>* buckets = nullptr;
+};
+
+// A next hop that routes and neighbours share: an address on an interface, or (0.0.0.0) whatever is
+// connected to the interface.
+struct next_hop {
+    interface_index interface = no_interface;
+    net::ip4_address address;
+    adjacency_index adjacency = 0; // special_count or above
+    bool interface_up = false;
+    bool on_link = true;  // its interface has a network with it
+    uint32_t users = 0;   // load balances and neighbours
+    std::optional<net::mac_address> mac;
+    std::vector<load_balance_index> balances; // that lead here
+};
+
+// Main thread writes; workers read adjacencies() and pick().
+class forwarding {
+public:
+    static constexpr size_t max_adjacencies = 1u << 17;
+    static constexpr size_t max_load_balances = 1u << 17;
+    static constexpr size_t max_paths = 64;
+
+    explicit forwarding(engine& host);
+    ~forwarding();
+    forwarding(const forwarding&) = delete;
+    forwarding& operator=(const forwarding&) = delete;
+
+    // The next hop, made if it is new; each call is balanced by a release.
+    [[nodiscard]] result<next_hop_index> acquire(interface_index interface, net::ip4_address address);
+    void release(next_hop_index index);
+    [[nodiscard]] const next_hop& at(next_hop_index index) const { return next_hops_.at(index); }
+    // The neighbour's MAC became known, changed or was lost.
+    result<void> set_mac(next_hop_index index, std::optional<net::mac_address> mac);
+    // Its network came or went.
+    void set_on_link(next_hop_index index, bool on_link);
+    // An interface's state or MTU changed: its adjacencies and all that use them follow.
+    void interface_changed(interface_index interface);
+    [[nodiscard]] std::vector<next_hop_index> next_hops() const;
+
+    // The load balance over these next hops, shared with all routes that have the same; each call is balanced by
+    // a release.
+    [[nodiscard]] result<load_balance_index> balance(std::vector<next_hop_index> hops);
+    void release_balance(load_balance_index index);
+    [[nodiscard]] static load_balance_index special(adjacency_kind kind) noexcept
+    {
+        return static_cast<load_balance_index>(kind);
+    }
+    [[nodiscard]] const std::vector<next_hop_index>& hops_of(load_balance_index index) const;
+    // What each bucket leads to just now.
+    [[nodiscard]] std::vector<adjacency_index> buckets_of(load_balance_index index) const;
+    [[nodiscard]] std::string describe(adjacency_index index) const;
+
+    // Any thread.
+    [[nodiscard]] const adjacency& adjacency_at(adjacency_index index) const noexcept
+    {
+        return adjacencies_[index];
+    }
+    [[nodiscard]] const load_balance& balance_at(load_balance_index index) const noexcept
+    {
+        return balances_[index];
+    }
+
+private:
+    struct balance_entry {
+        std::vector<next_hop_index> hops;
+        uint32_t users = 0;
+        std::unique_ptr<std::atomic<adjacency_index>[]> buckets;
+    };
+
+    [[nodiscard]] adjacency_index take_adjacency();
+    void rebuild(next_hop_index index);
+    void refill(load_balance_index index);
+    [[nodiscard]] bool usable(const next_hop& hop) const noexcept;
+    void write(adjacency& to, const next_hop& hop, next_hop_index index) const;
+
+    engine& host_;
+    adjacency* adjacencies_;   // max_adjacencies, resident as used
+    load_balance* balances_;   // max_load_balances
+    adjacency_index adjacencies_used_ = special_count;
+    load_balance_index balances_used_ = special_count;
+    std::vector<adjacency_index> free_adjacencies_;
+    std::vector<load_balance_index> free_balances_;
+    std::unordered_map<next_hop_index, next_hop> next_hops_;
+    std::map<std::pair<interface_index, net::ip4_address>, next_hop_index> by_address_;
+    next_hop_index last_next_hop_ = 0;
+    std::unordered_map<load_balance_index, balance_entry> entries_;
+    std::map<std::vector<next_hop_index>, load_balance_index> by_hops_;
+};
+
+} // namespace weft::ip4

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// IPv4's public header: its tables as one room, and what other rooms may ask of it.
+#pragma once
+
+#include "graph/engine.hh"
+#include "nodes/ip4/forwarding.hh"
+#include "nodes/ip4/routes.hh"
+
+#include <atomic>
+#include <bitset>
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace weft::ip4 {
+
+// The router's own addresses as the workers read them: immutable, replaced as a whole.
+class own_addresses {
+public:
+    struct owned {
+        net::ip4_address address;
+        uint8_t length;
+        interface_index interface;
+    };
+
+    own_addresses() = default;
+    explicit own_addresses(std::vector<owned> all);
+
+    // Most foreign addresses are told by one bit, without a search.
+    [[nodiscard]] bool contains(net::ip4_address a) const noexcept
+    {
+        return filter_[slot_of(a)] && search(a);
+    }
+    [[nodiscard]] bool on_interface(net::ip4_address a, interface_index interface) const noexcept;
+    // The address with which the router speaks to `peer` from an interface: of the peer's network if it has one
+    // there, else the interface's first; 0.0.0.0 if it has none.
+    [[nodiscard]] net::ip4_address source_for(net::ip4_address peer,
+                                              interface_index interface) const noexcept;
+    [[nodiscard]] const std::vector<owned>& all() const noexcept { return all_; }
+
+private:
+    static constexpr size_t filter_bits = 4096; // 512 bytes: stays in the first-level cache
+    [[nodiscard]] static size_t slot_of(net::ip4_address a) noexcept
+    {
+        return (a.value * 0x9e37'79b1u) >> 20;
+    }
+    [[nodiscard]] bool search(net::ip4_address a) const noexcept;
+
+    std::bitset<filter_bits> filter_;
+    std::vector<owned> all_; // in order of configuration
+};
+
+// Who keeps packets while their next hop's MAC is asked for: the room that resolves neighbours.
+class packet_holder {
+public:
+    enum class verdict { held, queue_full, table_full, unreachable };
+    virtual ~packet_holder() = default;
+    // Main thread. `held`: the holder has the packet, and later injects or frees it; otherwise the
+    // caller still has it.
+    virtual verdict hold(packet* p, net::ip4_address next_hop, interface_index interface) = 0;
+};
+
+// Main thread, unless a member says otherwise.
+class tables {
+public:
+    explicit tables(engine& host);
+    ~tables();
+
+    // Addresses of the router's own. Errors: the address or an overlapping network is on an interface already; it is
+    // no unicast address, or the network's own or broadcast address.
+    result<void> add_address(interface_index interface, const net::ip4_interface_address& address);
+    result<void> remove_address(interface_index interface, const net::ip4_interface_address& address);
+    [[nodiscard]] std::vector<net::ip4_interface_address> addresses_of(interface_index i) const;
+    // Told of each address that was added.
+    void observe_addresses(std::function<void(interface_index, net::ip4_address)> observer);
+    // The interface on which a neighbour of this address would be.
+    [[nodiscard]] std::optional<interface_index> interface_towards(net::ip4_address a) const;
+
+    // Static routes. Adding one that exists replaces it. Errors: a next hop that is on no connected network or is
+    // the router itself; a prefix within the martian, loopback or multicast ranges.
+    result<void> add_route(const net::ip4_prefix& to, const std::vector<net::ip4_address>& via);
+    result<void> add_blackhole(const net::ip4_prefix& to);
+    result<void> remove_route(const net::ip4_prefix& to);
+
+    // A neighbour's MAC became known or changed (a host route to it forwards), or is lost.
+    result<void> neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac);
+    void neighbour_down(interface_index i, net::ip4_address a);
+    // Whom ip4-glean gives packets to on the main thread; null until that room exists.
+    void set_holder(packet_holder* holder) noexcept { holder_ = holder; }
+    [[nodiscard]] packet_holder* holder() const noexcept { return holder_; }
+
+    [[nodiscard]] forwarding& hops() noexcept { return hops_; }
+    [[nodiscard]] route_table& routes() noexcept { return routes_; }
+
+    // Any thread, inside a loop.
+    [[nodiscard]] const own_addresses& own() const noexcept
+    {
+        return *own_.load(std::memory_order_acquire);
+    }
+    [[nodiscard]] const prefix_table& table() const noexcept { return routes_.table(); }
+    [[nodiscard]] const forwarding& hops() const noexcept { return hops_; }
+
+private:
+    [[nodiscard]] result<void> check_address(interface_index i,
+                                             const net::ip4_interface_address& a) const;
+    void publish_own(std::vector<own_addresses::owned> all);
+    result<void> set_connected(interface_index i, const net::ip4_prefix& network);
+    void relink();
+
+    engine& host_;
+    forwarding hops_;
+    route_table routes_;
+    std::atomic<const own_addresses*> own_;
+    packet_holder* holder_ = nullptr;
+    std::map<std::pair<interface_index, net::ip4_address>, next_hop_index> neighbours_;
+    std::vector<std::function<void(interface_index, net::ip4_address)>> observers_;
+};
+
+// Whether a prefix lies in a range that is never routed (RFC 1812 section 5.3.7, RFC 1122 section 3.2.1.3); the range's name,
+// empty if not.
+[[nodiscard]] std::string_view unroutable(const net::ip4_prefix& prefix) noexcept;
+
+} // namespace weft::ip4

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip4-icmp-echo: answers ping (RFC 792; RFC 1122 section 3.2.2.6), turning the request itself into the reply.
+#include "graph/net/checksum.hh"
+#include "graph/net/headers.hh"
+#include "graph/node_run.hh"
+#include "nodes/ip4/trace.hh"
+
+#include <utility>
+
+namespace weft::ip4 {
+
+namespace {
+
+constexpr uint8_t reply_ttl = 64;
+
+enum next : fate { to_lookup };
+enum reasons : uint16_t { too_short, bad_checksum, unhandled_type };
+
+void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) noexcept
+{
+    const auto word = [](uint8_t type, uint8_t code) {
+        return net::be16{static_cast<uint16_t>(type << 8 | code)};
+    };
+    icmp.checksum = net::checksum_adjust(icmp.checksum, word(icmp.type, icmp.code),
+                                         word(net::icmp4::echo_reply, icmp.code));
+    icmp.type = net::icmp4::echo_reply;
+    std::swap(ip.source, ip.destination);
+    ip.ttl = reply_ttl;
+    ip.flags_fragment = net::be16{0};
+    ip.checksum = net::be16{0};
+    ip.checksum = net::checksum_of(&ip, ip.header_bytes());
+    p.mark().flags |= packet_mark::locally_made;
+}
+
+fate decide(packet& p) noexcept
+{
+    auto& ip = p.network<net::ip4_header>();
+    const uint32_t offset = p.mark().l3_offset;
+    const uint32_t total = ip.total_length.host();
+    const uint32_t icmp_bytes = total - ip.header_bytes();
+    if (icmp_bytes < sizeof(net::icmp4_header) || p.contiguous() < offset + total)
+        return drop(too_short);
+    auto& icmp = p.header<net::icmp4_header>(offset + ip.header_bytes());
+    if (!net::checksum_ok(&icmp, icmp_bytes))
+        return drop(bad_checksum);
+    if (icmp.type != net::icmp4::echo_request)
+        return drop(unhandled_type);
+    turn_into_reply(p, ip, icmp);
+    return to_lookup;
+}
+
+void ip4_icmp_echo(node_run& run, frame& in) noexcept
+{
+    run.each(in, [](packet& p) noexcept { return decide(p); });
+}
+
+const node_registration registration{{
+    .name = "ip4-icmp-echo",
+    .function = ip4_icmp_echo,
+    .nexts = {"ip4-lookup"},
+    .reasons = {{"too_short", "the message is shorter than an ICMP header, or lies in several buffers"},
+                {"bad_checksum", "the ICMP checksum is wrong"},
+                {"unhandled_type", "an ICMP message that asks for no answer", severity::info}},
+    .format_trace = trace_header,
+}};
+
+} // namespace
+
+} // namespace weft::ip4

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip4-input: validates IPv4 packets as RFC 1812 section 5.2.2 asks, before anything trusts them.
+#include "graph/net/checksum.hh"
+#include "graph/net/headers.hh"
+#include "graph/node_run.hh"
+#include "nodes/ip4/ip4.hh"
+#include "nodes/ip4/trace.hh"
+
+namespace weft::ip4 {
+
+namespace {
+
+enum next : fate { to_lookup, to_icmp_error };
+enum reasons : uint16_t {
+    too_short,
+    bad_version,
+    bad_header_length,
+    bad_total_length,
+    bad_checksum,
+    ttl_expired,
+    martian_source,
+    own_source,
+    link_broadcast,
+};
+
+struct context {
+    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
+    const tables& ip4;
+};
+
+// Sources that no packet on a wire may have (RFC 1812 section 5.3.7; 0.0.0.0/8 per RFC 1122 section 3.2.1.3).
+bool is_martian(net::ip4_address a) noexcept
+{
+    const uint32_t top = a.value >> 24;
+    return top == 0 || top == 127 || top >= 224;
+}
+
+// The TTL matters for forwarding only (RFC 1812 section 5.3.1): a packet to this router is taken with any.
+fate expire(node_run& run, const own_addresses& own, packet& p, net::ip4_address to) noexcept
+{
+    if (own.contains(to))
+        return to_lookup;
+    run.count(ttl_expired);
+    p.note().icmp_type = net::icmp4::time_exceeded;
+    p.note().icmp_code = 0;
+    return to_icmp_error;
+}
+
+fate decide(node_run& run, const own_addresses& own, packet& p) noexcept
+{
+    const uint32_t offset = p.mark().l3_offset;
+    if (p.contiguous() < offset + sizeof(net::ip4_header))
+        return drop(too_short);
+    const auto& header = p.network<net::ip4_header>();
+    if (header.version() != 4)
+        return drop(bad_version);
+    const uint32_t header_bytes = header.header_bytes();
+    if (header_bytes < sizeof(net::ip4_header) || p.contiguous() < offset + header_bytes)
+        return drop(bad_header_length);
+    const uint32_t total = header.total_length.host();
+    if (total < header_bytes || offset + total > p.length())
+        return drop(bad_total_length);
+    if (!net::checksum_ok(&header, header_bytes))
+        return drop(bad_checksum);
+    const auto source = net::from_wire(header.source);
+    const auto destination = net::from_wire(header.destination);
+    if (is_martian(source))
+        return drop(martian_source);
+    if (own.contains(source))
+        return drop(own_source);
+    // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded
+    if ((p.mark().flags & packet_mark::layer3_broadcast) != 0 && destination.value >> 28 < 0xe)
+        return drop(link_broadcast);
+    if (header.ttl <= 1) [[unlikely]]
+        return expire(run, own, p, destination);
+    return to_lookup;
+}
+
+void ip4_input(node_run& run, frame& in) noexcept
+{
+    const auto& own = run.context<context>().ip4.own();
+    run.each(in, [&](packet& p) noexcept { return decide(run, own, p); });
+}
+
+const node_registration registration{{
+    .name = "ip4-input",
+    .function = ip4_input,
+    .nexts = {"ip4-lookup", "ip4-icmp-error"},
+    .reasons = {{"too_short", "the frame is shorter than an IPv4 header"},
+                {"bad_version", "the version is not 4"},
+                {"bad_header_length", "the header length is below 20 or beyond the frame"},
+                {"bad_total_length", "the total length is below the header's or beyond the frame"},
+                {"bad_checksum", "the header checksum is wrong"},
+                {"ttl_expired", "the time to live ended before the packet could be forwarded"},
+                {"martian_source", "the source is no unicast address"},
+                {"own_source", "the source is an address of this router"},
+                {"link_broadcast", "a unicast packet came in a broadcast frame"}},
+    .context = context_of<context>(),
+    .format_trace = trace_header,
+}};
+
+} // namespace
+
+} // namespace weft::ip4

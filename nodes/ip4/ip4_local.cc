@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip4-local: takes packets to the router's own addresses and passes them on by protocol.
+#include "graph/net/headers.hh"
+#include "graph/node_run.hh"
+#include "nodes/ip4/trace.hh"
+
+namespace weft::ip4 {
+
+namespace {
+
+enum next : fate { to_icmp_echo, to_icmp_error };
+enum reasons : uint16_t { fragment, no_listener };
+
+void ip4_local(node_run& run, frame& in) noexcept
+{
+    run.each(in, [&](packet& p) noexcept -> fate {
+        const auto& header = p.network<net::ip4_header>();
+        if (header.is_fragment())
+            return drop(fragment);
+        if (header.protocol == net::ip_protocol::icmp)
+            return to_icmp_echo;
+        run.count(no_listener);
+        p.note().icmp_type = net::icmp4::unreachable;
+        p.note().icmp_code = header.protocol == net::ip_protocol::udp
+                                 ? net::icmp4::port_unreachable
+                                 : net::icmp4::protocol_unreachable;
+        return to_icmp_error;
+    });
+}
+
+const node_registration registration{{
+    .name = "ip4-local",
+    .function = ip4_local,
+    .nexts = {"ip4-icmp-echo", "ip4-icmp-error"},
+    .reasons = {{"fragment", "a fragment to this router, which reassembles none"},
+                {"no_listener", "nothing here takes this protocol or port", severity::info}},
+    .role = node_role::punted,
+    .format_trace = trace_header,
+}};
+
+} // namespace
+
+} // namespace weft::ip4

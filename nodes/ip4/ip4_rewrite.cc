@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip4-rewrite: decrements the TTL, writes the next hop's Ethernet header, and sends the packet out.
+#include "graph/net/checksum.hh"
+#include "graph/net/headers.hh"
+#include "graph/node_run.hh"
+#include "nodes/ethernet/trace.hh"
+#include "nodes/ip4/ip4.hh"
+#include "nodes/ip4/trace.hh"
+
+#include <cstring>
+
+namespace weft::ip4 {
+
+namespace {
+
+enum next : fate { to_output, to_icmp_error };
+enum reasons : uint16_t { too_big };
+
+struct context {
+    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
+    const tables& ip4;
+};
+
+// RFC 1191 section 4: the sender is told the MTU that it must keep to.
+fate refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint16_t mtu) noexcept
+{
+    if (!header.dont_fragment())
+        return drop(too_big);
+    run.count(too_big);
+    p.note().icmp_type = net::icmp4::unreachable;
+    p.note().icmp_code = net::icmp4::fragmentation_needed;
+    p.note().icmp_mtu = mtu;
+    return to_icmp_error;
+}
+
+// The TTL is the high byte of its 16-bit word, so one less is 0x0100 less there, and RFC 1624's sum
+// is the old checksum plus 0x0100 with the carry put back.
+void decrement_ttl(net::ip4_header& header) noexcept
+{
+    const uint32_t sum = uint32_t{header.checksum.wire()} + net::be16{0x0100}.wire();
+    header.checksum = net::be16::from_wire(static_cast<uint16_t>(sum + (sum >= 0xffff)));
+    --header.ttl;
+}
+
+fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
+{
+    packet_mark& mark = p.mark();
+    const adjacency& to = hops.adjacency_at(mark.adjacency);
+    auto& header = p.network<net::ip4_header>();
+    if (header.total_length.host() > to.mtu) [[unlikely]]
+        return refuse_big(run, p, header, to.mtu);
+    if ((mark.flags & packet_mark::locally_made) == 0) [[likely]]
+        decrement_ttl(header);
+    // ip4 packets stand behind an Ethernet header's room, whatever they came in with
+    std::memcpy(p.data() + mark.l3_offset - sizeof(net::ethernet_header), to.rewrite.data(),
+                sizeof(net::ethernet_header));
+    mark.interface = to.interface;
+    return to_output;
+}
+
+void ip4_rewrite(node_run& run, frame& in) noexcept
+{
+    const forwarding& hops = run.context<context>().ip4.hops();
+    run.each(in, [&](packet& p) noexcept { return decide(run, hops, p); });
+}
+
+const node_registration registration{{
+    .name = "ip4-rewrite",
+    .function = ip4_rewrite,
+    .nexts = {"interface-output", "ip4-icmp-error"},
+    .reasons = {{"too_big", "the packet is larger than the interface's MTU"}},
+    .context = context_of<context>(),
+    .format_trace = trace_rewrite,
+}};
+
+} // namespace
+
+} // namespace weft::ip4

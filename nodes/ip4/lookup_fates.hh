@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What ip4-lookup does with a packet, by the kind of adjacency that it found.
+#pragma once
+
+#include "graph/node.hh"
+#include "nodes/ip4/forwarding.hh"
+
+namespace weft::ip4 {
+
+namespace lookup {
+enum next : fate { to_rewrite, to_local, to_glean, to_icmp_error };
+enum reasons : uint16_t { no_route, blackhole, multicast, broadcast, martian_destination };
+} // namespace lookup
+
+[[nodiscard]] constexpr fate lookup_fate_of(adjacency_kind kind) noexcept
+{
+    switch (kind) {
+    case adjacency_kind::unreachable: return lookup::to_icmp_error;
+    case adjacency_kind::blackhole: return drop(lookup::blackhole);
+    case adjacency_kind::local: return lookup::to_local;
+    case adjacency_kind::multicast: return drop(lookup::multicast);
+    case adjacency_kind::broadcast: return drop(lookup::broadcast);
+    case adjacency_kind::martian: return drop(lookup::martian_destination);
+    case adjacency_kind::glean: return lookup::to_glean;
+    case adjacency_kind::rewrite: return lookup::to_rewrite;
+    }
+    return drop(lookup::no_route);
+}
+
+} // namespace weft::ip4

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// Longest prefix match in two stages of 24 and 8 bits, with the owners of entries on the control
+// side.
+#include "nodes/ip4/prefix_table.hh"
+
+#include "nodes/ip4/prefix_set.hh"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+namespace weft::ip4 {
+
+namespace {
+
+constexpr size_t first_entries = size_t{1} << 24;
+constexpr size_t block_entries = 256;
+constexpr size_t highest_blocks = size_t{1}
+                                  << 23; // an entry's index fits in 31 - 8 bits and a flag
+constexpr uint32_t block_flag = uint32_t{1} << 31;
+constexpr uint8_t in_block = 255; // the owner of a first-stage entry that names a block
+constexpr size_t huge_page = size_t{2} << 20;
+
+// Release and acquire, because a value names something of the owner's that a reader goes on to
+// read, and because an entry that names a block publishes the block's entries.
+void write_entry(uint32_t& entry, uint32_t content) noexcept
+{
+    std::atomic_ref{entry}.store(content, std::memory_order_release);
+}
+
+uint32_t read_entry(uint32_t& entry) noexcept
+{
+    return std::atomic_ref{entry}.load(std::memory_order_acquire);
+}
+
+size_t second_index(uint32_t entry, uint32_t address) noexcept
+{
+    return size_t{entry & ~block_flag} * block_entries + (address & 0xff);
+}
+
+// Looks up `group` addresses. Few of them need the second stage, so one branch stands for all.
+constexpr size_t group = 8;
+void lookup_group(uint32_t* first_stage, uint32_t* second_stage, const net::ip4_address* addresses,
+                  uint32_t* values) noexcept
+{
+    uint32_t any = 0;
+    for (size_t i = 0; i < group; ++i) {
+        values[i] = read_entry(first_stage[addresses[i].value >> 8]);
+        any |= values[i];
+    }
+    if ((any & block_flag) == 0)
+        return;
+    for (size_t i = 0; i < group; ++i)
+        if ((values[i] & block_flag) != 0)
+            values[i] = read_entry(second_stage[second_index(values[i], addresses[i].value)]);
+}
+
+// Zeroed memory that takes address space at once and pages when they are touched.
+template <class T>
+class reserved_array {
+public:
+    reserved_array() = default;
+    reserved_array(const reserved_array&) = delete;
+    reserved_array& operator=(const reserved_array&) = delete;
+    ~reserved_array()
+    {
+        if (data_ != nullptr)
+            munmap(data_, bytes_);
+    }
+
+    [[nodiscard]] bool map(size_t count) noexcept
+    {
+        bytes_ = (count * sizeof(T) + huge_page - 1) / huge_page * huge_page;
+        void* area = mmap(nullptr, bytes_ + huge_page, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (area == MAP_FAILED)
+            return false;
+        // Aligned by cutting off both ends, so that huge pages fit.
+        const auto start = reinterpret_cast<uintptr_t>(area);
+        const size_t before = (huge_page - start % huge_page) % huge_page;
+        auto* const aligned = static_cast<std::byte*>(area) + before;
+        if (before > 0)
+            munmap(area, before);
+        munmap(aligned + bytes_, huge_page - before);
+        madvise(aligned, bytes_, MADV_HUGEPAGE);
+        data_ = reinterpret_cast<T*>(aligned);
+        return true;
+    }
+
+    T& operator[](size_t i) const noexcept { return data_[i]; }
+    [[nodiscard]] T* data() const noexcept { return data_; }
+
+    [[nodiscard]] size_t resident_bytes() const noexcept
+    {
+        const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+        std::array<unsigned char, 4096> present;
+        size_t pages = 0;
+        for (size_t at = 0; at < bytes_; at += present.size() * page) {
+            const size_t length = std::min(present.size() * page, bytes_ - at);
+            if (mincore(reinterpret_cast<std::byte*>(data_) + at, length, present.data()) == 0)
+                pages += static_cast<size_t>(std::count_if(present.begin(),
+                                                           present.begin() + length / page,
+                                                           [](auto flags) { return flags & 1; }));
+        }
+        return pages * page;
+    }
+
+private:
+    T* data_ = nullptr;
+    size_t bytes_ = 0;
+};
+
+// The second stage and who may have which block of it.
+class block_pool {
+public:
+    [[nodiscard]] bool map(size_t most) noexcept
+    {
+        most_ = most;
+        return entries.map(most * block_entries) && owners.map(most * block_entries) &&
+               prefixes.map(most);
+    }
+
+    [[nodiscard]] std::optional<uint32_t> take()
+    {
+        if (!free_.empty()) {
+            const uint32_t block = free_.back();
+            free_.pop_back();
+            return block;
+        }
+        if (touched_ == most_)
+            return std::nullopt;
+        return touched_++;
+    }
+
+    void give_back(uint32_t block) { free_.push_back(block); }
+    [[nodiscard]] size_t most() const noexcept { return most_; }
+
+    [[nodiscard]] size_t memory_bytes() const noexcept
+    {
+        return entries.resident_bytes() + owners.resident_bytes() + prefixes.resident_bytes() +
+               free_.capacity() * sizeof(uint32_t);
+    }
+
+    reserved_array<uint32_t> entries;
+    reserved_array<uint8_t> owners;    // of each entry: the length of the prefix it came from
+    reserved_array<uint16_t> prefixes; // of each block: how many are longer than 24 bits
+
+private:
+    size_t most_ = 0;
+    uint32_t touched_ = 0;
+    std::vector<uint32_t> free_;
+};
+
+} // namespace
+
+// The writer's side. Entries that no prefix covers are `none`, owned by length 0 as if by a default
+// route, so that a real one may overwrite them.
+struct prefix_table::state {
+    defer_function defer;
+    reserved_array<uint32_t> first;
+    reserved_array<uint8_t> owners; // of each first-stage entry, or in_block
+    // Shared, because a freed block may come back after the table has gone.
+    std::shared_ptr<block_pool> blocks = std::make_shared<block_pool>();
+    prefix_set prefixes;
+
+    [[nodiscard]] uint32_t block_at(size_t slot) const noexcept
+    {
+        return std::atomic_ref{first[slot]}.load(std::memory_order_relaxed) & ~block_flag;
+    }
+
+    [[nodiscard]] result<void> make_room(const net::ip4_prefix& prefix);
+    void paint(const net::ip4_prefix& prefix, value_type value, uint8_t owner) noexcept;
+    void release_from_block(size_t slot);
+};
+
+// Prepares for a new prefix all that may fail.
+result<void> prefix_table::state::make_room(const net::ip4_prefix& prefix)
+{
+    if (!prefixes.reserve_one())
+        return fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
+    if (prefix.length <= 24)
+        return {};
+
+    const size_t slot = prefix.network.value >> 8;
+    if (owners[slot] != in_block) {
+        const auto block = blocks->take();
+        if (!block)
+            return fail(errc::exhausted,
+                        "prefix {}: all {} blocks for prefixes over 24 bits are taken",
+                        net::to_string(prefix), blocks->most());
+        const uint32_t value = std::atomic_ref{first[slot]}.load(std::memory_order_relaxed);
+        for (size_t i = 0; i < block_entries; ++i)
+            write_entry(blocks->entries[*block * block_entries + i], value);
+        std::fill_n(&blocks->owners[*block * block_entries], block_entries, owners[slot]);
+        blocks->prefixes[*block] = 0;
+        write_entry(first[slot], block_flag | *block);
+        owners[slot] = in_block;
+    }
+    ++blocks->prefixes[block_at(slot)];
+    return {};
+}
+
+// Gives the value to every entry in the prefix's range that no longer prefix owns. To remove a
+// prefix is to paint its range with what covers it.
+void prefix_table::state::paint(const net::ip4_prefix& prefix, value_type value,
+                                uint8_t owner) noexcept
+{
+    const size_t last = prefix.last().value >> 8;
+    for (size_t slot = prefix.network.value >> 8; slot <= last; ++slot) {
+        if (owners[slot] <= prefix.length) {
+            write_entry(first[slot], value);
+            owners[slot] = owner;
+        } else if (owners[slot] == in_block) {
+            const size_t block = size_t{block_at(slot)} * block_entries;
+            const size_t block_last = block + (prefix.last().value & 0xff);
+            for (size_t i = block + (prefix.network.value & 0xff); i <= block_last; ++i) {
+                if (blocks->owners[i] <= prefix.length) {
+                    write_entry(blocks->entries[i], value);
+                    blocks->owners[i] = owner;
+                }
+            }
+        }
+    }
+}
+
+// One prefix over 24 bits has left the block at `slot`. With the last of them all 256 entries are
+// those of one prefix, and the first stage holds it alone.
+void prefix_table::state::release_from_block(size_t slot)
+{
+    const uint32_t block = block_at(slot);
+    if (--blocks->prefixes[block] > 0)
+        return;
+    const size_t entry = size_t{block} * block_entries;
+    write_entry(first[slot],
+                std::atomic_ref{blocks->entries[entry]}.load(std::memory_order_relaxed));
+    owners[slot] = blocks->owners[entry];
+    // A reader may hold the index still; the block keeps its last content until none can.
+    defer([pool = std::weak_ptr{blocks}, block] {
+        if (const auto alive = pool.lock())
+            alive->give_back(block);
+    });
+}
+
+result<prefix_table> prefix_table::make(defer_function defer, size_t most_blocks)
+{
+    if (most_blocks == 0 || most_blocks > first_entries)
+        return fail(errc::invalid_argument, "most_blocks: {} is not between 1 and {}", most_blocks,
+                    first_entries);
+    auto prepared = std::make_unique<state>();
+    prepared->defer = std::move(defer);
+    if (!prepared->first.map(first_entries) || !prepared->owners.map(first_entries) ||
+        !prepared->blocks->map(most_blocks))
+        return fail(errc::exhausted, "prefix table: no address space for {} entries and {} blocks",
+                    first_entries, most_blocks);
+    return prefix_table{std::move(prepared)};
+}
+
+prefix_table::prefix_table(std::unique_ptr<state> prepared) noexcept
+    : state_{std::move(prepared)},
+      first_stage_{state_->first.data()},
+      second_stage_{state_->blocks->entries.data()}
+{}
+
+prefix_table::prefix_table(prefix_table&&) noexcept = default;
+prefix_table& prefix_table::operator=(prefix_table&&) noexcept = default;
+prefix_table::~prefix_table() = default;
+
+result<void> prefix_table::set(const net::ip4_prefix& prefix, value_type value)
+{
+    if (prefix.length > 32 || !prefix.contains(prefix.network))
+        return fail(errc::invalid_argument, "prefix {}: expected a length to 32 and no host bits",
+                    net::to_string(prefix));
+    if (value == none || value > highest_value)
+        return fail(errc::invalid_argument, "prefix {}: value {} is not between 1 and {}",
+                    net::to_string(prefix), value, highest_value);
+
+    const auto present = state_->prefixes.find(prefix);
+    if (present == value)
+        return {};
+    if (!present)
+        if (auto room = state_->make_room(prefix); !room)
+            return room;
+    state_->prefixes.set(prefix, value);
+    state_->paint(prefix, value, prefix.length);
+    return {};
+}
+
+result<void> prefix_table::remove(const net::ip4_prefix& prefix)
+{
+    if (prefix.length > 32 || !prefix.contains(prefix.network) || !state_->prefixes.erase(prefix))
+        return fail(errc::not_found, "no prefix {}", net::to_string(prefix));
+
+    if (const auto cover = state_->prefixes.covering(prefix))
+        state_->paint(prefix, cover->second, cover->first.length);
+    else
+        state_->paint(prefix, none, 0);
+    if (prefix.length > 24)
+        state_->release_from_block(prefix.network.value >> 8);
+    return {};
+}
+
+std::optional<prefix_table::value_type> prefix_table::find(const net::ip4_prefix& prefix) const
+{
+    if (prefix.length > 32 || !prefix.contains(prefix.network))
+        return std::nullopt;
+    return state_->prefixes.find(prefix);
+}
+
+std::optional<std::pair<net::ip4_prefix, prefix_table::value_type>>
+prefix_table::match(net::ip4_address address) const
+{
+    const value_type value = lookup(address);
+    if (value == none)
+        return std::nullopt;
+    const size_t slot = address.value >> 8;
+    uint8_t length = state_->owners[slot];
+    if (length == in_block)
+        length = state_->blocks->owners[second_index(state_->block_at(slot), address.value)];
+    return std::pair{net::ip4_prefix{{address.value & net::ip4_prefix::mask_of(length)}, length},
+                     value};
+}
+
+prefix_table::value_type prefix_table::lookup(net::ip4_address address) const noexcept
+{
+    const uint32_t entry = read_entry(first_stage_[address.value >> 8]);
+    if ((entry & block_flag) == 0)
+        return entry;
+    return read_entry(second_stage_[second_index(entry, address.value)]);
+}
+
+void prefix_table::lookup(const net::ip4_address* addresses, value_type* values,
+                          size_t count) const noexcept
+{
+    // A prefetch retires at once where a load would hold up the reorder buffer, so all the misses
+    // of the vector are under way together.
+    for (size_t i = 0; i < count; ++i)
+        __builtin_prefetch(&first_stage_[addresses[i].value >> 8]);
+    size_t at = 0;
+    for (; at + group <= count; at += group)
+        lookup_group(first_stage_, second_stage_, addresses + at, values + at);
+    for (; at < count; ++at)
+        values[at] = lookup(addresses[at]);
+}
+
+size_t prefix_table::size() const noexcept
+{
+    return state_->prefixes.size();
+}
+
+size_t prefix_table::memory_bytes() const noexcept
+{
+    return sizeof(state) + state_->first.resident_bytes() + state_->owners.resident_bytes() +
+           state_->blocks->memory_bytes() + state_->prefixes.memory_bytes();
+}
+
+} // namespace weft::ip4

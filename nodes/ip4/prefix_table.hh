@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Longest prefix match for IPv4: one writer (the main thread), any number of readers that are never
+// stopped, looked up by the vector.
+#pragma once
+
+#include "graph/net/address.hh"
+#include "graph/result.hh"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace weft::ip4 {
+
+// Maps prefixes to values. A value is an index of something of the owner's (a load balance); 0 is
+// "no prefix matches". A reader sees for an address, at any moment, the value of a prefix that
+// covered it before or after the change under way, never anything else.
+class prefix_table {
+public:
+    using value_type = uint32_t;
+    static constexpr value_type none = 0;
+    static constexpr value_type highest_value = 0x7fff'ffff;
+
+    // `defer` runs a function once no reader can still hold what it saw before (after an RCU grace
+    // period), on the main thread; freed second-stage blocks go through it. `most_blocks` (1 to
+    // 2^24) bounds the networks of 24 bits that hold longer prefixes. Fails with errc::exhausted if
+    // 80 MiB of address space and 1.25 KiB for each block cannot be mapped; memory is taken only
+    // where prefixes are.
+    using defer_function = std::function<void(std::function<void()>)>;
+    static constexpr size_t default_blocks = size_t{1} << 17;
+    [[nodiscard]] static result<prefix_table> make(defer_function defer,
+                                                   size_t most_blocks = default_blocks);
+
+    prefix_table(prefix_table&&) noexcept;
+    prefix_table& operator=(prefix_table&&) noexcept;
+    ~prefix_table();
+
+    // Adds the prefix or changes its value (1 to highest_value). Main thread. errc::exhausted, with
+    // nothing changed, when there is no memory or no second-stage block (one that was freed counts
+    // until its grace period ends). errc::invalid_argument for host bits or a value out of range.
+    result<void> set(const net::ip4_prefix& prefix, value_type value);
+    // Removes the prefix; errc::not_found if it is not there. Main thread. Never short of memory.
+    result<void> remove(const net::ip4_prefix& prefix);
+
+    // The value of exactly this prefix. Main thread.
+    [[nodiscard]] std::optional<value_type> find(const net::ip4_prefix& prefix) const;
+    // The prefix that an address matches and its value. Main thread.
+    [[nodiscard]] std::optional<std::pair<net::ip4_prefix, value_type>>
+    match(net::ip4_address address) const;
+
+    // Any thread inside an RCU read side. No allocation, no lock.
+    [[nodiscard]] value_type lookup(net::ip4_address address) const noexcept;
+    // The same for `count` addresses at once: their cache misses overlap.
+    void lookup(const net::ip4_address* addresses, value_type* values, size_t count) const noexcept;
+
+    [[nodiscard]] size_t size() const noexcept; // prefixes
+    // Resident bytes: both stages as touched and the control side. Asks the kernel; not for a loop.
+    [[nodiscard]] size_t memory_bytes() const noexcept;
+
+private:
+    struct state;
+    explicit prefix_table(std::unique_ptr<state> prepared) noexcept;
+
+    std::unique_ptr<state> state_;
+    // What readers touch. An entry is a value, or a block's index with the top bit set.
+    uint32_t* first_stage_ = nullptr;  // 2^24 entries, by the upper 24 bits of the address
+    uint32_t* second_stage_ = nullptr; // blocks of 256 entries, by the lower 8 bits
+};
+
+} // namespace weft::ip4

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// The IPv4 tables as the control path changes them: addresses, static routes, neighbours.
+#include "nodes/ip4/ip4.hh"
+
+#include <algorithm>
+
+namespace weft::ip4 {
+
+namespace {
+
+prefix_table make_table(engine& host)
+{
+    auto made = prefix_table::make(
+        [&host](std::function<void()> release) { host.rcu().defer(std::move(release)); });
+    if (!made)
+        throw std::bad_alloc{};
+    return std::move(*made);
+}
+
+struct range {
+    net::ip4_prefix prefix;
+    adjacency_kind kind;
+    std::string_view name;
+};
+constexpr std::array<range, 5> special_ranges{{
+    {{{0}, 8}, adjacency_kind::martian, "`this network' (0.0.0.0/8)"},
+    {{{0x7f00'0000}, 8}, adjacency_kind::martian, "loopback (127.0.0.0/8)"},
+    {{{0xe000'0000}, 4}, adjacency_kind::multicast, "multicast (224.0.0.0/4)"},
+    {{{0xf000'0000}, 4}, adjacency_kind::martian, "reserved (240.0.0.0/4)"},
+    {{{0xffff'ffff}, 32}, adjacency_kind::broadcast, "broadcast"},
+}};
+
+constexpr net::ip4_prefix host_route(net::ip4_address a)
+{
+    return {a, 32};
+}
+
+} // namespace
+
+std::string_view unroutable(const net::ip4_prefix& prefix) noexcept
+{
+    for (const auto& r : special_ranges)
+        if (r.prefix.contains(prefix))
+            return r.name;
+    return {};
+}
+
+own_addresses::own_addresses(std::vector<owned> all) : all_{std::move(all)}
+{
+    for (const auto& o : all_)
+        filter_.set(slot_of(o.address));
+}
+
+bool own_addresses::search(net::ip4_address a) const noexcept
+{
+    return std::any_of(all_.begin(), all_.end(), [&](const auto& o) { return o.address == a; });
+}
+
+bool own_addresses::on_interface(net::ip4_address a, interface_index interface) const noexcept
+{
+    return filter_[slot_of(a)] &&
+           std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
+               return o.address == a && o.interface == interface;
+           });
+}
+
+net::ip4_address own_addresses::source_for(net::ip4_address peer,
+                                           interface_index interface) const noexcept
+{
+    net::ip4_address first;
+    for (const auto& o : all_) {
+        if (o.interface != interface)
+            continue;
+        if (net::ip4_interface_address{o.address, o.length}.network().contains(peer))
+            return o.address;
+        if (first.value == 0)
+            first = o.address;
+    }
+    return first;
+}
+
+tables::tables(engine& host)
+    : host_{host}, hops_{host}, routes_{hops_, make_table(host)}, own_{new own_addresses}
+{
+    for (const auto& r : special_ranges)
+        if (!routes_.set(r.prefix, route_source::special, forwarding::special(r.kind)))
+            throw std::bad_alloc{};
+    host.interfaces().observe([this](const interface& i) { hops_.interface_changed(i.index); });
+}
+
+tables::~tables()
+{
+    delete own_.load();
+}
+
+result<void> tables::check_address(interface_index i, const net::ip4_interface_address& a) const
+{
+    const std::string text = net::to_string(a);
+    if (const auto name = unroutable(host_route(a.address)); !name.empty())
+        return fail(errc::invalid_argument, "{} lies in {}", text, name);
+    const auto network = a.network();
+    if (a.length < 31 && (a.address == network.network || a.address == network.last()))
+        return fail(errc::invalid_argument, "{} is the {} address of its network", text,
+                    a.address == network.network ? "first" : "broadcast");
+    for (const auto& o : own().all()) {
+        const auto other = net::ip4_interface_address{o.address, o.length}.network();
+        const auto& name = host_.interfaces().at(o.interface).name;
+        if (o.address == a.address)
+            return fail(errc::exists, "{} is interface {}'s address already", text, name);
+        const bool same = o.interface == i && other == network;
+        if (!same && (other.contains(network) || network.contains(other)))
+            return fail(errc::exists, "{} overlaps {} of interface {}", text, net::to_string(other),
+                        name);
+    }
+    return {};
+}
+
+void tables::publish_own(std::vector<own_addresses::owned> all)
+{
+    const auto* old = own_.exchange(new own_addresses{std::move(all)}, std::memory_order_acq_rel);
+    host_.rcu().defer([old] { delete old; });
+}
+
+// The network's hosts are reached over the interface; its first and last address are nobody's.
+result<void> tables::set_connected(interface_index i, const net::ip4_prefix& network)
+{
+    if (network.length == 32)
+        return {};
+    auto hop = hops_.acquire(i, {});
+    if (!hop)
+        return pass(hop);
+    auto balance = hops_.balance({*hop});
+    hops_.release(*hop);
+    if (!balance)
+        return pass(balance);
+    if (auto done = routes_.set(network, route_source::connected, *balance); !done)
+        return done;
+    if (network.length >= 31)
+        return {};
+    for (auto address : {network.network, network.last()})
+        if (auto done = routes_.set(host_route(address), route_source::connected,
+                                    forwarding::special(adjacency_kind::broadcast));
+            !done)
+            return done;
+    return {};
+}
+
+result<void> tables::add_address(interface_index i, const net::ip4_interface_address& a)
+{
+    if (auto good = check_address(i, a); !good)
+        return good;
+    auto done = set_connected(i, a.network());
+    if (done)
+        done = routes_.set(host_route(a.address), route_source::local,
+                           forwarding::special(adjacency_kind::local));
+    if (!done)
+        return done;
+    auto all = own().all();
+    all.push_back({a.address, a.length, i});
+    publish_own(std::move(all));
+    relink();
+    for (const auto& observer : observers_)
+        observer(i, a.address);
+    return {};
+}
+
+result<void> tables::remove_address(interface_index i, const net::ip4_interface_address& a)
+{
+    auto all = own().all();
+    const auto count = std::erase_if(all, [&](const auto& o) {
+        return o.interface == i && o.address == a.address && o.length == a.length;
+    });
+    if (count == 0)
+        return fail(errc::not_found, "interface {} has no address {}",
+                    host_.interfaces().at(i).name, net::to_string(a));
+    const auto network = a.network();
+    const bool shared = std::any_of(all.begin(), all.end(), [&](const auto& o) {
+        return net::ip4_interface_address{o.address, o.length}.network() == network;
+    });
+    publish_own(std::move(all));
+    auto done = routes_.remove(host_route(a.address), route_source::local);
+    if (!shared && network.length < 32) {
+        routes_.remove(network, route_source::connected);
+        if (network.length < 31)
+            for (auto address : {network.network, network.last()})
+                routes_.remove(host_route(address), route_source::connected);
+    }
+    relink();
+    return done;
+}
+
+std::vector<net::ip4_interface_address> tables::addresses_of(interface_index i) const
+{
+    std::vector<net::ip4_interface_address> found;
+    for (const auto& o : own().all())
+        if (o.interface == i)
+            found.push_back({o.address, o.length});
+    return found;
+}
+
+void tables::observe_addresses(std::function<void(interface_index, net::ip4_address)> observer)
+{
+    observers_.push_back(std::move(observer));
+}
+
+std::optional<interface_index> tables::interface_towards(net::ip4_address a) const
+{
+    for (const auto& o : own().all()) {
+        const auto network = net::ip4_interface_address{o.address, o.length}.network();
+        const bool end = o.length < 31 && (a == network.network || a == network.last());
+        if (o.address != a && !end && network.contains(a))
+            return o.interface;
+    }
+    return {};
+}
+
+// Next hops of static routes stay when their network goes, and are used again when it comes back.
+void tables::relink()
+{
+    for (auto index : hops_.next_hops()) {
+        const next_hop& hop = hops_.at(index);
+        if (hop.address.value != 0)
+            hops_.set_on_link(index, interface_towards(hop.address) == hop.interface);
+    }
+}
+
+result<void> tables::add_route(const net::ip4_prefix& to, const std::vector<net::ip4_address>& via)
+{
+    if (const auto name = unroutable(to); !name.empty())
+        return fail(errc::invalid_argument, "{} lies in {} and is never routed", net::to_string(to),
+                    name);
+    std::vector<next_hop_index> hops;
+    result<void> outcome;
+    for (auto address : via) {
+        const auto interface = interface_towards(address);
+        if (!interface) {
+            outcome = fail(errc::not_found, "next hop {} is on no connected network",
+                           net::to_string(address));
+            break;
+        }
+        auto hop = hops_.acquire(*interface, address);
+        if (!hop) {
+            outcome = pass(hop);
+            break;
+        }
+        hops.push_back(*hop);
+    }
+    if (outcome) {
+        if (auto balance = hops_.balance(hops))
+            outcome = routes_.set(to, route_source::fixed, *balance);
+        else
+            outcome = pass(balance);
+    }
+    for (auto hop : hops)
+        hops_.release(hop);
+    return outcome;
+}
+
+result<void> tables::add_blackhole(const net::ip4_prefix& to)
+{
+    return routes_.set(to, route_source::fixed, forwarding::special(adjacency_kind::blackhole));
+}
+
+result<void> tables::remove_route(const net::ip4_prefix& to)
+{
+    return routes_.remove(to, route_source::fixed);
+}
+
+result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac)
+{
+    const auto key = std::pair{i, a};
+    auto known = neighbours_.find(key);
+    if (known == neighbours_.end()) {
+        auto hop = hops_.acquire(i, a);
+        if (!hop)
+            return pass(hop);
+        known = neighbours_.emplace(key, *hop).first;
+        auto balance = hops_.balance({*hop});
+        if (!balance)
+            return pass(balance);
+        if (auto done = routes_.set(host_route(a), route_source::neighbour, *balance); !done)
+            return done;
+    }
+    return hops_.set_mac(known->second, mac);
+}
+
+void tables::neighbour_down(interface_index i, net::ip4_address a)
+{
+    const auto known = neighbours_.find({i, a});
+    if (known == neighbours_.end())
+        return;
+    hops_.set_mac(known->second, {});
+    routes_.remove(host_route(a), route_source::neighbour);
+    hops_.release(known->second);
+    neighbours_.erase(known);
+}
+
+} // namespace weft::ip4

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""cmake --install: what lands where, a configuration that stays, a unit that systemd accepts."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import testbed
+
+BUILD = os.path.dirname(testbed.WEFTD)
+
+
+class Install(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="weft-install-")
+        self.addCleanup(shutil.rmtree, self.root)
+
+    def install(self, prefix):
+        subprocess.run(
+            ["cmake", "--install", BUILD, "--prefix", prefix],
+            check=True,
+            timeout=60,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "DESTDIR": self.root},
+        )
+
+    def at(self, path):
+        return os.path.join(self.root, path.lstrip("/"))
+
+    def read(self, path):
+        with open(self.at(path), encoding="utf-8") as file:
+            return file.read()
+
+    def test_files_of_a_distribution(self):
+        self.install("/usr")
+        for program in ("/usr/sbin/weftd", "/usr/bin/weftctl"):
+            self.assertTrue(os.access(self.at(program), os.X_OK), program)
+        self.assertIn(
+            "ExecStart=/usr/sbin/weftd ", self.read("/usr/lib/systemd/system/weft.service")
+        )
+        done = subprocess.run(
+            [self.at("/usr/sbin/weftd"), "-c", self.at("/etc/weft/weft.yaml"), "--check"],
+            text=True,
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertTrue(os.path.exists(self.at("/usr/share/doc/weft/deploy.md")))
+
+    def test_a_prefix_of_its_own(self):
+        self.install("/usr/local")
+        self.assertIn(
+            "ExecStart=/usr/local/sbin/weftd -c /etc/weft/weft.yaml",
+            self.read("/usr/local/lib/systemd/system/weft.service"),
+        )
+        self.assertTrue(os.path.exists(self.at("/etc/weft/weft.yaml")))
+
+    def test_a_configuration_that_is_there_stays(self):
+        self.install("/usr")
+        with open(self.at("/etc/weft/weft.yaml"), "w", encoding="utf-8") as file:
+            file.write("# mine\n")
+        self.install("/usr")
+        self.assertEqual(self.read("/etc/weft/weft.yaml"), "# mine\n")
+
+    def test_systemd_accepts_the_unit(self):
+        self.install("/usr")
+        unit = os.path.join(self.root, "weft.service")
+        text = self.read("/usr/lib/systemd/system/weft.service")
+        for line in ("Type=notify", "Restart=on-failure", "RuntimeDirectory=weft"):
+            self.assertIn(line + "\n", text)
+        with open(unit, "w", encoding="utf-8") as file:  # where the program is
+            file.write(text.replace("ExecStart=/", f"ExecStart={self.root}/"))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", unit],
+            text=True,
+            timeout=60,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertNotIn("weft.service", done.stdout)
+
+
+if __name__ == "__main__":
+    testbed.main()

@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""sd_notify: systemd is told READY=1 once the graph forwards, and never if it does not."""
+
+import os
+import select
+import socket
+import tempfile
+import unittest
+
+import testbed
+
+
+class Notify(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        path = os.path.join(directory.name, "notify")
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.listener.close)
+        self.listener.bind(path)
+        self.environment = {"NOTIFY_SOCKET": path}
+
+    def messages(self, within):
+        while select.select([self.listener], [], [], within)[0]:
+            yield from self.listener.recv(4096).decode().splitlines()
+
+    def test_ready_when_the_graph_forwards(self):
+        weft = testbed.Weft(testbed.config({"a": "10.0.0.1/24"}), self.environment, wait=False)
+        self.addCleanup(weft.close)
+        self.assertTrue(
+            any(m == "READY=1" for m in self.messages(testbed.READY_WITHIN)), weft.log()
+        )
+        # No waiting from here: the socket answers and workers go round.
+        self.assertEqual(weft.try_cli("show", "version").returncode, 0)
+        runtime = weft.json("show runtime")
+        self.assertTrue(runtime["threads"])
+        host = testbed.Namespace("host")
+        self.addCleanup(host.delete)
+        weft.plug("weft-a", host, "10.0.0.2/24").close()
+        host.run("ping", "-c", "1", "-W", "2", "10.0.0.1")
+        self.assertEqual(weft.stop(), [])
+        self.assertIn("STOPPING=1", list(self.messages(0.2)))
+
+    def test_never_ready_with_a_port_that_does_not_open(self):
+        broken = {"a": {"device": "net_nonsense0", "addresses": ["10.0.0.1/24"]}}
+        weft = testbed.Weft(testbed.config(broken), self.environment, wait=False)
+        self.addCleanup(weft.close)
+        self.assertEqual(weft.process.wait(testbed.READY_WITHIN), 1, weft.log())
+        self.assertNotIn("READY=1", list(self.messages(0.2)))
+
+
+if __name__ == "__main__":
+    testbed.main()

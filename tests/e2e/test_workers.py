@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Three workers and four queues on two cores: everything is forwarded and counted once."""
+
+import packets
+import testbed
+
+FLOWS, PACKETS = 64, 40
+
+
+class Workers(testbed.Test):
+    @classmethod
+    def topology(cls):
+        main_core, other = testbed.cores()
+        ports = {
+            name: {"addresses": [address], "queues": 4}
+            for name, address in (("a", "10.0.0.1/24"), ("b", "10.0.1.1/24"))
+        }
+        cls.client, cls.server = cls.host("client"), cls.host("server")
+        cls.weft = cls.router(
+            testbed.config(ports, cpu={"main": main_core, "workers": [other, other, main_core]})
+        )
+        cls.tap_a = cls.plug(
+            cls.weft, "weft-a", cls.client, "10.0.0.2/24", "10.0.0.1", testbed.CLIENT_MAC
+        )
+        cls.tap_b = cls.plug(
+            cls.weft, "weft-b", cls.server, "10.0.1.2/24", "10.0.1.1", testbed.SERVER_MAC
+        )
+
+    def send(self, flows):
+        self.tap_a.send(
+            [
+                packets.ethernet(
+                    testbed.ROUTER_A_MAC,
+                    testbed.CLIENT_MAC,
+                    packets.ip4(
+                        "10.0.0.2", "10.0.1.2", packets.udp(1024 + flow, 5000, b"%d" % number)
+                    ),
+                )
+                for number in range(PACKETS)
+                for flow in range(flows)
+            ],
+            burst=32,
+            pause=0.004,
+        )
+        return self.tap_b.receive(
+            lambda f: f.destination_port == 5000, count=flows * PACKETS, within=8
+        )
+
+    def test_counters_are_what_the_peer_sent(self):
+        self.client.run("ping", "-c", "2", "-i", "0.2", "-W", "2", "10.0.1.2")
+        before = (
+            self.weft.counters("a"),
+            self.weft.counters("b"),
+            self.weft.node_vectors("dpdk-input-a-"),
+        )
+        got = self.send(FLOWS)
+        self.assertEqual(len(got), FLOWS * PACKETS, "packets lost or doubled")
+        self.assert_quiet()
+        after = (
+            self.weft.counters("a"),
+            self.weft.counters("b"),
+            self.weft.node_vectors("dpdk-input-a-"),
+        )
+        # Each side may have sent a few ARP packets of its own meanwhile.
+        for now, then in (
+            (after[0]["rx packets"], before[0]["rx packets"]),
+            (after[1]["tx packets"], before[1]["tx packets"]),
+            (after[2], before[2]),
+        ):
+            self.assertIn(now - then, range(FLOWS * PACKETS, FLOWS * PACKETS + 8))
+
+    def test_every_queue_has_its_node_and_some_traffic(self):
+        self.send(FLOWS)
+        for queue in range(4):
+            self.assertGreater(self.weft.node_vectors(f"dpdk-input-a-{queue}"), 0, f"queue {queue}")
+
+    def test_a_flow_stays_in_order(self):
+        got = [int(f.payload) for f in self.send(1)]
+        self.assertEqual(got, list(range(PACKETS)))
+
+    def test_three_workers_are_shown(self):
+        threads = self.weft.json("show runtime")["threads"]
+        self.assertEqual([thread["index"] for thread in threads], [0, 1, 2, 3])
+
+    def test_clear_starts_all_counters_again(self):
+        self.send(FLOWS)
+        for what in ("runtime", "errors", "interface"):
+            self.weft.cli(f"clear {what}")
+        self.assertLess(self.weft.node_vectors("dpdk-input-"), 16)
+        self.assertLess(self.weft.counters("a")["rx packets"], 16)
+        self.assertEqual(sum(self.weft.errors().values()), 0)
+
+
+if __name__ == "__main__":
+    testbed.main()

@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds every #include to its room: include_rules.py ROOT prints what breaks the rules."""
+
+import os
+import re
+import sys
+
+ROOMS = ("graph", "drivers", "nodes", "cli", "daemon", "tests", "bench")
+# Which rooms a room may include, besides itself.
+MAY_INCLUDE = {
+    "graph": (),
+    "drivers": ("graph",),
+    "nodes": ("graph",),
+    "cli": (),
+    "daemon": ("graph", "drivers", "nodes"),
+    "tests": ("graph", "drivers", "nodes", "cli", "daemon", "bench"),
+    "bench": ("graph", "drivers", "nodes", "cli", "daemon", "tests"),
+}
+# Libraries by the start of their headers' names; what is not listed is the standard library or the
+# system, which all may use.
+LIBRARIES = {
+    "dpdk": r"rte_",
+    "ethdev": r"rte_(ethdev|eal|dev|bus_)",
+    "boost": r"boost/",
+    "spdlog": r"spdlog/",
+    "yaml": r"yaml-cpp/",
+    "readline": r"readline/",
+    "systemd": r"systemd/",
+    "catch2": r"catch2/",
+    "json": r"nlohmann/",
+    "fmt": r"fmt/",
+    "expected": r"tl/",
+}
+COMMON = {"fmt", "json", "expected"}
+MAY_USE = {
+    "graph": COMMON | {"dpdk", "boost", "spdlog"},
+    "drivers": COMMON | {"dpdk", "ethdev", "spdlog"},
+    "nodes": COMMON | {"dpdk", "spdlog"},
+    "cli": {"fmt", "readline"},
+    "daemon": COMMON | {"dpdk", "ethdev", "spdlog", "yaml", "systemd"},
+    "tests": set(LIBRARIES) - {"yaml", "readline"},
+    "bench": set(LIBRARIES) - {"yaml", "readline"},
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def sources(root):
+    for room in ROOMS:
+        for folder, _, files in os.walk(os.path.join(root, room)):
+            for name in sorted(files):
+                if name.endswith((".cc", ".hh", ".inc")):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def includes(root, source):
+    """Pairs of line number, quote and name."""
+    with open(os.path.join(root, source), encoding="utf-8") as file:
+        text = file.read()
+    for match in INCLUDE.finditer(text):
+        yield text.count("\n", 0, match.start(2)) + 1, match.group(1), match.group(2)
+
+
+def protocol(path):
+    """`ip4` of nodes/ip4/...; None for other paths."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "nodes" and len(parts) > 2 else None
+
+
+def libraries(name):
+    return {library for library, start in LIBRARIES.items() if re.match(start, name)}
+
+
+def room_problem(root, source, quote, name):
+    """What one include breaks of its room's rules; None if nothing."""
+    room = source.split("/")[0]
+    if quote == "<":
+        alien = libraries(name) - MAY_USE[room]
+        return f"{room}/ may not use <{name}>" if alien else None
+    target = name.split("/")[0]
+    if target not in ROOMS or not os.path.exists(os.path.join(root, name)):
+        return f'"{name}" is no path from the top of the tree'
+    if target != room and target not in MAY_INCLUDE[room]:
+        return f'{room}/ may not include "{name}"'
+    return None
+
+
+def cycle(edges):
+    """One cycle among the protocols, as a list; empty if there is none."""
+
+    def walk(at, path):
+        if at in path:
+            return path[path.index(at) :] + [at]
+        for following in sorted(edges.get(at, ())):
+            found = walk(following, path + [at])
+            if found:
+                return found
+        return []
+
+    return next((found for found in (walk(start, []) for start in sorted(edges)) if found), [])
+
+
+def problems(root):
+    """Every breach of the rules, as sentences."""
+    found = []
+    edges, public = {}, {}
+    for source in sources(root):
+        for line, quote, name in includes(root, source):
+            problem = room_problem(root, source, quote, name)
+            if problem:
+                found.append(f"{source}:{line}: {problem}")
+                continue
+            mine, other = protocol(source), protocol(name)
+            if quote == '"' and mine and other and mine != other:
+                edges.setdefault(mine, set()).add(other)
+                public.setdefault(other, {}).setdefault(name, f"{source}:{line}")
+    for other, headers in sorted(public.items()):
+        if len(headers) > 1:
+            found.append(
+                f"nodes/{other}/ has one public header, but others include "
+                + " and ".join(f"{name} ({where})" for name, where in sorted(headers.items()))
+            )
+    circle = cycle(edges)
+    if circle:
+        found.append("protocols include each other in a circle: " + " -> ".join(circle))
+    return found
+
+
+if __name__ == "__main__":
+    breaches = problems(sys.argv[1])
+    print("\n".join(breaches) or "Every include keeps to its room.")
+    sys.exit(1 if breaches else 0)
