@@ -18,21 +18,17 @@ enum next : fate { to_ethernet_input };
 struct context {
     explicit context(const node_setup& setup)
         : queue{*static_cast<const rx_queue*>(setup.argument)},
-          counters{&setup.host.interfaces().counters(setup.thread, queue.interface)},
-          interface{setup.host.interfaces().hot(queue.interface)}
+          counters{&setup.host.interfaces().counters(setup.thread, queue.interface)}
     {
     }
     rx_queue queue;
     interface_counters* counters;
-    const interface_hot& interface;
     bool drains_fd = false; // the driver's interrupt is an eventfd that must be read
 };
 
 uint32_t dpdk_input(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
-    if (!ctx.interface.admin_up.load(std::memory_order_acquire)) [[unlikely]]
-        return 0;
     const auto space = run.input_space(to_ethernet_input);
     const uint32_t count =
         rte_eth_rx_burst(ctx.queue.port, ctx.queue.queue,

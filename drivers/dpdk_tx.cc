@@ -11,7 +11,7 @@ namespace weft::drivers {
 
 namespace {
 
-enum reasons : uint16_t { tx_full, handoff_full, interface_down };
+enum reasons : uint16_t { tx_full, handoff_full };
 
 // A short queue is given a second try; longer waiting would hold up every other queue of the worker.
 constexpr int tries = 2;
@@ -20,13 +20,12 @@ struct context {
     explicit context(const node_setup& setup)
         : tx{*static_cast<const tx_queues*>(setup.argument)},
           counters{&setup.host.interfaces().counters(setup.thread, tx.interface)},
-          interface{setup.host.interfaces().hot(tx.interface)}, queue{tx.queue_of_thread[setup.thread]},
+          queue{tx.queue_of_thread[setup.thread]},
           owner{&setup.host.thread(tx.owner_of_thread[setup.thread])}
     {
     }
     const tx_queues& tx;
     interface_counters* counters;
-    const interface_hot& interface;
     uint16_t queue;
     graph_thread* owner;
 };
@@ -43,10 +42,6 @@ void hand_to_owner(node_run& run, frame& in, context& ctx) noexcept
 void dpdk_tx(node_run& run, frame& in) noexcept
 {
     auto& ctx = run.context<context>();
-    if (!ctx.interface.admin_up.load(std::memory_order_acquire)) [[unlikely]] {
-        run.drop_rest(in.packets.data(), in.count, interface_down);
-        return;
-    }
     if (ctx.queue == tx_queues::none) {
         hand_to_owner(run, in, ctx);
         return;
@@ -74,8 +69,7 @@ const node_registration registration{{
     .name = "dpdk-tx",
     .function = dpdk_tx,
     .reasons = {{"tx_full", "the transmit queue took no more packets"},
-                {"handoff_full", "the thread that owns the transmit queue is behind"},
-                {"interface_down", "the interface went down meanwhile"}},
+                {"handoff_full", "the thread that owns the transmit queue is behind"}},
     .context = context_of<context>(),
     .role = node_role::output,
     .is_template = true,

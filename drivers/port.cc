@@ -12,7 +12,6 @@
 #include <rte_log.h>
 #include <rte_mbuf.h>
 #include <spdlog/spdlog.h>
-#include <utility>
 
 namespace weft::drivers {
 
@@ -42,7 +41,7 @@ private:
 
 result<std::unique_ptr<port>> port::open(const port_options& options, engine& host, rte_mempool* pool)
 {
-    std::unique_ptr<port> made{new port{options, host}};
+    std::unique_ptr<port> made{new port{options}};
     if (auto done = made->probe(); !done)
         return pass(done);
     if (auto done = made->configure(host, pool); !done)
@@ -162,25 +161,18 @@ void port::bind(interface_index index, engine& host)
     }
 }
 
-// A device must not stop under a worker that polls it. Workers see the interface go down first; the device
-// stops when all have, unless it was brought up again meanwhile.
+// A device is started once and stops when it is closed: an interface that is down goes on being polled, and its
+// packets are dropped with a reason. Its peer is told by the link, where the driver can.
 result<void> port::set_admin(bool up)
 {
-    if (!up) {
-        stopping_ = started_;
-        host_.rcu().defer([this] {
-            if (!std::exchange(stopping_, false))
-                return;
-            started_ = false;
-            if (const int code = rte_eth_dev_stop(id_); code != 0)
-                spdlog::error("{}", device_fault(options_.device, "it did not stop", code)
-                                        .value()
-                                        .message);
-        });
+    if (started_) {
+        const int code = up ? rte_eth_dev_set_link_up(id_) : rte_eth_dev_set_link_down(id_);
+        if (code != 0)
+            spdlog::info("device `{}': its link stays as it is: {}", options_.device,
+                         rte_strerror(-code));
         return {};
     }
-    stopping_ = false;
-    if (started_)
+    if (!up)
         return {};
     if (const int code = rte_eth_dev_start(id_); code != 0)
         return device_fault(options_.device, "it did not start", code);

@@ -66,16 +66,14 @@ public:
     [[nodiscard]] hardware_status hardware() const override;
 
 private:
-    port(const port_options& options, engine& host) : options_{options}, host_{host} {}
+    explicit port(const port_options& options) : options_{options} {}
     result<void> probe();
     result<void> configure(engine& host, rte_mempool* pool);
     result<void> set_up_queues(rte_mempool* pool);
 
     const port_options options_;
-    engine& host_;
     bool started_ = false;
-    bool stopping_ = false; // as soon as no worker polls it any more
-    uint16_t room_ = 0;     // bytes of a frame that a buffer holds
+    uint16_t room_ = 0; // bytes of a frame that a buffer holds
     uint16_t id_ = 0xffff;
     int socket_ = -1;
     uint16_t rx_count_ = 0;

@@ -40,9 +40,6 @@ const interface* interface_table::find(std::string_view name) const noexcept
 
 result<void> interface_table::set_admin(interface& i, bool up)
 {
-    // workers leave the device alone before it stops, and find it started before they come back
-    if (!up)
-        hot_[i.index].admin_up.store(false, std::memory_order_release);
     if (auto done = i.driver->set_admin(up); !done)
         return done;
     hot_[i.index].admin_up.store(up, std::memory_order_release);

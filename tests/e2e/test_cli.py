@@ -83,7 +83,8 @@ class Cli(testbed.TwoHosts):
         path = os.path.join(self.weft.directory, "batch")
         with open(path, "w", encoding="utf-8") as file:
             file.write(lines)
-        for done in (self.weft.try_cli("-f", path), self.weft.try_cli(input=lines, stdin=None)):
+        for words, given in ((("-f", path), {}), ((), {"input": lines, "stdin": None})):
+            done = self.weft.try_cli(*words, **given)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(":3: ", done.stderr)
             fib = self.weft.cli("show ip fib")
