@@ -20,7 +20,7 @@ namespace weft {
 namespace {
 
 constexpr mode_t socket_mode = 0660;
-constexpr int backlog = 64;
+constexpr int backlog = 256;
 constexpr duration look_around = 1h;     // how often the acceptor wakes without a client
 constexpr duration accept_pause = 100ms; // after a failure such as no file descriptors
 

@@ -4,6 +4,7 @@
 #include "daemon/eal.hh"
 #include "daemon/log.hh"
 #include "daemon/options.hh"
+#include "daemon/pages.hh"
 #include "daemon/settings.hh"
 #include "daemon/yaml_file.hh"
 #include "graph/command.hh"
@@ -148,6 +149,11 @@ int run(const options& asked)
     if (!schema || !commands) {
         fmt::print(stderr, "{}\n", schema ? commands.error().message : schema.error().message);
         return 1;
+    }
+    if (!asked.page.empty()) {
+        const auto text = page(asked.page, *schema, *commands);
+        fmt::print(text ? stdout : stderr, "{}", text ? *text : text.error().message + '\n');
+        return text ? 0 : 1;
     }
     const auto tree = read_configuration(asked.file, *schema);
     if (!tree)

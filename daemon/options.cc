@@ -12,9 +12,11 @@ namespace {
 
 constexpr const char* usage =
     "usage: weftd -c FILE [--check]\n"
+    "       weftd --page NAME\n"
     "\n"
     "  -c, --config FILE  the router's configuration (YAML, see docs/configuration.md)\n"
     "      --check        say what is wrong with it, and exit: 0 if nothing is\n"
+    "      --page NAME    print a page of the documentation: configuration, commands\n"
     "  -h, --help         this text\n"
     "  -V, --version      the version\n"
     "\n"
@@ -26,8 +28,10 @@ constexpr const char* usage =
 std::optional<options> parse_options(int count, char** words, int& status)
 {
     constexpr int check_option = 256;
+    constexpr int page_option = 257;
     static const option known[] = {{"config", required_argument, nullptr, 'c'},
                                    {"check", no_argument, nullptr, check_option},
+                                   {"page", required_argument, nullptr, page_option},
                                    {"help", no_argument, nullptr, 'h'},
                                    {"version", no_argument, nullptr, 'V'},
                                    {nullptr, 0, nullptr, 0}};
@@ -37,6 +41,8 @@ std::optional<options> parse_options(int count, char** words, int& status)
             found.file = optarg;
         } else if (c == check_option) {
             found.check = true;
+        } else if (c == page_option) {
+            found.page = optarg;
         } else if (c == 'h') {
             fmt::print("{}", usage);
             status = 0;
@@ -51,7 +57,7 @@ std::optional<options> parse_options(int count, char** words, int& status)
             return {};
         }
     }
-    if (!found.file.empty() && optind == count)
+    if ((!found.file.empty() || !found.page.empty()) && optind == count)
         return found;
     if (optind < count)
         fmt::print(stderr, "weftd: unexpected argument `{}'\n\n", words[optind]);

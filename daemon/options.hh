@@ -10,6 +10,7 @@ namespace weft {
 struct options {
     std::string file;
     bool check = false;
+    std::string page; // to print, instead of anything else
 };
 
 // What was asked for; empty when help, version or an error was printed and `status` says how to exit.
