@@ -48,6 +48,8 @@ engine::~engine()
 
 void engine::shut_down()
 {
+    if (stop_workers_.load())
+        return; // done: rooms are gone that nodes look at
     stop_workers();
     if (main().current_plan() != nullptr)
         run_main_once(); // what the workers handed over last

@@ -221,7 +221,8 @@ void graph_thread::run_node(node_run& node) noexcept
     if (auto* buffer = tracing_.load(std::memory_order_acquire)) [[unlikely]]
         for (packet* p : work->all())
             if (!p->traced()) {
-                if (!buffer->take_budget(node.id_))
+                if (!buffer->take_budget(node.id_) &&
+                    (node.original_ == no_node || !buffer->take_budget(node.original_)))
                     break;
                 buffer->begin(*p);
             }

@@ -56,9 +56,9 @@ std::string cycle_of(const predecessor_map& remaining)
     std::vector<std::string_view> way{remaining.begin()->first};
     while (true) {
         const auto next = *remaining.at(way.back()).begin();
-        const auto seen = std::find(way.begin(), way.end(), next);
+        const bool seen = std::find(way.begin(), way.end(), next) != way.end();
         way.push_back(next);
-        if (seen != way.end())
+        if (seen)
             return fmt::format("{}", fmt::join(std::vector(std::find(way.begin(), way.end(), next),
                                                            way.end()), " after "));
     }

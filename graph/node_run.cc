@@ -56,6 +56,10 @@ void node_run::send(packet* p, fate to) noexcept
 {
     if (p->traced() && thread_->tracing()) [[unlikely]]
         trace_one(p, to);
+#if WEFT_CHECK_FATES
+    p->note().custody = token_; // in nobody's custody until now
+    ++owned_;
+#endif
     route(&p, 1, to);
 }
 

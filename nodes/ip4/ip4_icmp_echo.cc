@@ -23,6 +23,9 @@ void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) no
     };
     icmp.checksum = net::checksum_adjust(icmp.checksum, word(icmp.type, icmp.code),
                                          word(net::icmp4::echo_reply, icmp.code));
+    // over zeros alone the sum is zero, not 0xffff as RFC 1624 takes it to be (section 3)
+    if (icmp.checksum == net::be16{0})
+        icmp.checksum = net::be16{0xffff};
     icmp.type = net::icmp4::echo_reply;
     std::swap(ip.source, ip.destination);
     ip.ttl = reply_ttl;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""sd_notify: systemd is told READY=1 once the graph forwards, and never if it does not."""
+"""What systemd is told: READY=1 once the graph forwards, and the log with its priorities."""
 
 import os
 import select
@@ -48,6 +48,33 @@ class Notify(unittest.TestCase):
         self.addCleanup(weft.close)
         self.assertEqual(weft.process.wait(testbed.READY_WITHIN), 1, weft.log())
         self.assertNotIn("READY=1", list(self.messages(0.2)))
+
+    def test_the_log_goes_to_the_journal_with_priorities(self):
+        path = "/run/systemd/journal/socket"
+        if os.path.exists(path):
+            self.skipTest("a journal runs here; the test would have to take its place")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(os.unlink, path)
+        self.addCleanup(journal.close)
+        journal.bind(path)
+        weft = testbed.Weft(
+            testbed.config(
+                {"a": "10.0.0.1/24"}, log={"target": "journal"}, startup=["show nonsense"]
+            )
+        )
+        self.addCleanup(weft.close)
+        weft.process.terminate()
+        self.assertEqual(weft.process.wait(5), 0)
+        entries = []
+        while select.select([journal], [], [], 0.2)[0]:
+            lines = journal.recv(65536).decode(errors="replace").split("\n")
+            entries.append(dict(line.split("=", 1) for line in lines if "=" in line))
+        found = {e.get("MESSAGE", "").split(";")[0]: e.get("PRIORITY") for e in entries}
+        self.assertEqual(found.get("forwarding"), "6", found)
+        errors = [e for e in entries if "show nonsense" in e.get("MESSAGE", "")]
+        self.assertEqual([e["PRIORITY"] for e in errors], ["3"], found)
+        self.assertEqual(errors[0]["SYSLOG_IDENTIFIER"], "weftd")
 
 
 if __name__ == "__main__":

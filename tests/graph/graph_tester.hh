@@ -96,10 +96,11 @@ struct graph_log {
 // The context of every test node on each thread.
 struct probe {
     explicit probe(const node_setup& setup)
-        : host{setup.host}, log{setup.host.room<graph_log>()}, name{setup.name},
+        : host{setup.host},
+          log{setup.host.room<graph_log>()},
+          name{setup.name},
           thread{setup.thread}
-    {
-    }
+    {}
     void note(const frame& in)
     {
         frame& seen = const_cast<frame&>(in);
@@ -175,7 +176,8 @@ inline void swallow(node_run& run, frame& in) noexcept
 
 using names = std::vector<std::string_view>;
 
-inline node_descriptor source(std::string_view name, names nexts, input_function poll = make_packets)
+inline node_descriptor source(std::string_view name, names nexts,
+                              input_function poll = make_packets)
 {
     return {.name = name,
             .type = node_type::input,
@@ -235,7 +237,8 @@ private:
 class graph_tester {
 public:
     explicit graph_tester(std::vector<node_descriptor> nodes, std::vector<unsigned> workers = {})
-        : nodes_{std::move(nodes)}, free_before_{rte_mempool_avail_count(packet_pool())},
+        : nodes_{std::move(nodes)},
+          free_before_{rte_mempool_avail_count(packet_pool())},
           host{clock, *nodes_.with("drop").with("handoff-input").registry(),
                engine_options{.main_core = 0, .worker_cores = std::move(workers), .pin = false}}
     {

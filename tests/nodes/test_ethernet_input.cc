@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// ethernet-input: which frames are taken, and where they go.
+#include "tests/nodes/node_tester.hh"
+
+using namespace weft;
+using namespace weft::test;
+
+TEST_CASE("a frame to the router goes on by its EtherType", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(udp_packet()) == "-> b");
+    CHECK(t.went("ethernet-input", "ip4-input") == 1);
+    CHECK(t.fate_of(packet_builder{}.ethernet().arp(1, mac_of(0, 9), "10.0.0.9", {},
+                                                    "10.0.0.7")) == "arp-input: not_for_us");
+    CHECK(t.went("ethernet-input", "arp-input") == 1);
+}
+
+TEST_CASE("a frame below an Ethernet header is too short", "[nodes]")
+{
+    node_tester t;
+    for (size_t bytes : {0, 1, 13})
+        CHECK(t.fate_of(udp_packet().frame_bytes(bytes)) == "ethernet-input: too_short");
+    CHECK(t.fate_of(udp_packet().frame_bytes(14)) == "ip4-input: too_short");
+}
+
+TEST_CASE("a frame to another station is not for the router", "[nodes]")
+{
+    node_tester t;
+    for (const auto& other : {mac_of(0, 3), mac_of(1, 1), net::mac_address{}})
+        CHECK(t.fate_of(udp_packet().ethernet(other)) == "ethernet-input: not_for_us");
+    CHECK(t.fate_of(udp_packet().ethernet(mac_of(1, 1)), 1) == "-> b");
+}
+
+TEST_CASE("frames to groups are taken and known as such", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(udp_packet().ethernet(net::broadcast_mac)) == "ip4-input: link_broadcast");
+    const net::mac_address group{{1, 0, 0x5e, 0, 0, 1}};
+    CHECK(t.fate_of(udp_packet().ethernet(group)) == "ip4-input: link_broadcast");
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "224.0.0.1").ethernet(group)) ==
+          "ip4-lookup: multicast");
+}
+
+TEST_CASE("an EtherType without a node is dropped", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t type : {0x0000, 0x05dc, 0x0801, 0x8100, 0x86dd, 0x88cc})
+        CHECK(t.fate_of(udp_packet().ether_type(type)) == "ethernet-input: unknown_ethertype");
+}
+
+TEST_CASE("an interface that is down takes no frame", "[nodes]")
+{
+    node_tester t;
+    t.set_up("a", false);
+    CHECK(t.fate_of(udp_packet()) == "ethernet-input: interface_down");
+    t.set_up("a", true);
+    CHECK(t.fate_of(udp_packet()) == "-> b");
+}
+
+TEST_CASE("drops are counted for the interface they came in by", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(udp_packet().ether_type(0), 1) == "ethernet-input: not_for_us");
+    CHECK(t.host.interfaces().count(0).drops == 0);
+    CHECK(t.host.interfaces().count(1).drops == 1);
+}
+
+TEST_CASE("a full mixed vector keeps its order and loses nobody", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t i = 0; i < 3 * vector_size; ++i) {
+        auto p = udp_packet().id(i);
+        if (i % 3 == 1)
+            p.ethernet(mac_of(0, 3));
+        else if (i % 3 == 2)
+            p.ether_type(0x86dd);
+        t.inject("ethernet-input", p);
+    }
+    t.run();
+    const auto out = t.take();
+    REQUIRE(out.size() == vector_size);
+    for (uint16_t i = 0; i < vector_size; ++i)
+        CHECK(out[i].ip4().id.host() == 3 * i);
+    CHECK(t.counted() == counts{{"ethernet-input: not_for_us", vector_size},
+                                {"ethernet-input: unknown_ethertype", vector_size}});
+}
