@@ -106,8 +106,11 @@ result<eal> eal::start(const settings& s)
 
 eal::~eal()
 {
-    if (running_)
-        rte_eal_cleanup();
+    if (!running_)
+        return;
+    const std::string directory = rte_eal_get_runtime_dir(); // of this process alone, and empty
+    rte_eal_cleanup();
+    rmdir(directory.c_str());
 }
 
 } // namespace weft

@@ -78,8 +78,8 @@ result<void> bring_to_life(engine& host, const config::value& tree, const config
         return done;
     if (auto done = host.publish_plans(); !done)
         return done;
-    // the main thread's graph takes what bringing up the interfaces sends
-    host.run_main_once();
+    // the main thread's graph takes what bringing up the interfaces sends; no port can be polled yet
+    host.main().adopt_plan();
     if (auto done = run_init(init_phase::start, host); !done)
         return done;
     return host.start();

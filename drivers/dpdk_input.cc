@@ -24,6 +24,7 @@ struct context {
     rx_queue queue;
     interface_counters* counters;
     bool drains_fd = false; // the driver's interrupt is an eventfd that must be read
+    bool no_fd = false;     // found out once: DPDK logs every question
 };
 
 uint32_t dpdk_input(node_run& run) noexcept
@@ -48,9 +49,13 @@ uint32_t dpdk_input(node_run& run) noexcept
 int wait_for_queue(node_run& run, bool arm) noexcept
 {
     auto& ctx = run.context<context>();
-    const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(ctx.queue.port, ctx.queue.queue);
-    if (fd < 0)
+    if (ctx.no_fd)
         return -1;
+    const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(ctx.queue.port, ctx.queue.queue);
+    if (fd < 0) {
+        ctx.no_fd = true;
+        return -1;
+    }
     if (!arm) {
         if (ctx.drains_fd) {
             rte_eth_dev_rx_intr_disable(ctx.queue.port, ctx.queue.queue);

@@ -137,6 +137,7 @@ const config::registration registration{{
               "Receive queues, spread over the workers (default 1)."}},
     .check = check,
     .apply = apply,
+    .also_reads = {"buffers"},
 }};
 
 result<void> bring_up(engine& host)

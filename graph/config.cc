@@ -255,6 +255,14 @@ void problems::add(position at, std::string key, std::string message)
         list_.push_back({at, std::move(key), std::move(message)});
 }
 
+bool problems::touch(std::string_view root_key) const noexcept
+{
+    return std::any_of(list_.begin(), list_.end(), [&](const problem& p) {
+        const std::string_view path = p.key;
+        return path.empty() || path.substr(0, path.find_first_of(".[")) == root_key;
+    });
+}
+
 std::vector<problem> problems::sorted() const
 {
     auto all = list_;
@@ -343,11 +351,16 @@ void schema::check(const value& root, problems& found) const
     const auto tree = tree_of(sections_, section_name); // cannot fail: of() made it before
     if (tree->is_mapping())
         walk{*this, found}.check(*tree, root);
-    if (!found.empty())
-        return;
-    for (const section& s : sections_)
-        if (s.check != nullptr)
+    // one fault in a part of the file must not hide those of another part
+    const problems by_key = found;
+    for (const section& s : sections_) {
+        const auto right = [&](std::string_view path) {
+            return !by_key.touch(path.substr(0, path.find_first_of(".[")));
+        };
+        if (s.check != nullptr && std::all_of(s.also_reads.begin(), s.also_reads.end(), right) &&
+            std::all_of(s.keys.begin(), s.keys.end(), [&](const key& k) { return right(k.path); }))
             s.check(root, found);
+    }
 }
 
 result<void> schema::apply(const value& root, engine& host) const

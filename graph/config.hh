@@ -43,6 +43,8 @@ public:
     template <class... Args>
     void add(const class value& where, fmt::format_string<Args...> format, Args&&... args);
     [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+    // Whether something is wrong at or below a key of the root, such as "interfaces".
+    [[nodiscard]] bool touch(std::string_view root_key) const noexcept;
     // In the order of the file. The last one says so if there were more than `limit`.
     [[nodiscard]] std::vector<problem> sorted() const;
 
@@ -131,7 +133,8 @@ struct key {
 enum class stage { engine, ports, addresses, routes, last };
 
 // A room's part of the configuration. `check` looks at what one key alone cannot tell (two interfaces
-// with overlapping networks); it runs only if every key by itself is right. `apply` runs on the main
+// with overlapping networks); it runs unless something is wrong with the keys below the
+// roots that it reads: those of its own keys, and what `also_reads` names. `apply` runs on the main
 // thread; both see the whole tree. Either may be null.
 struct section {
     std::string_view name;
@@ -139,6 +142,7 @@ struct section {
     std::vector<key> keys;
     void (*check)(const value& root, problems&) = nullptr;
     result<void> (*apply)(const value& root, engine&) = nullptr;
+    std::vector<std::string_view> also_reads{};
 };
 
 struct registration {

@@ -100,8 +100,9 @@ void graph_thread::wake() noexcept
 
 void graph_thread::post_interrupt(node_id id) noexcept
 {
-    interrupts_[id >> 6].fetch_or(uint64_t{1} << (id & 63), std::memory_order_release);
-    interrupted_.store(true, std::memory_order_release);
+    // in one order with run_interrupts(), which clears the flag before it reads the bits
+    interrupts_[id >> 6].fetch_or(uint64_t{1} << (id & 63), std::memory_order_seq_cst);
+    interrupted_.store(true, std::memory_order_seq_cst);
     wake();
 }
 
@@ -189,10 +190,9 @@ uint32_t graph_thread::poll_inputs() noexcept
 uint32_t graph_thread::run_interrupts() noexcept
 {
     uint32_t received = 0;
-    interrupted_.store(false, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    interrupted_.store(false, std::memory_order_seq_cst);
     for (size_t word = 0; word < words; ++word) {
-        if (interrupts_[word].load(std::memory_order_relaxed) == 0)
+        if (interrupts_[word].load(std::memory_order_seq_cst) == 0)
             continue;
         uint64_t bits = interrupts_[word].exchange(0, std::memory_order_acquire);
         for (; bits != 0; bits &= bits - 1) {

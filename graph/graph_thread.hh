@@ -106,6 +106,8 @@ public:
     {
         return run_once([] {});
     }
+    // Between two loops: takes up the plan that was published last, as the next loop would.
+    void adopt_plan() noexcept;
     // A worker's life: loops, sleeps when idle, returns after stop was asked for.
     void run(const std::atomic<bool>& stop) noexcept;
 
@@ -144,7 +146,6 @@ private:
     void run_node(node_run& node) noexcept;
     void end_loop() noexcept;
     uint32_t run_interrupts() noexcept;
-    void adopt_plan() noexcept;
     void take_up(plan& next) noexcept;
     void ring_bells() noexcept;
     void sleep(const std::atomic<bool>& stop) noexcept;

@@ -62,6 +62,7 @@ const config::registration section{{
              {"neighbors[].macaddress", config::mac_address(), "Its MAC address.", true}},
     .check = check,
     .apply = apply,
+    .also_reads = {"interfaces"},
 }};
 
 result<json> show(command_context& context)

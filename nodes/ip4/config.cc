@@ -152,6 +152,7 @@ const config::registration routes{{
               "blackhole: packets are dropped and counted (default unicast)."}},
     .check = check_routes,
     .apply = apply_routes,
+    .also_reads = {"interfaces"},
 }};
 
 } // namespace

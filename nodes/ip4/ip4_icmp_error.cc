@@ -51,12 +51,14 @@ bool is_error(uint8_t type) noexcept
 
 // No message about an ICMP error, a broadcast, a later fragment, or what this router made
 // (RFC 1812 section 4.3.2.7).
-bool eligible(const packet& p, const net::ip4_header& header) noexcept
+bool eligible(const tables& ip4, const packet& p, const net::ip4_header& header) noexcept
 {
     constexpr uint8_t never = packet_mark::locally_made | packet_mark::layer3_broadcast;
     if ((p.mark().flags & never) != 0 || header.fragment_offset() != 0)
         return false;
-    if (net::from_wire(header.destination).value >> 28 >= 0xe)
+    const auto destination = net::from_wire(header.destination);
+    if (destination.value >> 28 >= 0xe ||
+        ip4.table().lookup(destination) == forwarding::special(adjacency_kind::broadcast))
         return false;
     if (header.protocol != net::ip_protocol::icmp)
         return true;
@@ -95,7 +97,7 @@ void wrap(packet& p, net::ip4_address source) noexcept
 fate decide(context& ctx, packet& p) noexcept
 {
     const auto& header = p.network<net::ip4_header>();
-    if (!eligible(p, header))
+    if (!eligible(ctx.ip4, p, header))
         return drop(not_eligible);
     if (rte_pktmbuf_headroom(p.mbuf()) < added)
         return drop(no_room);

@@ -19,9 +19,9 @@ struct context {
 adjacency_index pick(const load_balance& balance, const packet& p) noexcept
 {
     if (balance.buckets == nullptr) [[likely]]
-        return balance.single.load(std::memory_order_relaxed);
+        return balance.single.load(std::memory_order_acquire);
     const uint32_t hash = flow_hash(p, p.network<net::ip4_header>());
-    return balance.buckets[hash & balance.mask].load(std::memory_order_relaxed);
+    return balance.buckets[hash & balance.mask].load(std::memory_order_acquire);
 }
 
 void tell_unreachable(node_run& run, packet& p) noexcept

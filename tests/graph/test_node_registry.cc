@@ -204,9 +204,8 @@ TEST_CASE("show node shows one node's edges with their counts", "[graph][node_re
     const auto data = g.tester.json("show node middle")["nodes"];
     REQUIRE(data.size() == 1);
     CHECK(data[0]["type"] == "internal");
-    CHECK(data[0]["nexts"] ==
-          nlohmann::json{
-              {{"slot", 0}, {"index", g.tester.id("end")}, {"node", "end"}, {"vectors", 7}}});
+    CHECK(data[0]["nexts"].dump() ==
+          fmt::format(R"([{{"slot":0,"index":{},"node":"end","vectors":7}}])", g.tester.id("end")));
     CHECK(data[0]["previous"].size() == 2); // the template joins nothing
     CHECK(data[0]["reasons"][0]["name"] == "cold");
     const auto text = g.tester.command("show node middle");
@@ -252,5 +251,5 @@ TEST_CASE("show graph lists each node with where it leads", "[graph][node_regist
     const auto data = g.tester.json("show graph");
     CHECK(data["nodes"].size() == 6);
     CHECK(data["edges"].size() == 5);
-    CHECK(data["edges"][3] == nlohmann::json{{"from", "middle"}, {"to", "drop"}, {"drop", true}});
+    CHECK(data["edges"][3].dump() == R"({"from":"middle","to":"drop","drop":true})");
 }

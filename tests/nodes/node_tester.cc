@@ -275,12 +275,14 @@ void node_tester::set_up(std::string_view name, bool up)
 {
     REQUIRE(host.interfaces().set_admin(port(name), up));
     run();
+    sink_.clear();
 }
 
 void node_tester::set_mtu(std::string_view name, uint16_t mtu)
 {
     REQUIRE(host.interfaces().set_mtu(port(name), mtu));
     run();
+    sink_.clear();
 }
 
 std::string node_tester::command(std::string_view line)

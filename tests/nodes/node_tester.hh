@@ -109,11 +109,12 @@ public:
     // Packets that one node sent to another.
     [[nodiscard]] uint64_t went(std::string_view from, std::string_view to);
 
-    // A neighbour says by ARP where it is; the answers of the router are thrown away.
+    // A neighbour answers a request of the router's, asked for or not.
     void hear_from(std::string_view address, const net::mac_address& mac, interface_index on);
     [[nodiscard]] std::optional<arp::neighbour_state> state_of(std::string_view address);
 
     void add_route(std::string_view to, const std::vector<std::string>& via);
+    // What they make the router announce is thrown away.
     void set_up(std::string_view name, bool up);
     void set_mtu(std::string_view name, uint16_t mtu);
     // A command's answer; an error is "error: ...".

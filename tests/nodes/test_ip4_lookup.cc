@@ -173,7 +173,6 @@ TEST_CASE("only the flows of a path that goes down move, and they come back", "[
     CHECK(moved['c'] > 0);
     CHECK(moved['d'] > 0);
     t.set_up("b", true);
-    [[maybe_unused]] const auto announced = t.take();
     CHECK(paths_of_flows(t, flows) == before);
 }
 

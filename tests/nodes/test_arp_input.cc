@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// arp-input: answers byte for byte, what is learned from whom, and what is refused.
+#include "tests/nodes/node_tester.hh"
+
+using namespace weft;
+using namespace weft::test;
+using arp::neighbour_state;
+
+namespace {
+
+constexpr net::mac_address peer = mac_of(0, 50);
+constexpr const char* peer_ip = "10.0.0.50";
+
+packet_builder request(std::string_view target = "10.0.0.1", std::string_view sender = peer_ip)
+{
+    return packet_builder{}.ethernet(net::broadcast_mac, peer).arp(1, peer, sender, {}, target);
+}
+
+packet_builder reply(std::string_view sender = peer_ip)
+{
+    return packet_builder{}
+        .ethernet(mac_of(0, 1), peer)
+        .arp(2, peer, sender, mac_of(0, 1), "10.0.0.1");
+}
+
+} // namespace
+
+TEST_CASE("a request for the router's address is answered byte for byte", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(request().frame_bytes(42)) == "-> a (ARP)");
+    CHECK(t.take_one().bytes == packet_builder{}
+                                    .ethernet(peer, mac_of(0, 1))
+                                    .arp(2, mac_of(0, 1), "10.0.0.1", peer, peer_ip)
+                                    .bytes());
+    CHECK(t.fate_of(request().ethernet(mac_of(0, 1), peer)) == "-> a (ARP)"); // asked directly
+}
+
+TEST_CASE("a request that is padded gets an answer too", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(request().frame_bytes(60)) == "-> a (ARP)");
+}
+
+TEST_CASE("a probe is answered and teaches nothing", "[nodes]")
+{
+    node_tester t;
+    const auto before = t.neighbours().all().size();
+    CHECK(t.fate_of(request("10.0.0.1", "0.0.0.0")) == "-> a (ARP)");
+    CHECK(t.take_one().arp().target_ip.host() == 0);
+    CHECK(t.neighbours().all().size() == before);
+}
+
+TEST_CASE("who asks for the router is learned, not yet as confirmed", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(request()) == "-> a (ARP)");
+    CHECK(t.state_of(peer_ip) == neighbour_state::stale);
+    CHECK(t.fate_of(udp_packet("10.0.1.2", peer_ip).ethernet(mac_of(1, 1)), 1) == "-> a");
+    CHECK(t.take_one().ethernet().destination == peer);
+}
+
+TEST_CASE("who answers the router is reachable", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(reply()) == "arp-input: learned");
+    CHECK(t.state_of(peer_ip) == neighbour_state::reachable);
+}
+
+TEST_CASE("a word to others updates what is known and makes nothing new", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(request("10.0.0.99")) == "arp-input: not_for_us");
+    CHECK(t.state_of(peer_ip) == std::nullopt);
+    CHECK(t.fate_of(request(peer_ip)) == "arp-input: not_for_us"); // it announces itself
+    CHECK(t.state_of(peer_ip) == std::nullopt);
+
+    t.hear_from(peer_ip, mac_of(0, 51), 0);
+    CHECK(t.fate_of(request(peer_ip)) == "arp-input: not_for_us");
+    CHECK(t.state_of(peer_ip) == neighbour_state::stale); // it moved
+    CHECK(t.fate_of(udp_packet("10.0.1.2", peer_ip), 0) == "-> a");
+    CHECK(t.take_one().ethernet().destination == peer);
+}
+
+TEST_CASE("the same word from a reachable neighbour changes nothing", "[nodes]")
+{
+    node_tester t;
+    t.hear_from(peer_ip, peer, 0);
+    CHECK(t.fate_of(request("10.0.0.99")) == "arp-input: not_for_us");
+    CHECK(t.state_of(peer_ip) == neighbour_state::reachable);
+}
+
+TEST_CASE("a neighbour set by hand is not changed by what is heard", "[nodes]")
+{
+    node_tester t;
+    t.hear_from("10.0.0.2", mac_of(0, 66), 0);
+    CHECK(t.state_of("10.0.0.2") == neighbour_state::permanent);
+    CHECK(t.fate_of(udp_packet("10.0.1.2", "10.0.0.2")) == "-> a");
+    CHECK(t.take_one().ethernet().destination == mac_of(0, 2));
+}
+
+TEST_CASE("the router answers for no one else", "[nodes]")
+{
+    node_tester t;
+    t.add_route("16.0.0.0/8", {"10.0.1.2"});
+    for (const char* target : {"10.0.1.1", "10.0.1.2", "16.0.0.1", "10.0.0.2", "10.0.0.255"})
+        CHECK(t.fate_of(request(target)) == "arp-input: not_for_us");
+}
+
+TEST_CASE("another station with the router's address is reported", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(request("10.0.0.1", "10.0.0.1")) == "arp-input: duplicate_address");
+    CHECK(t.fate_of(reply("10.0.0.1")) == "arp-input: duplicate_address");
+    CHECK(t.state_of("10.0.0.1") == std::nullopt);
+}
+
+TEST_CASE("a sender of another network is refused", "[nodes]")
+{
+    node_tester t;
+    for (const char* sender : {"10.0.1.2", "10.0.1.1", "99.0.0.1", "10.0.0.255", "10.0.0.0",
+                               "127.0.0.1", "224.0.0.1"})
+        CHECK(t.fate_of(request("10.0.0.1", sender)) == "arp-input: foreign_sender");
+}
+
+TEST_CASE("a sender's MAC address must be a station's", "[nodes]")
+{
+    node_tester t;
+    for (const auto& mac : {net::mac_address{}, net::broadcast_mac,
+                            net::mac_address{{1, 0, 0x5e, 0, 0, 1}}}) {
+        auto p = request();
+        p.arp_fields().sender_mac = mac;
+        CHECK(t.fate_of(p) == "arp-input: bad_sender");
+    }
+}
+
+TEST_CASE("ARP that is not whole or not for IPv4 over Ethernet is refused", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(request().frame_bytes(14)) == "arp-input: too_short");
+    CHECK(t.fate_of(request().frame_bytes(41)) == "arp-input: too_short");
+    const auto with = [](auto change) {
+        auto p = request();
+        change(p.arp_fields());
+        return p;
+    };
+    for (const auto& p : {with([](auto& a) { a.hardware_type = net::be16{6}; }),
+                          with([](auto& a) { a.protocol_type = net::be16{0x86dd}; }),
+                          with([](auto& a) { a.hardware_length = 8; }),
+                          with([](auto& a) { a.protocol_length = 16; }),
+                          with([](auto& a) { a.operation = net::be16{0}; }),
+                          with([](auto& a) { a.operation = net::be16{3}; }),
+                          with([](auto& a) { a.operation = net::be16{0x0100}; })})
+        CHECK(t.fate_of(p) == "arp-input: bad_format");
+}
+
+TEST_CASE("an interface without an address takes part in no ARP", "[nodes]")
+{
+    node_tester t{{.addresses = false}};
+    CHECK(t.fate_of(request("10.0.0.1", "0.0.0.0")) == "arp-input: not_for_us");
+    CHECK(t.fate_of(request()) == "arp-input: foreign_sender");
+}
+
+TEST_CASE("an address that is added is announced", "[nodes]")
+{
+    node_tester t{{.addresses = false}};
+    REQUIRE(t.ip4().add_address(0, own_address("10.0.0.1/24")));
+    t.run();
+    CHECK(t.take_one().bytes == packet_builder{}
+                                    .ethernet(net::broadcast_mac, mac_of(0, 1))
+                                    .arp(1, mac_of(0, 1), "10.0.0.1", {}, "10.0.0.1")
+                                    .bytes());
+}
+
+TEST_CASE("addresses are announced when their interface comes up", "[nodes]")
+{
+    node_tester t{{.up = false}};
+    REQUIRE(t.ip4().add_address(0, own_address("10.7.0.1/24")));
+    t.run();
+    CHECK(t.take().empty()); // nobody could hear it
+    REQUIRE(t.host.interfaces().set_admin(t.port("a"), true));
+    t.run();
+    const auto out = t.take();
+    REQUIRE(out.size() == 2);
+    CHECK(out[0].arp().sender_ip == ip("10.0.0.1").wire());
+    CHECK(out[1].arp().sender_ip == ip("10.7.0.1").wire());
+    CHECK(out[1].arp().target_ip == ip("10.7.0.1").wire());
+}
+
+TEST_CASE("a worker hands ARP over to the main thread", "[nodes]")
+{
+    node_tester t{{.workers = {1}}};
+    graph_thread& worker = t.host.thread(1);
+    worker.run_once();
+    const node_id input = t.host.registry().find("ethernet-input")->id;
+    REQUIRE(worker.inject_new(input, t.make(request().bytes())));
+    auto refused = request();
+    refused.arp_fields().hardware_length = 0;
+    REQUIRE(worker.inject_new(input, t.make(refused.bytes())));
+    worker.run_once();
+    // what is malformed ends on the worker
+    CHECK(t.counted() == counts{{"arp-input: bad_format", 1}});
+    CHECK(t.take().empty());
+    t.run();
+    CHECK(t.take_one().arp().operation == net::arp_operation::reply);
+    CHECK(t.state_of(peer_ip) == neighbour_state::stale);
+}

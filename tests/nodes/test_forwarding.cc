@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// Next hops, adjacencies and load balances: shared, replaced beside the live ones, freed after a
+// grace period, bounded.
+#include "tests/nodes/node_tester.hh"
+
+using namespace weft;
+using namespace weft::test;
+using ip4::adjacency_index;
+using ip4::adjacency_kind;
+using ip4::forwarding;
+
+namespace {
+
+ip4::next_hop_index hop_to(node_tester& t, interface_index i, std::string_view address)
+{
+    const auto hop = t.hops().acquire(i, ip(address));
+    REQUIRE(hop.has_value());
+    return *hop;
+}
+
+adjacency_index adjacency_of(node_tester& t, ip4::next_hop_index hop)
+{
+    return t.hops().at(hop).adjacency;
+}
+
+// Thread 1 reads and says when it holds nothing any more.
+class reader {
+public:
+    explicit reader(engine& host) : host_{host} { host.rcu().online(1); }
+    ~reader() { host_.rcu().offline(1); }
+    void pause() { host_.rcu().quiescent(1); }
+
+private:
+    engine& host_;
+};
+
+} // namespace
+
+TEST_CASE("a next hop is shared by all who use it and goes with the last", "[nodes]")
+{
+    node_tester t;
+    const auto hop = hop_to(t, 1, "10.0.1.9");
+    CHECK(hop_to(t, 1, "10.0.1.9") == hop);
+    CHECK(hop_to(t, 0, "10.0.1.9") != hop);
+    CHECK(t.hops().at(hop).users == 2);
+    t.hops().release(hop);
+    CHECK(t.hops().at(hop).users == 1);
+    t.hops().release(hop);
+    CHECK(hop_to(t, 1, "10.0.1.9") != hop);
+}
+
+TEST_CASE("a next hop gleans until its MAC is known, then rewrites", "[nodes]")
+{
+    node_tester t;
+    const auto hop = hop_to(t, 1, "10.0.1.9");
+    const auto& before = t.hops().adjacency_at(adjacency_of(t, hop));
+    CHECK(before.kind == adjacency_kind::glean);
+    CHECK(before.next_hop == ip("10.0.1.9"));
+    REQUIRE(t.hops().set_mac(hop, mac_of(1, 9)));
+    const auto& after = t.hops().adjacency_at(adjacency_of(t, hop));
+    CHECK(after.kind == adjacency_kind::rewrite);
+    CHECK(after.interface == 1);
+    CHECK(after.mtu == 1500);
+    CHECK(t.hops().describe(adjacency_of(t, hop)) ==
+          "rewrite b via 10.0.1.9 mtu 1500 02:00:00:00:0b:01 -> 02:00:00:00:0b:09");
+    REQUIRE(t.hops().set_mac(hop, {}));
+    CHECK(t.hops().describe(adjacency_of(t, hop)) == "glean b via 10.0.1.9");
+}
+
+TEST_CASE("a new MAC makes a new adjacency and leaves the old one as it was", "[nodes]")
+{
+    node_tester t{{.workers = {1}}};
+    reader worker{t.host};
+    const auto hop = hop_to(t, 1, "10.0.1.9");
+    REQUIRE(t.hops().set_mac(hop, mac_of(1, 9)));
+    const auto old = adjacency_of(t, hop);
+    const auto description = t.hops().describe(old);
+    REQUIRE(t.hops().set_mac(hop, mac_of(1, 10)));
+    CHECK(adjacency_of(t, hop) != old);
+    CHECK(t.hops().describe(old) == description);
+    const auto fresh = adjacency_of(t, hop);
+    REQUIRE(t.hops().set_mac(hop, mac_of(1, 10)));
+    CHECK(adjacency_of(t, hop) == fresh); // nothing changed
+}
+
+TEST_CASE("an adjacency is used again only after a grace period", "[nodes]")
+{
+    node_tester t{{.workers = {1}}};
+    t.run();
+    reader worker{t.host};
+    const auto hop = hop_to(t, 1, "10.0.1.9");
+    const auto old = adjacency_of(t, hop);
+    REQUIRE(t.hops().set_mac(hop, mac_of(1, 9)));
+    t.run();
+    CHECK(t.host.rcu().pending() == 1);
+    CHECK(adjacency_of(t, hop_to(t, 1, "10.0.1.10")) != old);
+    worker.pause();
+    t.run();
+    CHECK(t.host.rcu().pending() == 0);
+    CHECK(adjacency_of(t, hop_to(t, 1, "10.0.1.11")) == old);
+}
+
+TEST_CASE("a released next hop gives its adjacency back after a grace period", "[nodes]")
+{
+    node_tester t{{.workers = {1}}};
+    reader worker{t.host};
+    const auto hop = hop_to(t, 1, "10.0.1.9");
+    const auto old = adjacency_of(t, hop);
+    t.hops().release(hop);
+    t.run();
+    CHECK(adjacency_of(t, hop_to(t, 1, "10.0.1.10")) != old);
+    worker.pause();
+    t.run();
+    CHECK(adjacency_of(t, hop_to(t, 1, "10.0.1.11")) == old);
+}
+
+TEST_CASE("one load balance serves all routes over the same next hops", "[nodes]")
+{
+    node_tester t;
+    const auto first = hop_to(t, 0, "10.0.0.9");
+    const auto second = hop_to(t, 1, "10.0.1.9");
+    const auto balance = t.hops().balance({first, second});
+    REQUIRE(balance.has_value());
+    CHECK(t.hops().balance({second, first, second}) == balance); // order and repeats do not matter
+    CHECK(t.hops().balance({first}) != balance);
+    CHECK(t.hops().at(first).users == 3);
+    t.hops().release_balance(*balance);
+    CHECK(t.hops().balance({first, second}) == balance);
+    t.hops().release_balance(*balance);
+    t.hops().release_balance(*balance);
+    CHECK(t.hops().hops_of(*balance).empty());
+    CHECK(t.hops().at(second).users == 1);
+}
+
+TEST_CASE("a load balance has from 1 to 64 paths", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.hops().balance({}).error().message == "0 next hops; from 1 to 64 are allowed");
+    std::vector<ip4::next_hop_index> many;
+    for (unsigned n = 0; n < 65; ++n)
+        many.push_back(hop_to(t, 1, fmt::format("10.0.1.{}", 100 + n)));
+    CHECK(t.hops().balance(many).error().code == errc::invalid_argument);
+    many.pop_back();
+    const auto balance = t.hops().balance(many);
+    REQUIRE(balance.has_value());
+    CHECK(t.hops().buckets_of(*balance).size() == 64);
+}
+
+TEST_CASE("the shares of any number of paths differ by less than a quarter", "[nodes]")
+{
+    node_tester t;
+    std::vector<ip4::next_hop_index> hops;
+    for (unsigned paths = 1; paths <= 64; ++paths) {
+        hops.push_back(hop_to(t, 1, fmt::format("10.0.1.{}", 100 + paths)));
+        const auto balance = t.hops().balance(hops);
+        REQUIRE(balance.has_value());
+        std::map<adjacency_index, size_t> shares;
+        for (auto adjacency : t.hops().buckets_of(*balance))
+            ++shares[adjacency];
+        REQUIRE(shares.size() == paths);
+        const auto [least, most] = std::minmax_element(
+            shares.begin(), shares.end(), [](auto& a, auto& b) { return a.second < b.second; });
+        INFO(paths << " paths: " << least->second << " to " << most->second);
+        CHECK(most->second * 4 < least->second * 5 + 4);
+        CHECK(most->second - least->second <= 1);
+    }
+}
+
+TEST_CASE("a load balance leaves out what is down and takes it back as it was", "[nodes]")
+{
+    node_tester t;
+    const auto first = hop_to(t, 0, "10.0.0.9");
+    const auto second = hop_to(t, 1, "10.0.1.9");
+    const auto balance = t.hops().balance({first, second}).value();
+    using adjacencies = std::vector<adjacency_index>;
+    CHECK(t.hops().buckets_of(balance) ==
+          adjacencies{adjacency_of(t, first), adjacency_of(t, second)});
+    t.set_up("b", false);
+    CHECK(t.hops().buckets_of(balance) ==
+          adjacencies{adjacency_of(t, first), adjacency_of(t, first)});
+    t.set_up("a", false);
+    CHECK(t.hops().buckets_of(balance) == adjacencies{0, 0});
+    t.set_up("a", true);
+    t.set_up("b", true);
+    CHECK(t.hops().buckets_of(balance) ==
+          adjacencies{adjacency_of(t, first), adjacency_of(t, second)});
+}
+
+TEST_CASE("an interface's MTU reaches its adjacencies", "[nodes]")
+{
+    node_tester t;
+    const auto hop = hop_to(t, 1, "10.0.1.9");
+    const auto other = hop_to(t, 0, "10.0.0.9");
+    const auto old = adjacency_of(t, other);
+    t.set_mtu("b", 777);
+    CHECK(t.hops().adjacency_at(adjacency_of(t, hop)).mtu == 777);
+    CHECK(adjacency_of(t, other) == old);
+}
+
+TEST_CASE("adjacencies are bounded, and what is full recovers", "[nodes]")
+{
+    node_tester t{{.neighbours = false}};
+    std::vector<ip4::next_hop_index> all;
+    auto last = t.hops().acquire(1, {1});
+    for (uint32_t n = 2; last; ++n) {
+        all.push_back(*last);
+        last = t.hops().acquire(1, {n});
+    }
+    CHECK(last.error().code == errc::exhausted);
+    CHECK(last.error().message == "131072 adjacencies exist, the most there can be");
+    CHECK(all.size() > forwarding::max_adjacencies - 20);
+    const auto changed = t.hops().set_mac(all.front(), mac_of(1, 9));
+    REQUIRE_FALSE(changed.has_value());
+    CHECK(changed.error().code == errc::exhausted);
+    CHECK_FALSE(t.hops().at(all.front()).mac.has_value());
+    t.hops().release(all.back());
+    t.run();
+    CHECK(t.hops().set_mac(all.front(), mac_of(1, 9)).has_value());
+}
+
+TEST_CASE("a path that goes down is left out even when adjacencies are used up", "[nodes]")
+{
+    node_tester t{{.neighbours = false}};
+    const auto balance = t.hops().balance({hop_to(t, 0, "10.0.0.9"), hop_to(t, 1, "10.0.1.9")});
+    REQUIRE(balance.has_value());
+    for (uint32_t n = 1; t.hops().acquire(1, {n}); ++n) {
+    }
+    REQUIRE(t.host.interfaces().set_admin(t.port("b"), false));
+    const auto buckets = t.hops().buckets_of(*balance);
+    CHECK(buckets[0] == buckets[1]);
+    CHECK(t.hops().adjacency_at(buckets[0]).interface == 0);
+}
+
+TEST_CASE("kinds have names, and adjacencies of their own", "[nodes]")
+{
+    node_tester t;
+    const std::array names{"unreachable", "blackhole", "local", "multicast", "broadcast", "martian"};
+    static_assert(names.size() == ip4::special_count);
+    for (uint32_t i = 0; i < ip4::special_count; ++i) {
+        CHECK(to_string(static_cast<adjacency_kind>(i)) == names[i]);
+        CHECK(t.hops().describe(i) == names[i]);
+        CHECK(t.hops().buckets_of(i) == std::vector<adjacency_index>{i});
+        t.hops().release_balance(i); // has no effect
+    }
+    CHECK(to_string(adjacency_kind::glean) == "glean");
+    CHECK(to_string(adjacency_kind::rewrite) == "rewrite");
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip4-glean: packets wait, within bounds, while their next hop is asked for.
+#include "tests/nodes/node_tester.hh"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+constexpr net::mac_address found_mac = mac_of(1, 77);
+
+packet_builder to_unknown(uint16_t id = 1, std::string_view to = "10.0.1.77")
+{
+    return udp_packet("10.0.0.2", to).id(id);
+}
+
+} // namespace
+
+TEST_CASE("a packet to an unknown neighbour asks for it and waits", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(to_unknown()) == "-> b (ARP)");
+    const auto request = t.take_one();
+    CHECK(request.ethernet().destination == net::broadcast_mac);
+    CHECK(request.arp().target_ip == ip("10.0.1.77").wire());
+    CHECK(request.arp().sender_ip == ip("10.0.1.1").wire());
+    CHECK(t.host.packets_in_flight() == 1);
+    CHECK(t.neighbours().waiting() == 1);
+    CHECK(t.fate_of(to_unknown()) == ""); // asked once only
+}
+
+TEST_CASE("waiting packets leave in order once the neighbour answers", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t i = 0; i < 5; ++i)
+        t.inject("ethernet-input", to_unknown(i).ttl(9));
+    t.run();
+    [[maybe_unused]] const auto request = t.take_one();
+    t.hear_from("10.0.1.77", found_mac, 1);
+    const auto out = t.take();
+    REQUIRE(out.size() == 5);
+    for (uint16_t i = 0; i < 5; ++i) {
+        CHECK(out[i].ip4().id.host() == i);
+        CHECK(out[i].ip4().ttl == 8);
+        CHECK(out[i].ethernet().destination == found_mac);
+    }
+    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.fate_of(to_unknown()) == "-> b");
+}
+
+TEST_CASE("a route asks for its next hop, not for the destination", "[nodes]")
+{
+    node_tester t;
+    t.add_route("16.0.0.0/8", {"10.0.1.88"});
+    CHECK(t.fate_of(to_unknown(1, "16.1.2.3")) == "-> b (ARP)");
+    CHECK(t.take_one().arp().target_ip == ip("10.0.1.88").wire());
+    CHECK(t.fate_of(to_unknown(2, "16.9.9.9")) == "");
+    t.hear_from("10.0.1.88", found_mac, 1);
+    const auto out = t.take();
+    REQUIRE(out.size() == 2);
+    CHECK(out[0].ip4().destination == ip("16.1.2.3").wire());
+    CHECK(out[1].ethernet().destination == found_mac);
+}
+
+TEST_CASE("sixteen packets wait for one neighbour", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t i = 0; i < 20; ++i)
+        t.inject("ethernet-input", to_unknown(i));
+    t.run();
+    CHECK(t.counted() == counts{{"ip4-glean: queue_full", 4}});
+    CHECK(t.neighbours().waiting() == 16);
+    t.hear_from("10.0.1.77", found_mac, 1);
+    CHECK(t.take().size() == 17); // and the request
+    CHECK(t.fate_of(to_unknown()) == "-> b");
+}
+
+TEST_CASE("1024 packets wait for all neighbours together", "[nodes]")
+{
+    node_tester t;
+    for (unsigned host = 10; host < 80; ++host)
+        for (uint16_t i = 0; i < 16; ++i)
+            t.inject("ethernet-input", to_unknown(i, fmt::format("10.0.1.{}", host)));
+    t.run();
+    CHECK(t.neighbours().waiting() == 1024);
+    CHECK(t.counted() == counts{{"ip4-glean: queue_full", 70 * 16 - 1024}});
+    t.hear_from("10.0.1.10", mac_of(1, 10), 1);
+    CHECK(t.neighbours().waiting() == 1008);
+    // dropped before, but in the table: asked for with the first packet that may wait
+    CHECK(t.fate_of(to_unknown(1, "10.0.1.79")) == "-> b (ARP)");
+    CHECK(t.neighbours().waiting() == 1009);
+}
+
+TEST_CASE("who does not answer is unreachable", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(to_unknown()) == "-> b (ARP)");
+    t.advance(2s);
+    CHECK(t.take().size() == 3); // three requests in all
+    t.advance(1s);
+    const auto message = t.take_one();
+    CHECK(message.interface == 0);
+    CHECK(message.icmp().type == net::icmp4::unreachable);
+    CHECK(message.icmp().code == net::icmp4::host_unreachable);
+    CHECK(t.fate_of(to_unknown()) == "ip4-glean: host_unreachable -> a");
+    t.advance(3s); // forgotten: the next packet asks again
+    CHECK(t.fate_of(to_unknown()) == "-> b (ARP)");
+}
+
+TEST_CASE("an answer to the router that finds nobody is dropped", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.66", "10.0.0.1").icmp_echo()) == "-> a (ARP)");
+    t.advance(4s);
+    CHECK(t.counted() == counts{{"ip4-icmp-error: not_eligible", 1}});
+    CHECK(t.host.packets_in_flight() == 0);
+}
+
+TEST_CASE("without a room that resolves nothing waits", "[nodes]")
+{
+    node_tester t;
+    t.ip4().set_holder(nullptr);
+    CHECK(t.fate_of(to_unknown()) == "ip4-glean: no_resolver");
+    t.ip4().set_holder(&t.neighbours());
+}
+
+TEST_CASE("a worker hands packets over to the main thread", "[nodes]")
+{
+    node_tester t{{.workers = {1}}};
+    graph_thread& worker = t.host.thread(1);
+    worker.run_once();
+    packet* p = t.make(to_unknown().bytes());
+    REQUIRE(worker.inject_new(t.host.registry().find("ethernet-input")->id, p));
+    worker.run_once();
+    CHECK(t.take().empty());
+    CHECK(t.neighbours().waiting() == 0);
+    t.run();
+    CHECK(t.neighbours().waiting() == 1);
+    CHECK(t.take_one().is_arp());
+    t.hear_from("10.0.1.77", found_mac, 1);
+    CHECK(t.take_one().ethernet().destination == found_mac);
+}
+
+TEST_CASE("a worker whose main thread is behind drops and says so", "[nodes]")
+{
+    node_tester t{{.workers = {1}}};
+    graph_thread& worker = t.host.thread(1);
+    worker.run_once();
+    const node_id lookup = t.host.registry().find("ip4-lookup")->id;
+    for (size_t i = 0; i < graph_thread::inbox_size + 3; ++i) {
+        packet* p = t.make(to_unknown().bytes());
+        p->mark().l3_offset = 14;
+        REQUIRE(worker.inject_new(lookup, p));
+    }
+    worker.run_once();
+    CHECK(t.counted() == counts{{"ip4-glean: handoff_full", 3}});
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The route table: which source decides, and what comes back when it is removed.
+#include "tests/nodes/node_tester.hh"
+
+#include <numeric>
+
+using namespace weft;
+using namespace weft::test;
+using ip4::adjacency_kind;
+using ip4::forwarding;
+using ip4::route_source;
+
+namespace {
+
+const auto net16 = prefix("16.0.0.0/8");
+
+uint32_t special(adjacency_kind kind)
+{
+    return forwarding::special(kind);
+}
+
+// The value with which the forwarding table answers an address.
+uint32_t found(node_tester& t, std::string_view address)
+{
+    return t.ip4().table().lookup(ip(address));
+}
+
+// "local connected" for what is said of a prefix, best first; only the first may be active.
+std::string sources(node_tester& t, const net::ip4_prefix& of)
+{
+    std::string words;
+    for (const auto& r : t.ip4().routes().of(of)) {
+        CHECK(r.active == words.empty());
+        words += fmt::format("{}{}", words.empty() ? "" : " ", to_string(r.source));
+    }
+    return words;
+}
+
+} // namespace
+
+TEST_CASE("the best source decides, whatever the order in which they come", "[nodes]")
+{
+    constexpr std::array all{route_source::special, route_source::local, route_source::connected,
+                             route_source::fixed, route_source::neighbour};
+    std::array<size_t, all.size()> order{0, 1, 2, 3, 4};
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    do {
+        size_t best = all.size();
+        for (size_t i : order) {
+            REQUIRE(routes.set(net16, all[i], static_cast<uint32_t>(i) + 1));
+            best = std::min(best, i);
+            REQUIRE(found(t, "16.0.0.1") == best + 1);
+        }
+        for (size_t i = 0; i < all.size(); ++i) {
+            REQUIRE(found(t, "16.0.0.1") == i + 1);
+            REQUIRE(routes.remove(net16, all[i]));
+        }
+        REQUIRE(found(t, "16.0.0.1") == 0);
+    } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_CASE("all that is said of a prefix is listed, best first", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    REQUIRE(routes.set(net16, route_source::neighbour, special(adjacency_kind::martian)));
+    REQUIRE(routes.set(net16, route_source::fixed, special(adjacency_kind::blackhole)));
+    REQUIRE(routes.set(net16, route_source::local, special(adjacency_kind::local)));
+    CHECK(sources(t, net16) == "local static neighbour");
+    CHECK(routes.find(net16, route_source::fixed) == special(adjacency_kind::blackhole));
+    CHECK(routes.find(net16, route_source::connected) == std::nullopt);
+    REQUIRE(routes.remove(net16, route_source::local));
+    CHECK(sources(t, net16) == "static neighbour");
+    CHECK(sources(t, prefix("16.0.0.0/9")) == "");
+}
+
+TEST_CASE("removing what is not there is an error and changes nothing", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    const auto missing = routes.remove(net16, route_source::fixed);
+    REQUIRE_FALSE(missing.has_value());
+    CHECK(missing.error().code == errc::not_found);
+    CHECK(missing.error().message == "no static route to 16.0.0.0/8");
+    REQUIRE(routes.set(net16, route_source::neighbour, special(adjacency_kind::blackhole)));
+    CHECK_FALSE(routes.remove(net16, route_source::fixed).has_value());
+    CHECK(found(t, "16.0.0.1") == special(adjacency_kind::blackhole));
+}
+
+TEST_CASE("a route holds its load balance, and lets it go when replaced or removed", "[nodes]")
+{
+    node_tester t;
+    const auto users = [&](std::string_view address) -> uint32_t {
+        for (auto index : t.hops().next_hops())
+            if (t.hops().at(index).address == ip(address))
+                return t.hops().at(index).users;
+        return 0;
+    };
+    t.add_route("16.0.0.0/8", {"10.0.1.50"});
+    t.add_route("17.0.0.0/8", {"10.0.1.50"}); // the same load balance
+    CHECK(users("10.0.1.50") == 1);
+    t.add_route("16.0.0.0/8", {"10.0.1.51"});
+    CHECK(users("10.0.1.51") == 1);
+    REQUIRE(t.ip4().remove_route(prefix("17.0.0.0/8")));
+    CHECK(users("10.0.1.50") == 0);
+    REQUIRE(t.ip4().remove_route(net16));
+    CHECK(users("10.0.1.51") == 0);
+}
+
+TEST_CASE("a route that cannot be installed is not remembered", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    REQUIRE(routes.set(net16, route_source::fixed, special(adjacency_kind::blackhole)));
+    CHECK_FALSE(routes.set({ip("17.1.2.3"), 8}, route_source::fixed,
+                           special(adjacency_kind::blackhole))
+                    .has_value());
+    CHECK(sources(t, {ip("17.1.2.3"), 8}) == "");
+    CHECK(routes.find(net16, route_source::fixed) == special(adjacency_kind::blackhole));
+}
+
+TEST_CASE("routes are listed by prefix, as many as are asked for", "[nodes]")
+{
+    node_tester t{{.interfaces = 0}};
+    t.run();
+    for (const char* text : {"99.0.0.0/8", "16.0.0.0/16", "16.0.0.0/8"})
+        REQUIRE(t.ip4().add_blackhole(prefix(text)));
+    std::string list;
+    for (const auto& r : t.ip4().routes().sorted(5))
+        list += net::to_string(r.prefix) + " ";
+    CHECK(list == "0.0.0.0/8 16.0.0.0/8 16.0.0.0/16 99.0.0.0/8 127.0.0.0/8 ");
+    CHECK(t.ip4().routes().sorted(0).empty());
+    CHECK(t.ip4().routes().sorted(1000).size() == 8);
+}
+
+TEST_CASE("routes are counted by the length of their prefix", "[nodes]")
+{
+    node_tester t{{.interfaces = 1, .neighbours = false}};
+    const auto counts = t.ip4().routes().count_by_length();
+    CHECK(counts[4] == 2);
+    CHECK(counts[8] == 2);
+    CHECK(counts[24] == 1);
+    CHECK(counts[32] == 4); // 255.255.255.255, the address, and both ends of its network
+    CHECK(std::accumulate(counts.begin(), counts.end(), size_t{0}) == t.ip4().table().size());
+}
