@@ -17,6 +17,7 @@ struct packet_mark {
     static constexpr uint8_t traced = 1;           // note().trace_id is valid
     static constexpr uint8_t locally_made = 2;     // sent by this router: TTL is not decremented
     static constexpr uint8_t layer3_broadcast = 4; // arrived in a group-addressed frame
+    static constexpr uint8_t resolved = 8;         // waited for a neighbour that is known now
 
     uint32_t adjacency = 0;  // chosen by lookup
     uint16_t interface = 0;  // where it came in; from rewrite on, where it goes out

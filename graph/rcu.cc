@@ -21,6 +21,8 @@ rcu_domain::rcu_domain(unsigned max_threads)
         throw std::bad_alloc{};
     qsbr_.reset(static_cast<rte_rcu_qsbr*>(memory));
     rte_rcu_qsbr_init(qsbr_.get(), max_threads);
+    for (unsigned thread = 0; thread < max_threads; ++thread)
+        rte_rcu_qsbr_thread_register(qsbr_.get(), thread); // offline
 }
 
 rcu_domain::~rcu_domain()
@@ -33,14 +35,12 @@ rcu_domain::~rcu_domain()
 
 void rcu_domain::online(unsigned thread) noexcept
 {
-    rte_rcu_qsbr_thread_register(qsbr_.get(), thread);
     rte_rcu_qsbr_thread_online(qsbr_.get(), thread);
 }
 
 void rcu_domain::offline(unsigned thread) noexcept
 {
     rte_rcu_qsbr_thread_offline(qsbr_.get(), thread);
-    rte_rcu_qsbr_thread_unregister(qsbr_.get(), thread);
 }
 
 void rcu_domain::quiescent(unsigned thread) noexcept

@@ -27,7 +27,12 @@ std::string_view to_string(neighbour_state state) noexcept
 neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.room<ip4::tables>()}
 {
     ip4_.set_holder(this);
-    ip4_.observe_addresses([this](interface_index i, net::ip4_address a) { announce(i, a); });
+    ip4_.observe_addresses([this](interface_index i, net::ip4_address a, bool added) {
+        if (added)
+            announce(i, a);
+        else
+            flush_foreign(i);
+    });
     host.interfaces().observe([this](const interface& i) {
         if (!host_.interfaces().hot(i.index).admin_up.load()) {
             flush(i.index);
@@ -56,23 +61,29 @@ neighbour_table::erase(std::map<key, neighbour>::iterator at)
     return table_.erase(at);
 }
 
-// A full table gives up what has failed or was asked for longest ago without an answer.
+// A full table gives up what has failed or was asked for longest ago without an answer: many at once,
+// and seldom in vain, since a scan of a large network comes here with every packet.
 bool neighbour_table::make_room()
 {
+    const duration now = host_.loop().now();
     if (table_.size() < max_neighbours)
         return true;
-    auto oldest = table_.end();
+    if (now < full_until_)
+        return false;
+    std::vector<std::map<key, neighbour>::iterator> silent;
     for (auto at = table_.begin(); at != table_.end(); ++at) {
         const auto state = at->second.state;
-        if (state != neighbour_state::incomplete && state != neighbour_state::failed)
-            continue;
-        if (oldest == table_.end() || at->second.since < oldest->second.since)
-            oldest = at;
+        if ((state == neighbour_state::incomplete || state == neighbour_state::failed) &&
+            now - at->second.since >= request_interval)
+            silent.push_back(at);
     }
-    if (oldest == table_.end() || host_.loop().now() - oldest->second.since < request_interval)
-        return false;
-    erase(oldest);
-    return true;
+    full_until_ = silent.empty() ? now + 10ms : now;
+    const size_t count = std::min<size_t>(silent.size(), max_neighbours / 32);
+    std::partial_sort(silent.begin(), silent.begin() + static_cast<ptrdiff_t>(count), silent.end(),
+                      [](auto a, auto b) { return a->second.since < b->second.since; });
+    for (size_t i = 0; i < count; ++i)
+        erase(silent[i]);
+    return count > 0;
 }
 
 neighbour* neighbour_table::find_or_make(interface_index i, net::ip4_address a)
@@ -96,6 +107,9 @@ ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address ne
         return verdict::table_full;
     if (n->state == neighbour_state::failed)
         return verdict::unreachable;
+    // It comes back although its neighbour is known: round and round it would hold up the thread.
+    if (n->state != neighbour_state::incomplete && (p->mark().flags & packet_mark::resolved) != 0)
+        return verdict::unreachable;
     if (n->waiting.size() >= max_waiting_each || waiting_ >= max_waiting)
         return verdict::queue_full;
     n->waiting.push_back(p);
@@ -111,9 +125,11 @@ ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address ne
 void neighbour_table::release_waiting(neighbour& n)
 {
     const auto* lookup = host_.registry().find("ip4-lookup");
-    for (packet* p : n.waiting)
+    for (packet* p : n.waiting) {
+        p->mark().flags |= packet_mark::resolved;
         if (lookup == nullptr || !host_.main().inject_kept(lookup->id, p))
             host_.main().free_kept(p);
+    }
     waiting_ -= n.waiting.size();
     n.waiting.clear();
 }
@@ -284,6 +300,14 @@ void neighbour_table::flush(interface_index i)
 {
     for (auto at = table_.begin(); at != table_.end();)
         at = at->second.interface == i && at->second.state != neighbour_state::permanent
+                 ? erase(at)
+                 : std::next(at);
+}
+
+void neighbour_table::flush_foreign(interface_index i)
+{
+    for (auto at = table_.begin(); at != table_.end();)
+        at = at->second.interface == i && ip4_.interface_towards(at->second.address) != i
                  ? erase(at)
                  : std::next(at);
 }

@@ -65,6 +65,8 @@ public:
     result<void> remove(interface_index i, net::ip4_address a);
     // Forgets what was learned on an interface.
     void flush(interface_index i);
+    // Forgets everyone, configured ones too, who is on none of an interface's networks any more.
+    void flush_foreign(interface_index i);
     [[nodiscard]] std::vector<const neighbour*> all() const; // in order of interface and address
     [[nodiscard]] size_t waiting() const noexcept { return waiting_; }
 
@@ -87,6 +89,7 @@ private:
     std::map<key, neighbour> table_;
     size_t waiting_ = 0;
     unsigned requests_left_ = requests_per_second;
+    duration full_until_{}; // no room is sought before
 };
 
 } // namespace weft::arp

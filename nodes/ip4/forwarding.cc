@@ -139,8 +139,12 @@ void forwarding::rebuild(next_hop_index index)
 {
     next_hop& hop = next_hops_.at(index);
     const adjacency_index fresh = take_adjacency();
-    if (fresh == 0)
-        return; // the old one stays: the table is full of adjacencies that wait for a grace period
+    if (fresh == 0) {
+        // the old one stays, since no other is free; whether it may be used is told all the same
+        for (auto balance : hop.balances)
+            refill(balance);
+        return;
+    }
     write(adjacencies_[fresh], hop, index);
     std::atomic_thread_fence(std::memory_order_release);
     const adjacency_index old = std::exchange(hop.adjacency, fresh);

@@ -71,8 +71,9 @@ public:
     result<void> add_address(interface_index interface, const net::ip4_interface_address& address);
     result<void> remove_address(interface_index interface, const net::ip4_interface_address& address);
     [[nodiscard]] std::vector<net::ip4_interface_address> addresses_of(interface_index i) const;
-    // Told of each address that was added.
-    void observe_addresses(std::function<void(interface_index, net::ip4_address)> observer);
+    // Told of each address that was added or removed.
+    using address_observer = std::function<void(interface_index, net::ip4_address, bool added)>;
+    void observe_addresses(address_observer observer);
     // The interface on which a neighbour of this address would be.
     [[nodiscard]] std::optional<interface_index> interface_towards(net::ip4_address a) const;
 
@@ -106,6 +107,7 @@ private:
     void publish_own(std::vector<own_addresses::owned> all);
     result<void> set_connected(interface_index i, const net::ip4_prefix& network);
     void relink();
+    [[nodiscard]] bool has_neighbour_route(net::ip4_address a, next_hop_index hop) const;
 
     engine& host_;
     forwarding hops_;
@@ -113,7 +115,7 @@ private:
     std::atomic<const own_addresses*> own_;
     packet_holder* holder_ = nullptr;
     std::map<std::pair<interface_index, net::ip4_address>, next_hop_index> neighbours_;
-    std::vector<std::function<void(interface_index, net::ip4_address)>> observers_;
+    std::vector<address_observer> observers_;
 };
 
 // Whether a prefix lies in a range that is never routed (RFC 1812 section 5.3.7, RFC 1122 section 3.2.1.3); the range's name,

@@ -49,6 +49,11 @@ fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
     auto& header = p.network<net::ip4_header>();
     if (header.total_length.host() > to.mtu) [[unlikely]]
         return refuse_big(run, p, header, to.mtu);
+    // Bytes behind the packet that make the frame too long: drivers refuse it, and all behind it.
+    if (const uint32_t end = mark.l3_offset + header.total_length.host();
+        p.length() - mark.l3_offset > to.mtu &&
+        rte_pktmbuf_trim(p.mbuf(), static_cast<uint16_t>(p.length() - end)) != 0)
+        return drop(too_big);
     if ((mark.flags & packet_mark::locally_made) == 0) [[likely]]
         decrement_ttl(header);
     // ip4 packets stand behind an Ethernet header's room, whatever they came in with

@@ -160,7 +160,7 @@ result<void> tables::add_address(interface_index i, const net::ip4_interface_add
     publish_own(std::move(all));
     relink();
     for (const auto& observer : observers_)
-        observer(i, a.address);
+        observer(i, a.address, true);
     return {};
 }
 
@@ -186,6 +186,8 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
                 routes_.remove(host_route(address), route_source::connected);
     }
     relink();
+    for (const auto& observer : observers_)
+        observer(i, a.address, false);
     return done;
 }
 
@@ -198,7 +200,7 @@ std::vector<net::ip4_interface_address> tables::addresses_of(interface_index i) 
     return found;
 }
 
-void tables::observe_addresses(std::function<void(interface_index, net::ip4_address)> observer)
+void tables::observe_addresses(address_observer observer)
 {
     observers_.push_back(std::move(observer));
 }
@@ -266,22 +268,32 @@ result<void> tables::remove_route(const net::ip4_prefix& to)
     return routes_.remove(to, route_source::fixed);
 }
 
+// The same address may have been another interface's neighbour before its network moved.
+bool tables::has_neighbour_route(net::ip4_address a, next_hop_index hop) const
+{
+    const auto balance = routes_.find(host_route(a), route_source::neighbour);
+    return balance && hops_.hops_of(*balance) == std::vector{hop};
+}
+
 result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac)
 {
-    const auto key = std::pair{i, a};
-    auto known = neighbours_.find(key);
-    if (known == neighbours_.end()) {
-        auto hop = hops_.acquire(i, a);
-        if (!hop)
-            return pass(hop);
-        known = neighbours_.emplace(key, *hop).first;
-        auto balance = hops_.balance({*hop});
-        if (!balance)
-            return pass(balance);
-        if (auto done = routes_.set(host_route(a), route_source::neighbour, *balance); !done)
-            return done;
+    if (const auto known = neighbours_.find({i, a}); known != neighbours_.end())
+        return hops_.set_mac(known->second, mac);
+    auto hop = hops_.acquire(i, a);
+    if (!hop)
+        return pass(hop);
+    auto done = hops_.set_mac(*hop, mac);
+    if (done) {
+        if (auto balance = hops_.balance({*hop}))
+            done = routes_.set(host_route(a), route_source::neighbour, *balance);
+        else
+            done = pass(balance);
     }
-    return hops_.set_mac(known->second, mac);
+    if (done)
+        neighbours_.emplace(std::pair{i, a}, *hop);
+    else
+        hops_.release(*hop);
+    return done;
 }
 
 void tables::neighbour_down(interface_index i, net::ip4_address a)
@@ -290,7 +302,8 @@ void tables::neighbour_down(interface_index i, net::ip4_address a)
     if (known == neighbours_.end())
         return;
     hops_.set_mac(known->second, {});
-    routes_.remove(host_route(a), route_source::neighbour);
+    if (has_neighbour_route(a, known->second))
+        routes_.remove(host_route(a), route_source::neighbour);
     hops_.release(known->second);
     neighbours_.erase(known);
 }

@@ -125,7 +125,7 @@ struct probe {
     // of a source
     std::atomic<uint32_t> wanted{0}; // packets that it shall still make
     uint32_t made = 0;
-    uint32_t burst = vector_size; // packets in one poll
+    std::atomic<uint32_t> burst{vector_size}; // packets in one poll
     fate slot = 0;
     // for the test's own nodes
     std::vector<packet*> held;
@@ -138,7 +138,7 @@ inline uint32_t make_packets(node_run& run) noexcept
 {
     auto& self = run.context<probe>();
     std::array<packet*, vector_size> fresh;
-    const uint32_t asked = std::min(self.wanted.load(), self.burst);
+    const uint32_t asked = std::min(self.wanted.load(), self.burst.load());
     uint32_t count = 0;
     for (; count < asked; ++count) {
         fresh[count] = numbered_packet(self.host, self.made, self.thread);

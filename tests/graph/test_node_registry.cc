@@ -42,7 +42,8 @@ TEST_CASE("edges lead to the named nodes, slot by slot", "[graph][node_registry]
 
 TEST_CASE("a node's number does not depend on the order of linking", "[graph][node_registry]")
 {
-    const auto one = *node_set{{sink("b"), sink("a"), sink("drop")}}.registry();
+    const node_set set{{sink("b"), sink("a"), sink("drop")}};
+    const auto one = *set.registry();
     CHECK(one.find("a")->id == 0);
     CHECK(one.find("b")->id == 1);
     CHECK(one.drop_node() == 2);
@@ -135,9 +136,9 @@ TEST_CASE("an edge into an input node is refused", "[graph][node_registry]")
 
 TEST_CASE("a reason is found by its number over all nodes", "[graph][node_registry]")
 {
-    const auto made = *node_set{
-        {relay("a", {}, swallow, {{"cold", "too cold"}, {"hot", "too hot"}}),
-         sink("b")}}.registry();
+    const node_set set{
+        {relay("a", {}, swallow, {{"cold", "too cold"}, {"hot", "too hot"}}), sink("b")}};
+    const auto made = *set.registry();
     CHECK(made.reason_of(make_reason_id(0, 1))->name == "hot");
     CHECK(made.reason_of(make_reason_id(0, 2)) == nullptr);
     CHECK(made.reason_of(make_reason_id(1, 0)) == nullptr);

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the configuration's sections check of addresses, routes and neighbours, and that they apply.
+#include "daemon/yaml_file.hh"
+#include "tests/nodes/node_tester.hh"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+constexpr const char* interfaces = R"(interfaces:
+  a: {device: "net_null0", addresses: [10.0.0.1/24]}
+  b: {device: "net_null1", addresses: [10.0.1.1/24, 10.0.1.3/24]}
+)";
+
+config::value parsed(const std::string& text)
+{
+    config::problems found;
+    const auto root = parse_yaml(text, "f", found);
+    REQUIRE(root.has_value());
+    REQUIRE(found.empty());
+    return *root;
+}
+
+strings faults(const std::string& text)
+{
+    config::problems found;
+    config::schema::registered().value().check(parsed(text), found);
+    strings all;
+    for (const auto& p : found.sorted())
+        all.push_back(format_problem("f", p));
+    return all;
+}
+
+// Of a file that begins with the three lines above.
+strings faults_with(const std::string& text)
+{
+    return faults(interfaces + text);
+}
+
+// Applies the named sections only: the others want ports.
+std::string apply(const std::string& text, node_tester& t)
+{
+    const config::schema schema = config::schema::registered().value();
+    const auto done = schema.apply(parsed(text), t.host);
+    return done ? "" : done.error().message;
+}
+
+} // namespace
+
+TEST_CASE("a sound configuration has no faults", "[nodes]")
+{
+    CHECK(faults_with("routes:\n"
+                      "  - {to: 16.0.0.0/8, via: 10.0.1.2}\n"
+                      "  - {to: 17.0.0.0/8, via: [10.0.0.2, 10.0.1.2]}\n"
+                      "  - {to: 0.0.0.0/0, via: 10.0.0.254, type: unicast}\n"
+                      "  - {to: 192.0.2.0/24, type: blackhole}\n"
+                      "neighbors:\n"
+                      "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n") ==
+          strings{});
+}
+
+TEST_CASE("addresses that are no station's are found", "[nodes]")
+{
+    CHECK(faults("interfaces:\n"
+                 "  a: {device: x, addresses: [127.0.0.1/8, 10.1.0.0/16, 10.2.255.255/16]}\n"
+                 "  b: {device: y, addresses: [224.0.0.1/24, 10.3.0.0/31, 10.3.0.9/32]}\n") ==
+          strings{
+              "f:2:30: interfaces.a.addresses[0]: 127.0.0.1/8 lies in loopback (127.0.0.0/8)",
+              "f:2:43: interfaces.a.addresses[1]: 10.1.0.0/16 is the first address of its network",
+              "f:2:56: interfaces.a.addresses[2]: 10.2.255.255/16 is the broadcast address of its "
+              "network",
+              "f:3:30: interfaces.b.addresses[0]: 224.0.0.1/24 lies in multicast (224.0.0.0/4)"});
+}
+
+TEST_CASE("addresses that overlap are found, with where the other stands", "[nodes]")
+{
+    CHECK(faults_with("  c: {device: z, addresses: [10.0.0.1/30]}\n"
+                      "  d: {device: w, addresses: [10.0.1.77/24]}\n"
+                      "  e: {device: v, addresses: [10.5.0.1/16, 10.5.1.1/24]}\n") ==
+          strings{"f:4:30: interfaces.c.addresses[0]: 10.0.0.1/30 is an address of interface a "
+                  "already (line 2)",
+                  "f:5:30: interfaces.d.addresses[0]: 10.0.1.77/24 overlaps 10.0.1.1/24 of "
+                  "interface b (line 3)",
+                  "f:5:30: interfaces.d.addresses[0]: 10.0.1.77/24 overlaps 10.0.1.3/24 of "
+                  "interface b (line 3)",
+                  "f:6:43: interfaces.e.addresses[1]: 10.5.1.1/24 overlaps 10.5.0.1/16 of "
+                  "interface e (line 6)"});
+}
+
+TEST_CASE("next hops off every network are found", "[nodes]")
+{
+    CHECK(faults_with("routes:\n"
+                      "  - {to: 16.0.0.0/8, via: 99.0.0.1}\n"
+                      "  - {to: 17.0.0.0/8, via: [10.0.0.2, 10.0.0.1]}\n") ==
+          strings{"f:5:29: routes[0].via: next hop 99.0.0.1 is on no interface's network",
+                  "f:6:29: routes[1].via: next hop 10.0.0.1 is on no interface's network"});
+}
+
+TEST_CASE("next hops that no station can have are found", "[nodes]")
+{
+    for (const char* via : {"10.0.0.255", "10.0.0.0", "10.0.1.3"}) {
+        INFO(via);
+        CHECK(faults_with(fmt::format("routes: [{{to: 16.0.0.0/8, via: {}}}]\n", via)) ==
+              strings{fmt::format("f:4:32: routes[0].via: next hop {} is on no interface's network",
+                                  via)});
+    }
+}
+
+TEST_CASE("routes that contradict themselves are found", "[nodes]")
+{
+    CHECK(faults_with("routes:\n"
+                      "  - {to: 16.0.0.0/8}\n"
+                      "  - {to: 17.0.0.0/8, via: 10.0.0.2, type: blackhole}\n"
+                      "  - {to: 127.0.0.0/8, type: blackhole}\n"
+                      "  - {to: 16.0.0.0/8, type: blackhole}\n") ==
+          strings{"f:5:5: routes[0]: a route needs `via' with one next hop or several, or `type: "
+                  "blackhole'",
+                  "f:6:29: routes[1].via: a blackhole has no next hop",
+                  "f:7:10: routes[2].to: 127.0.0.0/8 lies in loopback (127.0.0.0/8) and is never "
+                  "routed",
+                  "f:8:10: routes[3].to: 16.0.0.0/8 has a route already (line 5)"});
+}
+
+TEST_CASE("a route has at most 64 next hops", "[nodes]")
+{
+    std::string via;
+    for (unsigned n = 0; n < 65; ++n)
+        via += fmt::format("{}10.0.0.{}", n == 0 ? "" : ", ", n + 100);
+    CHECK(faults_with("routes: [{to: 16.0.0.0/8, via: [" + via + "]}]\n") ==
+          strings{"f:4:32: routes[0].via: 65 next hops, more than 64"});
+}
+
+TEST_CASE("neighbours that are nowhere are found", "[nodes]")
+{
+    CHECK(faults_with(
+              "neighbors:\n"
+              "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+              "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+              "  - {interface: b, address: 10.0.1.2, macaddress: '03:00:00:00:0b:02'}\n") ==
+          strings{"f:7:52: neighbors[2].macaddress: 03:00:00:00:0b:02 is a group's address (a "
+                  "station's MAC address such as 02:00:00:00:0a:01)"});
+    CHECK(faults_with(
+              "neighbors:\n"
+              "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+              "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n") ==
+          strings{"f:5:17: neighbors[0].interface: no interface `z' is configured",
+                  "f:6:29: neighbors[1].address: 10.0.1.2 is on no network of interface a"});
+}
+
+TEST_CASE("neighbours with the router's own address are found", "[nodes]")
+{
+    CHECK(faults_with(
+              "neighbors:\n"
+              "  - {interface: b, address: 10.0.1.1, macaddress: '02:00:00:00:0b:02'}\n") ==
+          strings{"f:5:29: neighbors[0].address: 10.0.1.1 is on no network of interface b"});
+}
+
+TEST_CASE("keys that are misspelt or missing are found with a proposal", "[nodes]")
+{
+    const auto found = faults_with("routes: [{too: 16.0.0.0/8, via: 10.0.0.2}]\n"
+                                   "neighbors: [{interface: b, address: 10.0.1.2}]\n");
+    REQUIRE(found.size() == 3);
+    const auto all = fmt::format("{}\n{}\n{}", found[0], found[1], found[2]);
+    CHECK(all.find("routes[0].too: ") != std::string::npos);
+    CHECK(all.find("`to'") != std::string::npos);
+    CHECK(all.find("macaddress") != std::string::npos);
+}
+
+TEST_CASE("routes and neighbours of a configuration come to life", "[nodes]")
+{
+    node_tester t;
+    REQUIRE(apply("routes:\n"
+                  "  - {to: 16.0.0.0/8, via: 10.0.1.9}\n"
+                  "  - {to: 17.0.0.0/8, type: blackhole}\n"
+                  "neighbors:\n"
+                  "  - {interface: b, address: 10.0.1.9, macaddress: '02:00:00:00:00:99'}\n",
+                  t) == "");
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.0.1")) == "-> b");
+    CHECK(net::to_string(t.take_one().ethernet().destination) == "02:00:00:00:00:99");
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "17.0.0.1")) == "ip4-lookup: blackhole");
+}
