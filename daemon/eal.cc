@@ -65,8 +65,8 @@ std::vector<std::string> arguments_of(const settings& s)
                                    "--no-telemetry",
                                    "--file-prefix=weft-" + std::to_string(getpid()),
                                    "--log-level=notice",
-                                   "-l",
-                                   std::to_string(s.main_core),
+                                   "--lcores",
+                                   "0@" + std::to_string(s.main_core),
                                    "-m",
                                    std::to_string(s.memory_bytes >> 20)};
     if (s.hugepages) {
@@ -108,7 +108,7 @@ eal::~eal()
 {
     if (!running_)
         return;
-    const std::string directory = rte_eal_get_runtime_dir(); // of this process alone, and empty
+    const std::string directory = rte_eal_get_runtime_dir(); // of this process alone
     rte_eal_cleanup();
     rmdir(directory.c_str());
 }

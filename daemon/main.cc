@@ -78,7 +78,7 @@ result<void> bring_to_life(engine& host, const config::value& tree, const config
         return done;
     if (auto done = host.publish_plans(); !done)
         return done;
-    // the main thread's graph takes what bringing up the interfaces sends; no port can be polled yet
+    // the main thread's graph takes what bringing up the interfaces sends; no port is polled yet
     host.main().adopt_plan();
     if (auto done = run_init(init_phase::start, host); !done)
         return done;

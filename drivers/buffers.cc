@@ -31,7 +31,7 @@ result<void> make_pool(const config::value& root, engine& host)
         return fail(errc::exhausted,
                     "buffers: {} buffers of {} bytes cannot be made: {} (memory.size holds {} MB)",
                     count, size, rte_strerror(rte_errno),
-                    rte_eal_get_physmem_size() / 1'000'000);
+                    rte_eal_get_physmem_size() >> 20);
     host.add_pool(pool);
     return {};
 }

@@ -25,10 +25,23 @@ bool good_name(const std::string& name)
            });
 }
 
-// A virtual device's name, or a PCI address, with which only one interface may be.
-std::string device_key(const std::string& device)
+constexpr uint32_t default_buffers = 16384;
+
+// Every receive ring is filled with buffers before the first packet comes, and as many must be left to be
+// under way.
+void check_buffers(const config::value& root, const config::value& interfaces,
+                   config::problems& problems)
 {
-    return device.substr(0, device.find(','));
+    const auto* buffers = root.find("buffers");
+    const uint32_t count =
+        buffers == nullptr ? default_buffers : buffers->get("count", default_buffers);
+    uint64_t queues = 0;
+    for (const auto& [name, key_at, settings] : interfaces.entries())
+        queues += settings.get<uint32_t>("queues", 1);
+    const uint64_t least = 2 * queues * port_options{}.rx_descriptors;
+    if (count < least)
+        problems.add(interfaces, "{} receive queues need {} buffers at least, buffers.count is {}",
+                     queues, least, count);
 }
 
 void check(const config::value& root, config::problems& problems)
@@ -41,6 +54,7 @@ void check(const config::value& root, config::problems& problems)
     if (interfaces->entries().size() > max_interfaces)
         problems.add(*interfaces, "{} interfaces, more than {}", interfaces->entries().size(),
                      max_interfaces);
+    check_buffers(root, *interfaces, problems);
     std::map<std::string, std::string> owners;
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
         if (!good_name(name))
@@ -48,7 +62,7 @@ void check(const config::value& root, config::problems& problems)
                          fmt::format("`{}' is no name of an interface (1 to {} letters, digits, "
                                      "`-', `_' and `.')", name, longest_name));
         const auto* device = settings.find("device");
-        const auto [owner, fresh] = owners.emplace(device_key(device->text()), name);
+        const auto [owner, fresh] = owners.emplace(device_name(device->text()), name);
         if (!fresh)
             problems.add(*device, "device {} is interface {}'s already", owner->first,
                          owner->second);

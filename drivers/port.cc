@@ -5,22 +5,19 @@
 #include "graph/engine.hh"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
+#include <rte_pci.h>
 #include <spdlog/spdlog.h>
 
 namespace weft::drivers {
 
 namespace {
-
-std::string device_name(const std::string& device)
-{
-    return device.substr(0, device.find(','));
-}
 
 tl::unexpected<error> device_fault(const std::string& device, const char* what, int code)
 {
@@ -38,6 +35,18 @@ private:
 };
 
 } // namespace
+
+std::string device_name(const std::string& device)
+{
+    std::string name = device.substr(0, device.find(','));
+    rte_pci_addr address{};
+    if (rte_pci_addr_parse(name.c_str(), &address) == 0) {
+        std::array<char, PCI_PRI_STR_SIZE + 1> text{};
+        rte_pci_device_name(&address, text.data(), text.size());
+        name = text.data();
+    }
+    return name;
+}
 
 result<std::unique_ptr<port>> port::open(const port_options& options, engine& host, rte_mempool* pool)
 {

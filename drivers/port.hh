@@ -20,6 +20,9 @@ namespace weft::drivers {
 
 inline constexpr uint16_t ethernet_overhead = 18; // header and one VLAN tag
 
+// The name by which DPDK knows a device: devargs without arguments; a PCI address in full and in lower case.
+[[nodiscard]] std::string device_name(const std::string& device);
+
 // One receive queue: the argument of a dpdk-input clone.
 struct rx_queue {
     uint16_t port;

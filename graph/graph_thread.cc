@@ -339,15 +339,27 @@ bool graph_thread::inject_kept(node_id to, packet* p) noexcept
     return true;
 }
 
+void graph_thread::drop_kept(reason_id why, packet* p) noexcept
+{
+    node_run* node = plan_ == nullptr ? nullptr : plan_->run_of(static_cast<node_id>(why >> 16));
+    if (node == nullptr) {
+        free_kept(p);
+        return;
+    }
+    node->mark_dropped(&p, 1, static_cast<uint16_t>(why));
+    node->nexts_[node->next_count_]->receive(&p, 1);
+}
+
 void graph_thread::free_kept(packet* p) noexcept
 {
     rte_pktmbuf_free(p->mbuf());
     left_.add(1);
 }
 
-bool graph_thread::hand_over(graph_thread& target, node_id to, packet* p) noexcept
+bool graph_thread::hand_over(graph_thread& target, node_id to, packet* p, size_t leave) noexcept
 {
-    if (!target.inboxes_[index_]->push({p, to}))
+    auto& inbox = *target.inboxes_[index_];
+    if ((leave > 0 && inbox.size() + leave >= inbox.capacity()) || !inbox.push({p, to}))
         return false;
     bell_threads_ |= uint64_t{1} << target.index_;
     return true;

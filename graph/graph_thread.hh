@@ -115,11 +115,14 @@ public:
     // written, or one kept earlier. False if the node is not in this thread's plan.
     bool inject_new(node_id to, packet* p) noexcept;
     bool inject_kept(node_id to, packet* p) noexcept;
-    // Frees packets that a process kept and gives up.
+    // Drops a packet that was kept for a node, with a reason of that node's, which is counted.
+    void drop_kept(reason_id why, packet* p) noexcept;
+    // Frees packets that a process kept and gives up; for the end, when no graph runs.
     void free_kept(packet* p) noexcept;
 
-    // Hands a packet to a node of another thread. False (nothing done) when its inbox is full.
-    bool hand_over(graph_thread& target, node_id to, packet* p) noexcept;
+    // Hands a packet to a node of another thread. False (nothing done) when its inbox is full but
+    // for the room that is to be left to others.
+    bool hand_over(graph_thread& target, node_id to, packet* p, size_t leave = 0) noexcept;
     // Takes packets that other threads handed over into this thread's graph; the function of the input
     // node `handoff-input`. Returns how many.
     uint32_t take_handed() noexcept;

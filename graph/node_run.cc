@@ -115,11 +115,11 @@ void node_run::kept(packet& p) noexcept
     released(1);
 }
 
-bool node_run::hand_over(packet& p, graph_thread& to) noexcept
+bool node_run::hand_over(packet& p, graph_thread& to, size_t leave) noexcept
 {
     if (p.traced() && thread_->tracing()) [[unlikely]]
         trace_one(&p, consumed);
-    if (!thread_->hand_over(to, id_, &p))
+    if (!thread_->hand_over(to, id_, &p, leave))
         return false;
     released(1);
     return true;

@@ -74,8 +74,8 @@ public:
     // A packet that is kept for later: in the graph still, but in nobody's custody.
     void kept(packet& p) noexcept;
     // Hands a packet to this same node of another thread: true, and it is consumed here; false (nothing
-    // done) when that thread is behind.
-    [[nodiscard]] bool hand_over(packet& p, graph_thread& to) noexcept;
+    // done) when that thread is behind. `leave`: room in its inbox that is for others.
+    [[nodiscard]] bool hand_over(packet& p, graph_thread& to, size_t leave = 0) noexcept;
     // Frees packets and counts them as left.
     void free(packet** packets, uint32_t count) noexcept;
     // Drops packets that are not in a frame's fates (a transmit queue that was full).

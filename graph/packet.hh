@@ -17,6 +17,7 @@ struct packet_mark {
     static constexpr uint8_t traced = 1;           // note().trace_id is valid
     static constexpr uint8_t locally_made = 2;     // sent by this router: TTL is not decremented
     static constexpr uint8_t layer3_broadcast = 4; // arrived in a group-addressed frame
+    static constexpr uint8_t aimed = 16;           // note().next_hop and out_interface are valid
     static constexpr uint8_t resolved = 8;         // waited for a neighbour that is known now
 
     uint32_t adjacency = 0;  // chosen by lookup
@@ -30,14 +31,15 @@ static_assert(offsetof(rte_mbuf, hash) + sizeof(packet_mark) <= 64, "first cache
 // Rarely needed knowledge, in the second cache line. Valid where the comment says so.
 struct packet_note {
     uint32_t trace_id = 0;     // if packet_mark::traced
-    uint32_t next_hop = 0;     // host order, for packets sent to glean
+    uint32_t next_hop = 0;     // host order; if packet_mark::aimed
     uint32_t drop_reason = 0;  // for packets in the drop node: reason_id
     uint8_t icmp_type = 0;     // for packets sent to ip4-icmp-error
     uint8_t icmp_code = 0;
     uint16_t icmp_mtu = 0;     // RFC 1191: with type 3 code 4
     uint64_t reserved = 0;
     uint32_t custody = 0;      // debug builds: which dispatch owns the packet
-    uint32_t reserved2 = 0;
+    uint16_t out_interface = 0; // if packet_mark::aimed
+    uint16_t reserved2 = 0;
 };
 static_assert(sizeof(packet_note) == 32);
 

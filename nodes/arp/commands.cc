@@ -28,10 +28,16 @@ void check(const config::value& root, config::problems& problems)
             continue;
         }
         const auto* address = item.find("address");
+        const auto a = address->as<net::ip4_address>();
         bool near = false;
-        for (const auto& own : settings->list<net::ip4_interface_address>("addresses"))
-            near = near || own.network().contains(address->as<net::ip4_address>());
-        if (!near)
+        bool nobody = false; // the router's own, or an end of a network
+        for (const auto& own : settings->list<net::ip4_interface_address>("addresses")) {
+            const auto network = own.network();
+            near = near || network.contains(a);
+            nobody = nobody || own.address == a ||
+                     (own.length < 31 && (a == network.network || a == network.last()));
+        }
+        if (!near || nobody)
             problems.add(*address, "{} is on no network of interface {}", address->text(),
                          interface->text());
     }

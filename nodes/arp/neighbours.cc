@@ -55,14 +55,15 @@ neighbour_table::erase(std::map<key, neighbour>::iterator at)
 {
     neighbour& n = at->second;
     ip4_.neighbour_down(n.interface, n.address);
+    const auto* glean = host_.registry().find("ip4-glean");
     for (packet* p : n.waiting)
-        host_.main().free_kept(p);
+        host_.main().drop_kept(make_reason_id(glean->id, ip4::glean::forgotten), p);
     waiting_ -= n.waiting.size();
     return table_.erase(at);
 }
 
-// A full table gives up what has failed or was asked for longest ago without an answer: many at once,
-// and seldom in vain, since a scan of a large network comes here with every packet.
+// A full table gives up what has failed or was asked for longest ago without an answer: many at
+// once, and seldom in vain, since a scan of a large network comes here with every packet.
 bool neighbour_table::make_room()
 {
     const duration now = host_.loop().now();
@@ -225,7 +226,8 @@ bool neighbour_table::tick_one(neighbour& n, duration now)
     case neighbour_state::probe:
         if (n.requests > 0 && now - n.asked < request_interval)
             return true;
-        if (n.requests >= max_requests)
+        if (n.requests >= max_requests ||
+            (n.state == neighbour_state::incomplete && age >= incomplete_time))
             give_up(n);
         else
             request(n, now);

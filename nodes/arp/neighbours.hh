@@ -41,6 +41,7 @@ public:
     static constexpr size_t max_waiting = 1024;
     static constexpr duration request_interval = 1s; // RFC 1122 section 2.3.2.1
     static constexpr unsigned max_requests = 3;
+    static constexpr duration incomplete_time = 5s; // at most, also where no request could leave
     static constexpr duration reachable_time = 60s; // RFC 1122 section 2.3.2.1: of the order of a minute
     static constexpr duration stale_time = 5s;
     static constexpr duration failed_time = 3s;

@@ -84,9 +84,16 @@ const config::registration addresses{{
 
 bool on_a_network(net::ip4_address a, const std::vector<seen_address>& all)
 {
-    return std::any_of(all.begin(), all.end(), [&](const auto& own) {
-        return own.address.network().contains(a) && own.address.address != a;
-    });
+    bool near = false;
+    for (const auto& own : all) {
+        const auto network = own.address.network();
+        const bool end =
+            own.address.length < 31 && (a == network.network || a == network.last());
+        if (own.address.address == a)
+            return false;
+        near = near || (!end && network.contains(a));
+    }
+    return near;
 }
 
 void check_route(const config::value& route, const std::vector<seen_address>& all,

@@ -50,6 +50,18 @@ private:
     std::vector<owned> all_; // in order of configuration
 };
 
+// Why ip4-glean drops.
+namespace glean {
+enum reasons : uint16_t {
+    handoff_full,
+    queue_full,
+    table_full,
+    host_unreachable,
+    no_resolver,
+    forgotten,
+};
+} // namespace glean
+
 // Who keeps packets while their next hop's MAC is asked for: the room that resolves neighbours.
 class packet_holder {
 public:

@@ -12,7 +12,7 @@ namespace weft::ip4 {
 namespace {
 
 enum next : fate { to_icmp_error };
-enum reasons : uint16_t { handoff_full, queue_full, table_full, host_unreachable, no_resolver };
+using namespace glean;
 
 struct context {
     explicit context(const node_setup& setup)
@@ -23,21 +23,33 @@ struct context {
     graph_thread& main;
 };
 
+// Says whom to ask for while the adjacency can be read: on its way to another thread the packet stands
+// outside of every loop, and the adjacency may be another one by then.
+void aim(const context& ctx, packet& p) noexcept
+{
+    if ((p.mark().flags & packet_mark::aimed) != 0)
+        return;
+    const adjacency& to = ctx.ip4.hops().adjacency_at(p.mark().adjacency);
+    p.note().next_hop = to.next_hop.value != 0
+                            ? to.next_hop.value
+                            : p.network<net::ip4_header>().destination.host();
+    p.note().out_interface = to.interface;
+    p.mark().flags |= packet_mark::aimed;
+}
+
 // On the main thread, which owns the neighbours.
 fate hold(node_run& run, context& ctx, packet& p) noexcept
 {
-    using enum packet_holder::verdict;
+    using verdict = packet_holder::verdict;
     if (ctx.ip4.holder() == nullptr)
         return drop(no_resolver);
-    const adjacency& to = ctx.ip4.hops().adjacency_at(p.mark().adjacency);
-    const auto next_hop = to.next_hop.value != 0
-                              ? to.next_hop
-                              : net::from_wire(p.network<net::ip4_header>().destination);
-    switch (ctx.ip4.holder()->hold(&p, next_hop, to.interface)) {
-    case held: run.kept(p); return consumed;
-    case queue_full: return drop(reasons::queue_full);
-    case table_full: return drop(reasons::table_full);
-    case unreachable: break;
+    aim(ctx, p);
+    p.mark().flags &= static_cast<uint8_t>(~packet_mark::aimed); // used up
+    switch (ctx.ip4.holder()->hold(&p, {p.note().next_hop}, p.note().out_interface)) {
+    case verdict::held: run.kept(p); return consumed;
+    case verdict::queue_full: return drop(glean::queue_full);
+    case verdict::table_full: return drop(glean::table_full);
+    case verdict::unreachable: break;
     }
     run.count(host_unreachable);
     p.note().icmp_type = net::icmp4::unreachable;
@@ -53,7 +65,10 @@ void ip4_glean(node_run& run, frame& in) noexcept
         return;
     }
     run.each(in, [&](packet& p) noexcept -> fate {
-        return run.hand_over(p, ctx.main) ? consumed : drop(handoff_full);
+        // a scan of unused addresses must not crowd out the ARP that answers for used ones
+        constexpr size_t leave = graph_thread::inbox_size / 2;
+        aim(ctx, p);
+        return run.hand_over(p, ctx.main, leave) ? consumed : drop(handoff_full);
     });
 }
 
@@ -65,7 +80,8 @@ const node_registration registration{{
                 {"queue_full", "enough packets wait for this neighbour already", severity::warning},
                 {"table_full", "the neighbour table is full", severity::warning},
                 {"host_unreachable", "the neighbour does not answer"},
-                {"no_resolver", "nothing resolves neighbours"}},
+                {"no_resolver", "nothing resolves neighbours"},
+                {"forgotten", "the neighbour was forgotten while the packet waited for it"}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

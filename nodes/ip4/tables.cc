@@ -207,10 +207,12 @@ void tables::observe_addresses(address_observer observer)
 
 std::optional<interface_index> tables::interface_towards(net::ip4_address a) const
 {
+    if (own().contains(a))
+        return {};
     for (const auto& o : own().all()) {
         const auto network = net::ip4_interface_address{o.address, o.length}.network();
         const bool end = o.length < 31 && (a == network.network || a == network.last());
-        if (o.address != a && !end && network.contains(a))
+        if (!end && network.contains(a))
             return o.interface;
     }
     return {};
@@ -289,10 +291,12 @@ result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const n
         else
             done = pass(balance);
     }
-    if (done)
+    if (done) {
         neighbours_.emplace(std::pair{i, a}, *hop);
-    else
+    } else {
+        hops_.set_mac(*hop, {}); // a static route may share it
         hops_.release(*hop);
+    }
     return done;
 }
 

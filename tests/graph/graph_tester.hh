@@ -263,8 +263,9 @@ public:
         if (host.main().current_plan() == nullptr)
             publish_and_adopt();
         at(source_name).wanted = count;
-        while (at(source_name).wanted > 0)
+        for (int loops = 0; at(source_name).wanted > 0 && loops < 1000; ++loops)
             host.run_main_once();
+        REQUIRE(at(source_name).wanted == 0);
     }
     void publish_and_adopt()
     {
@@ -282,6 +283,18 @@ public:
             host.loop().wait(1ms);
         }
         return done();
+    }
+
+    // The same without a limit on its sleep: false if nothing woke it in time.
+    template <class Done>
+    [[nodiscard]] bool woken_until(Done&& done)
+    {
+        const auto end = std::chrono::steady_clock::now() + 5s;
+        while (!done() && std::chrono::steady_clock::now() < end) {
+            host.loop().wait(10s);
+            host.run_main_once();
+        }
+        return std::chrono::steady_clock::now() < end;
     }
 
     [[nodiscard]] node_id id(std::string_view name) const { return host.registry().find(name)->id; }

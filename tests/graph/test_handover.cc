@@ -131,6 +131,24 @@ TEST_CASE("packets for a thread that is behind are dropped and counted",
     CHECK(t.at("end").numbers == numbers_to(graph_thread::inbox_size));
 }
 
+TEST_CASE("a hand-over may leave room to others", "[graph][handover]")
+{
+    const auto politely = [](node_run& run, frame& in) noexcept {
+        graph_thread& target = run.context<probe>().host.thread(1);
+        run.each(in, [&](packet& p) { return run.hand_over(p, target, 24) ? consumed : drop(0); });
+    };
+    graph_tester t{{source("in", {"polite", "cross"}), relay("polite", {}, politely, behind),
+                    relay("cross", {"end"}, cross, behind), sink("end")},
+                   {0}};
+    t.publish_and_adopt(); // the worker is never started
+    t.at("cross").extra = reinterpret_cast<void*>(uintptr_t{1});
+    t.send("in", 1500);
+    CHECK(t.dropped("polite", 0) == 500);
+    t.at("in").slot = 1;
+    t.send("in", 100);
+    CHECK(t.dropped("cross", 0) == 76);
+}
+
 TEST_CASE("a packet is traced on both threads under one number", "[graph][handover][thread]")
 {
     crossing c{{0}, 0};
@@ -222,12 +240,7 @@ TEST_CASE("a worker's event ends the main thread's sleep", "[graph][handover][th
     telling t;
     for (uint32_t n = 1; n <= 20; ++n) {
         t.tester.at("in", 1).wanted = 1;
-        const auto from = std::chrono::steady_clock::now();
-        while (t.got.size() < n) {
-            t.tester.host.loop().wait(10s);
-            t.tester.host.run_main_once();
-        }
-        CHECK(std::chrono::steady_clock::now() - from < 5s);
+        REQUIRE(t.tester.woken_until([&] { return t.got.size() == n; }));
     }
 }
 
@@ -311,6 +324,20 @@ TEST_CASE("a worker that sleeps holds up no release", "[graph][handover][thread]
     CHECK(t.run_until([&] { return released; }));
 }
 
+TEST_CASE("a worker that never sleeps holds up a release for a loop only",
+          "[graph][handover][thread]")
+{
+    graph_tester t{{source("in", {"end"}, [](node_run&) noexcept { return 1u; }), sink("end")},
+                   {0}};
+    t.start();
+    graph_thread& worker = t.host.thread(1);
+    REQUIRE(wait_for([&] { return worker.loops() > 0; }));
+    bool released = false;
+    t.host.rcu().defer([&] { released = true; });
+    CHECK(t.run_until([&] { return released; }));
+    CHECK(worker.sleeps() == 0);
+}
+
 namespace {
 
 // Stays in its function from the moment that it says so until it is let go.
@@ -346,6 +373,23 @@ TEST_CASE("a release waits for a worker inside its loop", "[graph][handover][thr
     CHECK_FALSE(released);
     at.open = true;
     CHECK(t.run_until([&] { return released; }));
+}
+
+TEST_CASE("a trace is freed only when its worker has left it", "[graph][handover][thread]")
+{
+    gate at;
+    graph_tester t{{source("in", {"gate"}), relay("gate", {}, wait_at_gate)}, {0}};
+    t.publish();
+    t.at("gate", 1).extra = &at;
+    REQUIRE(t.host.start());
+    CHECK(t.command("trace add gate 1") == "");
+    t.at("in", 1).wanted = 1;
+    REQUIRE(wait_for([&] { return at.entered.load(); }));
+    CHECK(t.command("clear trace") == "");
+    t.host.run_main_once();
+    CHECK(t.host.rcu().pending() > 0);
+    at.open = true;
+    CHECK(t.run_until([&] { return t.host.rcu().pending() == 0; }));
 }
 
 TEST_CASE("what runs on a worker just now can be asked for", "[graph][handover][thread]")

@@ -92,6 +92,15 @@ TEST_CASE("a trace may begin at any node", "[graph][trace]")
     CHECK(g.ways() == std::vector<lines>{{"judge", "end"}, {"judge", "drop"}});
 }
 
+TEST_CASE("a trace that begins at drop knows who dropped and why", "[graph][trace]")
+{
+    traced_graph g;
+    g.arm("drop", 1);
+    g.tester.send("in", 10);
+    CHECK(g.ways() == std::vector<lines>{{"drop"}});
+    CHECK_THAT(g.tester.command("show trace"), Contains("judge: odd (its number is odd)"));
+}
+
 TEST_CASE("a packet that is traced already is not sampled again", "[graph][trace]")
 {
     traced_graph g;

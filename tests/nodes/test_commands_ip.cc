@@ -78,11 +78,11 @@ TEST_CASE("show ip fib of a long table says how much is missing", "[nodes]")
 TEST_CASE("show ip fib summary counts by length", "[nodes]")
 {
     node_tester t;
-    CHECK(t.command("show ip fib summary") == "   Prefix length            Count\n"
-                                              "                   4                2\n"
-                                              "                   8                2\n"
-                                              "                  24                2\n"
-                                              "                  32                9");
+    CHECK(t.command("show ip fib summary") == "    Prefix length         Count\n"
+                                              "                   4               2\n"
+                                              "                   8               2\n"
+                                              "                  24               2\n"
+                                              "                  32               9");
     CHECK(t.command_json("show ip fib summary")["lengths"][0].dump() ==
           R"({"length":4,"count":2})");
 }

@@ -95,8 +95,8 @@ TEST_CASE("next hops off every network are found", "[nodes]")
     CHECK(faults_with("routes:\n"
                       "  - {to: 16.0.0.0/8, via: 99.0.0.1}\n"
                       "  - {to: 17.0.0.0/8, via: [10.0.0.2, 10.0.0.1]}\n") ==
-          strings{"f:5:29: routes[0].via: next hop 99.0.0.1 is on no interface's network",
-                  "f:6:29: routes[1].via: next hop 10.0.0.1 is on no interface's network"});
+          strings{"f:5:27: routes[0].via: next hop 99.0.0.1 is on no interface's network",
+                  "f:6:27: routes[1].via: next hop 10.0.0.1 is on no interface's network"});
 }
 
 TEST_CASE("next hops that no station can have are found", "[nodes]")
@@ -118,7 +118,7 @@ TEST_CASE("routes that contradict themselves are found", "[nodes]")
                       "  - {to: 16.0.0.0/8, type: blackhole}\n") ==
           strings{"f:5:5: routes[0]: a route needs `via' with one next hop or several, or `type: "
                   "blackhole'",
-                  "f:6:29: routes[1].via: a blackhole has no next hop",
+                  "f:6:27: routes[1].via: a blackhole has no next hop",
                   "f:7:10: routes[2].to: 127.0.0.0/8 lies in loopback (127.0.0.0/8) and is never "
                   "routed",
                   "f:8:10: routes[3].to: 16.0.0.0/8 has a route already (line 5)"});
@@ -140,8 +140,8 @@ TEST_CASE("neighbours that are nowhere are found", "[nodes]")
               "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
               "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
               "  - {interface: b, address: 10.0.1.2, macaddress: '03:00:00:00:0b:02'}\n") ==
-          strings{"f:7:52: neighbors[2].macaddress: 03:00:00:00:0b:02 is a group's address (a "
-                  "station's MAC address such as 02:00:00:00:0a:01)"});
+          strings{"f:7:51: neighbors[2].macaddress: 03:00:00:00:0b:02 is the address of a group (the "
+                  "MAC address of one station, such as 02:00:00:00:0a:01)"});
     CHECK(faults_with(
               "neighbors:\n"
               "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
@@ -150,12 +150,15 @@ TEST_CASE("neighbours that are nowhere are found", "[nodes]")
                   "f:6:29: neighbors[1].address: 10.0.1.2 is on no network of interface a"});
 }
 
-TEST_CASE("neighbours with the router's own address are found", "[nodes]")
+TEST_CASE("neighbours with an address of the router's own or of nobody are found", "[nodes]")
 {
-    CHECK(faults_with(
-              "neighbors:\n"
-              "  - {interface: b, address: 10.0.1.1, macaddress: '02:00:00:00:0b:02'}\n") ==
-          strings{"f:5:29: neighbors[0].address: 10.0.1.1 is on no network of interface b"});
+    for (const char* who : {"10.0.1.1", "10.0.1.3", "10.0.1.0", "10.0.1.255"}) {
+        const std::string line =
+            fmt::format("  - {{interface: b, address: {}, macaddress: '02:00:00:00:0b:02'}}\n", who);
+        CHECK(faults_with("neighbors:\n" + line) ==
+              strings{fmt::format("f:5:29: neighbors[0].address: {} is on no network of interface b",
+                                  who)});
+    }
 }
 
 TEST_CASE("keys that are misspelt or missing are found with a proposal", "[nodes]")
