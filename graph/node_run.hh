@@ -52,7 +52,7 @@ public:
     void enqueue(frame& in, const fate* fates) noexcept;
     // The whole frame to one next slot.
     void enqueue_all(frame& in, fate to) noexcept;
-    // One packet that is not in the frame (made here, or kept earlier) to a fate.
+    // One packet that is not in the frame (kept earlier) to a fate.
     void send(packet* p, fate to) noexcept;
     // Counts a reason without dropping: for packets that go on, as to ip4-icmp-error.
     void count(uint16_t reason, uint64_t n = 1) noexcept { reasons_[reason].add(n); }

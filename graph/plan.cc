@@ -105,6 +105,9 @@ private:
         for (node_id id : members_) {
             const auto& entry = registry_.at(id);
             const bool internal = entry.descriptor->type == node_type::internal;
+            if (!entry.descriptor->reasons.empty() && registry_.drop_node() == no_node)
+                faults_.push_back(fmt::format("node `{}' drops packets, but there is no node `drop'",
+                                              entry.name));
             if (internal && entry.descriptor->function == nullptr)
                 faults_.push_back(fmt::format("node `{}' has no function", entry.name));
             if (!internal && entry.descriptor->poll == nullptr)

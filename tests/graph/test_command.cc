@@ -299,16 +299,14 @@ TEST_CASE("two commands of one syntax are refused with both places", "[graph][co
 
 TEST_CASE("help lists commands, all or those that begin so", "[graph][command]")
 {
-    const sample_commands samples;
     const auto table = command_table::registered();
     REQUIRE(table);
     const auto all = table->run(no_engine(), "help", false).value();
     CHECK_THAT(all, Catch::Contains("End the session"));
     const auto some = json::parse(table->run(no_engine(), "help show runt", true).value());
-    const json expected{{"syntax", samples.list[0].syntax}, {"help", "Show runtime"}};
-    CHECK(std::ranges::find(some, expected) != some.end());
-    for (const auto& one : some)
-        CHECK_THAT(one["syntax"].get<std::string>(), Catch::StartsWith("show runt"));
+    REQUIRE(some.size() == 1);
+    CHECK_THAT(some[0]["syntax"].get<std::string>(), Catch::StartsWith("show runtime"));
+    CHECK_FALSE(some[0]["help"].get<std::string>().empty());
     CHECK(table->run(no_engine(), "help nothing", false).error().message ==
           "no command begins with `nothing'");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A router without ports for tests of nodes: packets are put in front of a node, and what leaves and
-// what was counted is looked at.
+// A router without ports for tests of nodes: packets are put in front of a node, and what leaves
+// and what was counted is looked at.
 #pragma once
 
 #include "graph/engine.hh"
@@ -56,14 +56,14 @@ struct tester_options {
     unsigned interfaces = 2; // a: 10.0.0.1/24, b: 10.0.1.1/24, ...
     bool up = true;
     bool addresses = true;
-    bool neighbours = true; // 10.0.x.2 is known for good as mac_of(x, 2)
+    bool neighbours = true;          // 10.0.x.2 is known for good as mac_of(x, 2)
     std::vector<unsigned> workers{}; // threads that the test drives by hand
 };
 
 using counts = std::map<std::string, uint64_t>;
 
-// All of it runs on the calling thread under a clock that the test advances. At its end every packet
-// must have left the graph and be back in the pool.
+// All of it runs on the calling thread under a clock that the test advances. At its end every
+// packet must have left the graph and be back in the pool.
 class node_tester {
 public:
     explicit node_tester(tester_options options = {});
@@ -74,6 +74,7 @@ public:
 private:
     std::vector<sent_packet> sink_;
     fake_clock clock_;
+    unsigned free_at_start_ = 0; // packets in the pool
 
 public:
     engine host;

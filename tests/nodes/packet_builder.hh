@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets for tests, field by field: what is not said gets a sound value, also lengths and checksums.
+// Packets for tests, field by field: what is not said gets a sound value, also lengths and
+// checksums.
 #pragma once
 
 #include "graph/net/headers.hh"
@@ -78,8 +79,7 @@ public:
     packet_builder& dont_fragment() { return set(flags_fragment_, uint16_t{0x4000}); }
     packet_builder& fragment(uint16_t offset_in_8_bytes, bool more)
     {
-        return set(flags_fragment_,
-                   static_cast<uint16_t>(offset_in_8_bytes | (more ? 0x2000 : 0)));
+        return set(flags_fragment_, static_cast<uint16_t>(offset_in_8_bytes | (more ? 0x2000 : 0)));
     }
     packet_builder& ttl(uint8_t v) { return set(ttl_, v); }
     packet_builder& protocol(uint8_t v) { return set(protocol_, v); }
@@ -116,10 +116,10 @@ public:
                         std::string_view target)
     {
         ether_type_ = net::ether_type::arp.host();
-        arp_ = net::arp_header{net::arp_hardware_ethernet, net::ether_type::ip4,
-                               sizeof(net::mac_address), sizeof(net::be32),
-                               net::be16{operation}, sender_mac, ip(sender).wire(), target_mac,
-                               ip(target).wire()};
+        arp_ = net::arp_header{
+            net::arp_hardware_ethernet, net::ether_type::ip4, sizeof(net::mac_address),
+            sizeof(net::be32),          net::be16{operation}, sender_mac,
+            ip(sender).wire(),          target_mac,           ip(target).wire()};
         return *this;
     }
     [[nodiscard]] net::arp_header& arp_fields() { return *arp_; }

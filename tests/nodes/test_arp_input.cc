@@ -118,16 +118,16 @@ TEST_CASE("another station with the router's address is reported", "[nodes]")
 TEST_CASE("a sender of another network is refused", "[nodes]")
 {
     node_tester t;
-    for (const char* sender : {"10.0.1.2", "10.0.1.1", "99.0.0.1", "10.0.0.255", "10.0.0.0",
-                               "127.0.0.1", "224.0.0.1"})
+    for (const char* sender :
+         {"10.0.1.2", "10.0.1.1", "99.0.0.1", "10.0.0.255", "10.0.0.0", "127.0.0.1", "224.0.0.1"})
         CHECK(t.fate_of(request("10.0.0.1", sender)) == "arp-input: foreign_sender");
 }
 
 TEST_CASE("a sender's MAC address must be a station's", "[nodes]")
 {
     node_tester t;
-    for (const auto& mac : {net::mac_address{}, net::broadcast_mac,
-                            net::mac_address{{1, 0, 0x5e, 0, 0, 1}}}) {
+    for (const auto& mac :
+         {net::mac_address{}, net::broadcast_mac, net::mac_address{{1, 0, 0x5e, 0, 0, 1}}}) {
         auto p = request();
         p.arp_fields().sender_mac = mac;
         CHECK(t.fate_of(p) == "arp-input: bad_sender");

@@ -135,17 +135,16 @@ TEST_CASE("a route has at most 64 next hops", "[nodes]")
 
 TEST_CASE("neighbours that are nowhere are found", "[nodes]")
 {
-    CHECK(faults_with(
-              "neighbors:\n"
-              "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
-              "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
-              "  - {interface: b, address: 10.0.1.2, macaddress: '03:00:00:00:0b:02'}\n") ==
-          strings{"f:7:51: neighbors[2].macaddress: 03:00:00:00:0b:02 is the address of a group (the "
-                  "MAC address of one station, such as 02:00:00:00:0a:01)"});
-    CHECK(faults_with(
-              "neighbors:\n"
-              "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
-              "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n") ==
+    CHECK(
+        faults_with("neighbors:\n"
+                    "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+                    "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+                    "  - {interface: b, address: 10.0.1.2, macaddress: '03:00:00:00:0b:02'}\n") ==
+        strings{"f:7:51: neighbors[2].macaddress: 03:00:00:00:0b:02 is the address of a group (the "
+                "MAC address of one station, such as 02:00:00:00:0a:01)"});
+    CHECK(faults_with("neighbors:\n"
+                      "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+                      "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n") ==
           strings{"f:5:17: neighbors[0].interface: no interface `z' is configured",
                   "f:6:29: neighbors[1].address: 10.0.1.2 is on no network of interface a"});
 }
@@ -153,11 +152,11 @@ TEST_CASE("neighbours that are nowhere are found", "[nodes]")
 TEST_CASE("neighbours with an address of the router's own or of nobody are found", "[nodes]")
 {
     for (const char* who : {"10.0.1.1", "10.0.1.3", "10.0.1.0", "10.0.1.255"}) {
-        const std::string line =
-            fmt::format("  - {{interface: b, address: {}, macaddress: '02:00:00:00:0b:02'}}\n", who);
+        const std::string line = fmt::format(
+            "  - {{interface: b, address: {}, macaddress: '02:00:00:00:0b:02'}}\n", who);
         CHECK(faults_with("neighbors:\n" + line) ==
-              strings{fmt::format("f:5:29: neighbors[0].address: {} is on no network of interface b",
-                                  who)});
+              strings{fmt::format(
+                  "f:5:29: neighbors[0].address: {} is on no network of interface b", who)});
     }
 }
 

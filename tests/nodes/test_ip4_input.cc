@@ -194,10 +194,14 @@ private:
         if (below(3) == 0)
             p.fragment(static_cast<uint16_t>(below(3)), below(2) == 0);
         switch (below(4)) {
-        case 0: return p.udp();
-        case 1: return p.tcp();
-        case 2: return p.icmp(static_cast<uint8_t>(below(20)), 0);
-        default: return p;
+        case 0:
+            return p.udp();
+        case 1:
+            return p.tcp();
+        case 2:
+            return p.icmp(static_cast<uint8_t>(below(20)), 0);
+        default:
+            return p;
         }
     }
 

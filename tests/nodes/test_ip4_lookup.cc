@@ -193,8 +193,7 @@ TEST_CASE("a vector of many destinations is looked up packet by packet", "[nodes
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     t.add_route("17.0.0.0/8", {"10.0.2.2"});
     for (uint16_t i = 0; i < vector_size; ++i)
-        t.inject("ip4-lookup",
-                 udp_packet("10.0.0.2", i % 3 == 0 ? "17.0.0.1" : "16.0.0.1").id(i));
+        t.inject("ip4-lookup", udp_packet("10.0.0.2", i % 3 == 0 ? "17.0.0.1" : "16.0.0.1").id(i));
     t.run();
     const auto out = t.take();
     REQUIRE(out.size() == vector_size);

@@ -157,12 +157,14 @@ TEST_CASE("setting a neighbour by hand sends what waited for it", "[nodes]")
     CHECK(t.take_one().ethernet().destination == his_mac);
 }
 
-TEST_CASE("forgetting a neighbour frees what waited for it", "[nodes]")
+TEST_CASE("forgetting a neighbour drops what waited for it, with a reason", "[nodes]")
 {
     node_tester t;
     CHECK(t.fate_of(to_him()) == "-> b (ARP)");
     REQUIRE(t.neighbours().remove(1, ip(who)));
     CHECK(t.neighbours().waiting() == 0);
+    t.run();
+    CHECK(t.counted() == counts{{"ip4-glean: forgotten", 1}});
     CHECK(t.host.packets_in_flight() == 0);
     const auto again = t.neighbours().remove(1, ip(who));
     REQUIRE_FALSE(again.has_value());
@@ -264,9 +266,9 @@ TEST_CASE("a neighbour that could not be asked for is asked in the next second",
 TEST_CASE("states have names", "[nodes]")
 {
     std::string names;
-    for (auto state : {neighbour_state::incomplete, neighbour_state::reachable,
-                       neighbour_state::stale, neighbour_state::probe, neighbour_state::failed,
-                       neighbour_state::permanent})
+    for (auto state :
+         {neighbour_state::incomplete, neighbour_state::reachable, neighbour_state::stale,
+          neighbour_state::probe, neighbour_state::failed, neighbour_state::permanent})
         names += fmt::format("{} ", to_string(state));
     CHECK(names == "incomplete reachable stale probe failed permanent ");
 }

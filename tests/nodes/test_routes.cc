@@ -113,9 +113,9 @@ TEST_CASE("a route that cannot be installed is not remembered", "[nodes]")
     node_tester t;
     auto& routes = t.ip4().routes();
     REQUIRE(routes.set(net16, route_source::fixed, special(adjacency_kind::blackhole)));
-    CHECK_FALSE(routes.set({ip("17.1.2.3"), 8}, route_source::fixed,
-                           special(adjacency_kind::blackhole))
-                    .has_value());
+    CHECK_FALSE(
+        routes.set({ip("17.1.2.3"), 8}, route_source::fixed, special(adjacency_kind::blackhole))
+            .has_value());
     CHECK(sources(t, {ip("17.1.2.3"), 8}) == "");
     CHECK(routes.find(net16, route_source::fixed) == special(adjacency_kind::blackhole));
 }

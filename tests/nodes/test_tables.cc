@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses, static routes and neighbours as the control path changes them: what each installs, what
-// it refuses, and that removing restores.
+// Addresses, static routes and neighbours as the control path changes them: what each installs,
+// what it refuses, and that removing restores.
 #include "tests/nodes/node_tester.hh"
 
 using namespace weft;
@@ -105,7 +105,8 @@ TEST_CASE("addresses that are no station's are refused", "[nodes]")
 {
     node_tester t{{.addresses = false}};
     CHECK(add(t, 0, "10.5.0.0/16") == "10.5.0.0/16 is the first address of its network");
-    CHECK(add(t, 0, "10.5.255.255/16") == "10.5.255.255/16 is the broadcast address of its network");
+    CHECK(add(t, 0, "10.5.255.255/16") ==
+          "10.5.255.255/16 is the broadcast address of its network");
     CHECK(add(t, 0, "127.0.0.1/8") == "127.0.0.1/8 lies in loopback (127.0.0.0/8)");
     CHECK(add(t, 0, "0.1.2.3/24") == "0.1.2.3/24 lies in `this network' (0.0.0.0/8)");
     CHECK(add(t, 0, "224.0.0.5/24") == "224.0.0.5/24 lies in multicast (224.0.0.0/4)");
@@ -144,7 +145,8 @@ TEST_CASE("neighbours are where their network is", "[nodes]")
     node_tester t;
     CHECK(t.ip4().interface_towards(ip("10.0.1.77")) == interface_index{1});
     REQUIRE(add(t, 1, "10.0.1.3/24") == "");
-    for (const char* nowhere : {"10.0.1.3", "10.0.1.1", "10.0.1.0", "10.0.1.255", "10.0.2.1", "0.0.0.0"})
+    for (const char* nowhere :
+         {"10.0.1.3", "10.0.1.1", "10.0.1.0", "10.0.1.255", "10.0.2.1", "0.0.0.0"})
         CHECK(t.ip4().interface_towards(ip(nowhere)) == std::nullopt);
 }
 
@@ -169,8 +171,8 @@ TEST_CASE("no route leads into ranges that are never routed", "[nodes]")
     node_tester t;
     CHECK(add_route(t, "127.0.0.0/8", "10.0.0.2") ==
           "127.0.0.0/8 lies in loopback (127.0.0.0/8) and is never routed");
-    for (const char* to : {"127.5.0.0/16", "0.0.0.0/8", "224.0.0.0/4", "239.0.0.1/32", "240.0.0.0/5",
-                           "255.255.255.255/32"})
+    for (const char* to : {"127.5.0.0/16", "0.0.0.0/8", "224.0.0.0/4", "239.0.0.1/32",
+                           "240.0.0.0/5", "255.255.255.255/32"})
         CHECK(add_route(t, to, "10.0.0.2") != "");
     for (const char* to : {"0.0.0.0/0", "0.0.0.0/7", "224.0.0.0/3", "126.0.0.0/8"})
         CHECK(add_route(t, to, "10.0.0.2") == "");
@@ -189,8 +191,7 @@ TEST_CASE("a route replaces the one before and goes when removed", "[nodes]")
     CHECK(way_to(t, "16.0.0.1") == "blackhole");
     REQUIRE(t.ip4().remove_route(prefix("16.0.0.0/8")));
     CHECK(way_to(t, "16.0.0.1") == "unreachable");
-    CHECK(error_of(t.ip4().remove_route(prefix("16.0.0.0/8"))) ==
-          "no static route to 16.0.0.0/8");
+    CHECK(error_of(t.ip4().remove_route(prefix("16.0.0.0/8"))) == "no static route to 16.0.0.0/8");
 }
 
 TEST_CASE("a route to a connected network waits behind it", "[nodes]")

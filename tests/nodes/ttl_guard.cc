@@ -15,7 +15,9 @@ enum reasons : uint16_t { too_far };
 void ttl_guard(node_run& run, frame& in) noexcept
 {
     run.each(in, [](packet& p) noexcept -> fate {
-        return p.network<net::ip4_header>().ttl < lowest_ttl ? drop(too_far) : to_lookup;
+        if (p.network<net::ip4_header>().ttl < lowest_ttl)
+            return drop(too_far);
+        return to_lookup;
     });
 }
 
