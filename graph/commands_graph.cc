@@ -52,6 +52,13 @@ json node_json(engine& host, const node_entry& entry)
         reasons.push_back({{"name", r.name},
                            {"severity", to_string(r.level)},
                            {"description", r.description}});
+    json forms = json::array();
+    for (size_t i = 0; i < entry.forms.size(); ++i)
+        forms.push_back({{"name", to_string(entry.forms[i].which)},
+                         {"priority", static_cast<unsigned>(entry.forms[i].which)},
+                         {"active", i == entry.active_form},
+                         {"supported", is_supported(entry.forms[i].which)},
+                         {"description", description_of(entry.forms[i].which)}});
     json data{{"name", entry.name},
               {"type", to_string(entry.descriptor->type)},
               {"state", state_of(entry)},
@@ -62,6 +69,7 @@ json node_json(engine& host, const node_entry& entry)
               {"thread", entry.thread ? json(*entry.thread) : json(nullptr)},
               {"nexts", nexts},
               {"previous", previous},
+              {"forms", forms},
               {"reasons", reasons}};
     return data;
 }
@@ -79,6 +87,19 @@ result<json> show_node(command_context& context)
     for (const auto* entry : by_name(context.host))
         nodes.push_back(node_json(context.host, *entry));
     return json{{"detail", false}, {"nodes", nodes}};
+}
+
+std::string forms_text(const json& forms)
+{
+    text_table table{{{"Form", 10, left}, {"Priority", 8, right}, {"Active", 6, left},
+                      {"Description", 40, left, left}}};
+    for (const auto& f : forms)
+        table.row({f["name"], to_string(f["priority"]),
+                   f["active"].get<bool>()      ? "yes"
+                   : f["supported"].get<bool>() ? ""
+                                                : "not on this processor",
+                   f["description"]});
+    return "\n\n node function forms:\n" + table.str();
 }
 
 std::string node_detail(const json& n)
@@ -106,6 +127,8 @@ std::string node_detail(const json& n)
                                        p["index"].get<unsigned>()));
     while (!out.empty() && out.back() == ' ')
         out.pop_back();
+    if (n["forms"].size() > 1)
+        out += forms_text(n["forms"]);
     if (!n["reasons"].empty())
         out += "\n\n reasons to drop or refuse:";
     for (const auto& r : n["reasons"])
@@ -127,8 +150,30 @@ std::string node_text(const json& data)
 }
 
 const command_registration node{"show node [<name:node>]",
-                                "A node's type, state, next and previous nodes and drop reasons",
+                                "A node's type, state, next and previous nodes, forms and drop reasons",
                                 show_node, node_text};
+
+result<json> set_function(command_context& context)
+{
+    auto& registry = context.host.registry();
+    const auto name = context.arguments.text("name");
+    const auto* entry = registry.find(name);
+    if (entry == nullptr)
+        return fail(errc::not_found, "no node `{}'", name);
+    const auto wanted = context.arguments.text("form");
+    for (const auto& f : entry->forms)
+        if (to_string(f.which) == wanted) {
+            if (auto done = registry.set_form(entry->id, f.which); !done)
+                return pass(done);
+            if (auto done = context.host.publish_plans(); !done)
+                return pass(done);
+            return json("");
+        }
+    return fail(errc::not_found, "node `{}' has no form `{}' (show node {})", name, wanted, name);
+}
+
+const command_registration function{"set node function <name:node> <form:plain|baseline|avx2|avx512>",
+                                    "Makes a node run one of the forms of its function", set_function};
 
 const completion_registration node_names{"node", [](engine& host) {
                                              std::vector<std::string> names;

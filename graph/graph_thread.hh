@@ -217,75 +217,7 @@ private:
     uint64_t versions_ = 0;
 };
 
-// --- the hot bodies of node_run ---
-
-inline void node_run::receive(packet* const* packets, uint32_t count) noexcept
-{
-    frame& f = *open_;
-    thread_->pend(rank_);
-    if (f.count + count > vector_size) [[unlikely]] {
-        receive_full(packets, count);
-        return;
-    }
-    packet** end = f.packets.data() + f.count;
-    for (uint32_t i = 0; i < count; ++i)
-        end[i] = packets[i];
-    f.count += count;
-}
-
-inline void node_run::route(packet* const* packets, uint32_t count, fate to) noexcept
-{
-    if (to == consumed)
-        return;
-    if ((to & drop_bit) != 0) {
-        check_taken(packets, count);
-        mark_dropped(packets, count, static_cast<uint16_t>(to & ~drop_bit));
-        nexts_[next_count_]->receive(packets, count);
-        return;
-    }
-    check_taken(packets, count);
-    sent_[to].add(count);
-    nexts_[to]->receive(packets, count);
-}
-
-inline void node_run::enqueue_all(frame& in, fate to) noexcept
-{
-    node_run& target = *nexts_[to];
-    if (thread_->tracing()) [[unlikely]]
-        trace(in, to);
-    if (target.open_->count != 0 || &in != current_) {
-        route(in.packets.data(), in.count, to);
-        return;
-    }
-    // the frame changes hands; nothing is copied
-    check_taken(in.packets.data(), in.count);
-    sent_[to].add(in.count);
-    current_ = target.open_;
-    target.open_ = &in;
-    thread_->pend(target.rank_);
-}
-
-inline void node_run::enqueue(frame& in, const fate* fates) noexcept
-{
-    const uint32_t count = in.count;
-    uint32_t same = 1;
-    while (same < count && fates[same] == fates[0])
-        ++same;
-    if (same == count && fates[0] < consumed) [[likely]] {
-        enqueue_all(in, fates[0]);
-        return;
-    }
-    if (thread_->tracing()) [[unlikely]]
-        for (uint32_t i = 0; i < count; ++i)
-            if (fates[i] != consumed) // those are another's by now
-                trace_one(in.packets[i], fates[i]);
-    for (uint32_t begin = 0; begin < count; begin += same) {
-        same = 1;
-        while (begin + same < count && fates[begin + same] == fates[begin])
-            ++same;
-        route(&in.packets[begin], same, fates[begin]);
-    }
-}
+// --- the inline bodies of node_run ---
 
 inline void node_run::left(uint32_t count) noexcept
 {

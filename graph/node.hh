@@ -87,6 +87,28 @@ template <class T>
 }
 
 using node_function = void (*)(node_run&, frame&) noexcept;
+
+// The forms that a node's function can have. `plain` is the readable one of its descriptor; the others are compiled
+// from one source for a level of x86-64 (psABI: v2, v3, v4) and give every packet the same fate and the same bytes.
+enum class form : uint8_t { plain, baseline, avx2, avx512 };
+[[nodiscard]] std::string_view to_string(form) noexcept;
+[[nodiscard]] std::string_view description_of(form) noexcept;
+// Whether this machine's processor runs it.
+[[nodiscard]] bool is_supported(form) noexcept;
+
+// A faster form of an internal node's function, registered before main(). Stands in a file called *_vector.cc, which
+// the build compiles once for each level with WEFT_FORM set to it.
+class node_form_registration {
+public:
+    node_form_registration(std::string_view node, form which, node_function function);
+
+    std::string_view node;
+    form which;
+    node_function function;
+};
+
+[[nodiscard]] std::span<const node_form_registration* const> registered_forms() noexcept;
+
 // Polls once; returns how many packets it brought in.
 using input_function = uint32_t (*)(node_run&) noexcept;
 // The file that becomes readable when an idle input has work, -1 if its device has none. Called on the

@@ -17,6 +17,12 @@ std::vector<const node_registration*>& registrations()
     return list;
 }
 
+std::vector<const node_form_registration*>& form_registrations()
+{
+    static std::vector<const node_form_registration*> list;
+    return list;
+}
+
 std::string place(const std::source_location& where)
 {
     return fmt::format("{}:{}", where.file_name(), where.line());
@@ -52,6 +58,55 @@ std::string_view to_string(severity level) noexcept
     case severity::error: return "error";
     }
     return "?";
+}
+
+std::string_view to_string(form which) noexcept
+{
+    switch (which) {
+    case form::plain: return "plain";
+    case form::baseline: return "baseline";
+    case form::avx2: return "avx2";
+    case form::avx512: return "avx512";
+    }
+    return "?";
+}
+
+std::string_view description_of(form which) noexcept
+{
+    switch (which) {
+    case form::plain: return "packet by packet, the form to read";
+    case form::baseline: return "many packets at once, any x86-64 that DPDK runs on";
+    case form::avx2: return "many packets at once, AVX2 and BMI2 (x86-64-v3)";
+    case form::avx512: return "many packets at once, AVX-512 F, BW, CD, DQ, VL (x86-64-v4)";
+    }
+    return "?";
+}
+
+bool is_supported(form which) noexcept
+{
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+    switch (which) {
+    case form::plain:
+    case form::baseline: return true;
+    case form::avx2: return v3;
+    case form::avx512:
+        return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl");
+    }
+    return false;
+}
+
+node_form_registration::node_form_registration(std::string_view of, form as, node_function body)
+    : node{of}, which{as}, function{body}
+{
+    form_registrations().push_back(this);
+}
+
+std::span<const node_form_registration* const> registered_forms() noexcept
+{
+    return form_registrations();
 }
 
 node_registration::node_registration(node_descriptor descriptor, std::source_location at)
@@ -109,9 +164,40 @@ result<node_registry> node_registry::of(std::span<const node_registration* const
         }
     if (const auto* drop = registry.find("drop"))
         registry.drop_ = drop->id;
+    registry.add_forms();
     if (!faults.empty())
         return fail(errc::invalid_argument, "{}", fmt::join(faults, "\n"));
     return registry;
+}
+
+// The best form that the processor runs is the active one.
+void node_registry::add_forms()
+{
+    for (const auto* registration : registered_forms())
+        if (auto* entry = find(registration->node))
+            entry->forms.push_back({registration->which, registration->function});
+    for (auto& entry : nodes_) {
+        if (entry.descriptor->function == nullptr)
+            continue;
+        entry.forms.push_back({form::plain, entry.descriptor->function});
+        std::sort(entry.forms.begin(), entry.forms.end(),
+                  [](const auto& a, const auto& b) { return a.which > b.which; });
+        while (!is_supported(entry.forms[entry.active_form].which))
+            ++entry.active_form;
+    }
+}
+
+result<void> node_registry::set_form(node_id id, form which)
+{
+    node_entry& entry = nodes_[id];
+    const auto found = std::find_if(entry.forms.begin(), entry.forms.end(),
+                                    [&](const auto& f) { return f.which == which; });
+    if (found == entry.forms.end())
+        return fail(errc::not_found, "node `{}' has no form `{}'", entry.name, to_string(which));
+    if (!is_supported(which))
+        return fail(errc::unsupported, "this processor does not run the form `{}'", to_string(which));
+    entry.active_form = static_cast<size_t>(found - entry.forms.begin());
+    return {};
 }
 
 result<node_id> node_registry::clone(std::string_view of, std::string name, void* argument,
@@ -130,6 +216,8 @@ result<node_id> node_registry::clone(std::string_view of, std::string name, void
     entry.argument = argument;
     entry.thread = thread;
     entry.nexts = nodes_[original_id].nexts;
+    entry.forms = nodes_[original_id].forms;
+    entry.active_form = nodes_[original_id].active_form;
     return entry.id;
 }
 

@@ -14,6 +14,12 @@
 
 namespace weft {
 
+// One form of a node's function.
+struct node_form {
+    form which;
+    node_function function;
+};
+
 // A node as it exists in the daemon: registered, or a clone of a registered one.
 struct node_entry {
     node_id id = no_node;
@@ -24,6 +30,13 @@ struct node_entry {
     std::optional<unsigned> thread;     // runs only there; empty: on every thread
     node_state state = node_state::polling;
     std::vector<node_id> nexts;         // by slot
+    std::vector<node_form> forms;       // of an internal node: best first, `plain` last
+    size_t active_form = 0;             // the one that plans run
+
+    [[nodiscard]] node_function function() const noexcept
+    {
+        return forms.empty() ? nullptr : forms[active_form].function;
+    }
 };
 
 // Main thread only. A change here takes effect when a plan compiled from it is published.
@@ -43,6 +56,10 @@ public:
     // last.
     [[nodiscard]] result<fate> add_next(node_id from, node_id to);
 
+    // Makes plans run this form of a node. errc::not_found if the node has none such, errc::unsupported if the processor
+    // cannot run it.
+    result<void> set_form(node_id id, form which);
+
     [[nodiscard]] const node_entry* find(std::string_view name) const noexcept;
     [[nodiscard]] node_entry* find(std::string_view name) noexcept;
     [[nodiscard]] const node_entry& at(node_id id) const noexcept { return nodes_[id]; }
@@ -56,6 +73,7 @@ public:
 
 private:
     node_entry& append(std::string name, const node_descriptor& descriptor);
+    void add_forms();
 
     std::vector<node_entry> nodes_;
     std::unordered_map<std::string, node_id> by_name_;

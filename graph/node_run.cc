@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of a node's run that are not on every packet's way.
+// A node's run: how packets go from node to node.
 #include "graph/node_run.hh"
 
 #include "graph/engine.hh"
@@ -27,6 +27,128 @@ void node_run::receive_full(packet* const* packets, uint32_t count) noexcept
         packets += part;
         count -= part;
     }
+}
+
+void node_run::receive(packet* const* packets, uint32_t count) noexcept
+{
+    frame& f = *open_;
+    thread_->pend(rank_);
+    if (f.count + count > vector_size) [[unlikely]] {
+        receive_full(packets, count);
+        return;
+    }
+    packet** end = f.packets.data() + f.count;
+    for (uint32_t i = 0; i < count; ++i)
+        end[i] = packets[i];
+    f.count += count;
+}
+
+void node_run::route(packet* const* packets, uint32_t count, fate to) noexcept
+{
+    if (to == consumed)
+        return;
+    if ((to & drop_bit) != 0) {
+        check_taken(packets, count);
+        mark_dropped(packets, count, static_cast<uint16_t>(to & ~drop_bit));
+        nexts_[next_count_]->receive(packets, count);
+        return;
+    }
+    check_taken(packets, count);
+    sent_[to].add(count);
+    nexts_[to]->receive(packets, count);
+}
+
+void node_run::enqueue_all(frame& in, fate to) noexcept
+{
+    node_run& target = *nexts_[to];
+    if (thread_->tracing()) [[unlikely]]
+        trace(in, to);
+    if (target.open_->count != 0 || &in != current_) {
+        route(in.packets.data(), in.count, to);
+        return;
+    }
+    // the frame changes hands; nothing is copied
+    check_taken(in.packets.data(), in.count);
+    sent_[to].add(in.count);
+    current_ = target.open_;
+    target.open_ = &in;
+    thread_->pend(target.rank_);
+}
+
+void node_run::enqueue(frame& in, const fate* fates) noexcept
+{
+    const uint32_t count = in.count;
+    uint32_t same = 1;
+    while (same < count && fates[same] == fates[0])
+        ++same;
+    if (same == count && fates[0] < consumed) [[likely]] {
+        enqueue_all(in, fates[0]);
+        return;
+    }
+    if (thread_->tracing()) [[unlikely]]
+        for (uint32_t i = 0; i < count; ++i)
+            if (fates[i] != consumed) // those are another's by now
+                trace_one(in.packets[i], fates[i]);
+    if (scatter(in, fates))
+        return;
+    for (uint32_t begin = 0; begin < count; begin += same) {
+        same = 1;
+        while (begin + same < count && fates[begin + same] == fates[begin])
+            ++same;
+        route(&in.packets[begin], same, fates[begin]);
+    }
+}
+
+// Deals the packets out to the next nodes' open frames without a branch for each packet. Only where every one of
+// them has room for all packets; false, and nothing done, where not.
+bool node_run::scatter(frame& in, const fate* fates) noexcept
+{
+    constexpr uint32_t least = 8; // fewer are dealt out one by one in less time
+    if (!scatters_ || in.count < least)
+        return false;
+    // the last two places are for dropped and for consumed packets
+    std::array<packet**, most_scattered + 2> ends;
+    std::array<packet*, vector_size> kept;
+    for (uint32_t slot = 0; slot < next_count_; ++slot) {
+        frame& open = *nexts_[slot]->open_;
+        if (open.count + in.count > vector_size)
+            return false;
+        ends[slot] = open.packets.data() + open.count;
+    }
+    std::array<packet*, vector_size> dropped;
+    std::array<uint16_t, vector_size> why;
+    const uint32_t drops = next_count_, keeps = next_count_ + 1u;
+    ends[drops] = dropped.data();
+    ends[keeps] = kept.data();
+    uint32_t drop_count = 0;
+    for (uint32_t i = 0; i < in.count; ++i) {
+        const fate to = fates[i];
+        const bool is_drop = (to & drop_bit) != 0;
+        const uint32_t place = is_drop ? drops : to == consumed ? keeps : to;
+        why[drop_count] = to & static_cast<fate>(~drop_bit);
+        drop_count += is_drop;
+        *ends[place]++ = in.packets[i];
+    }
+    for (uint32_t slot = 0; slot < next_count_; ++slot) {
+        node_run& target = *nexts_[slot];
+        packet** const begin = target.open_->packets.data() + target.open_->count;
+        const auto sent = static_cast<uint32_t>(ends[slot] - begin);
+        if (sent == 0)
+            continue;
+        check_taken(begin, sent);
+        sent_[slot].add(sent);
+        target.open_->count += sent;
+        thread_->pend(target.rank_);
+    }
+    if (drop_count > 0) {
+        check_taken(dropped.data(), drop_count);
+        for (uint32_t i = 0; i < drop_count; ++i) {
+            reasons_[why[i]].add(1);
+            dropped[i]->note().drop_reason = make_reason_id(id_, why[i]);
+        }
+        nexts_[next_count_]->receive(dropped.data(), drop_count);
+    }
+    return true;
 }
 
 std::span<packet*> node_run::input_space(fate to) noexcept

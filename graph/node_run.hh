@@ -23,6 +23,53 @@ struct node_counters {
     counter max_clocks_vectors; // ... and its packets
 };
 
+// Some packets of a frame, by their places in it.
+class packet_set {
+public:
+    // Those of the first `count` for whose places `odd` is true, asked in order.
+    template <class Odd>
+    [[gnu::always_inline]] void find(uint32_t count, Odd&& odd) noexcept
+    {
+        for (uint32_t begin = 0; begin < count; begin += 64) {
+            const uint32_t end = count - begin < 64 ? count : begin + 64;
+            uint64_t bits = 0; // not in words_, where each packet would wait for the store of the one before
+            for (uint32_t i = begin; i < end; ++i)
+                bits |= uint64_t{odd(i)} << (i - begin);
+            words_[begin / 64] = bits;
+        }
+    }
+    // The same by groups, for which `odd` gives one bit each; those behind the last whole group are all in the set.
+    template <uint32_t group, class Odd>
+    [[gnu::always_inline]] void find_groups(uint32_t count, Odd&& odd) noexcept
+    {
+        for (uint32_t begin = 0; begin < count; begin += 64) {
+            const uint32_t end = count - begin < 64 ? count : begin + 64;
+            uint64_t bits = 0;
+            uint32_t i = begin;
+            for (; i + group <= end; i += group)
+                bits |= uint64_t{odd(i)} << (i - begin);
+            for (; i < end; ++i)
+                bits |= uint64_t{1} << (i - begin);
+            words_[begin / 64] = bits;
+        }
+    }
+    [[nodiscard]] bool none() const noexcept
+    {
+        return (words_[0] | words_[1] | words_[2] | words_[3]) == 0;
+    }
+    template <class Function>
+    void for_each(Function&& function) const noexcept
+    {
+        for (uint32_t word = 0; word < words_.size(); ++word)
+            for (uint64_t bits = words_[word]; bits != 0; bits &= bits - 1)
+                function(word * 64 + static_cast<uint32_t>(__builtin_ctzll(bits)));
+    }
+
+private:
+    std::array<uint64_t, vector_size / 64> words_{};
+    static_assert(vector_size == 256);
+};
+
 // One node in one plan. Everything here belongs to the plan's thread. The first cache line is what each
 // packet's way needs.
 class alignas(64) node_run {
@@ -46,6 +93,21 @@ public:
         const uint32_t count = in.count;
         for (uint32_t i = 0; i < count; ++i)
             fates[i] = decide(*in.packets[i]);
+        enqueue(in, fates.data());
+    }
+    // The same for forms that judge many packets at once: all go to `usual`, but for those in `odd`, for which
+    // `decide` is called.
+    template <class Decide>
+    void each_but(frame& in, fate usual, const packet_set& odd, Decide&& decide) noexcept
+    {
+        if (odd.none()) {
+            enqueue_all(in, usual);
+            return;
+        }
+        std::array<fate, vector_size> fates;
+        for (uint32_t i = 0; i < in.count; ++i)
+            fates[i] = usual;
+        odd.for_each([&](uint32_t i) noexcept { fates[i] = decide(*in.packets[i]); });
         enqueue(in, fates.data());
     }
     // Carries out the fates that the node chose for the packets of its frame, in order.
@@ -88,10 +150,13 @@ private:
     friend class graph_thread;
     friend class plan;
 
+    static constexpr size_t most_scattered = 14; // next nodes
+
     void released(uint32_t count) noexcept;
     void receive(packet* const* packets, uint32_t count) noexcept;
     void receive_full(packet* const* packets, uint32_t count) noexcept;
     void route(packet* const* packets, uint32_t count, fate to) noexcept;
+    bool scatter(frame& in, const fate* fates) noexcept;
     void mark_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept;
     void trace_one(packet* p, fate to) noexcept;
 #if WEFT_CHECK_FATES
@@ -126,6 +191,7 @@ private:
     node_id original_ = no_node; // of a clone: its template
     node_type type_ = node_type::internal;
     node_state state_ = node_state::polling;
+    bool scatters_ = false; // its next nodes are few and all different
     uint16_t thread_index_ = 0;
     int64_t owned_ = 0;  // debug: packets in this call's custody
     uint32_t token_ = 0; // debug: marks the packets of this call

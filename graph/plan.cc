@@ -5,6 +5,7 @@
 #include "graph/engine.hh"
 
 #include <algorithm>
+#include <set>
 #include <fmt/ranges.h>
 #include <numeric>
 
@@ -108,7 +109,7 @@ private:
             if (!entry.descriptor->reasons.empty() && registry_.drop_node() == no_node)
                 faults_.push_back(fmt::format("node `{}' drops packets, but there is no node `drop'",
                                               entry.name));
-            if (internal && entry.descriptor->function == nullptr)
+            if (internal && entry.function() == nullptr)
                 faults_.push_back(fmt::format("node `{}' has no function", entry.name));
             if (!internal && entry.descriptor->poll == nullptr)
                 faults_.push_back(fmt::format("input node `{}' has no poll function", entry.name));
@@ -191,7 +192,7 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         const auto& entry = registry.at(run.id_);
         node_store& store = thread.store_of(entry);
         run.descriptor_ = entry.descriptor;
-        run.function_ = entry.descriptor->function;
+        run.function_ = entry.function();
         run.poll_ = entry.descriptor->poll;
         run.wait_ = entry.descriptor->wait;
         run.type_ = entry.descriptor->type;
@@ -208,6 +209,9 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         for (node_id next : entry.nexts)
             next_table_.push_back(by_id_[next]);
         next_table_.push_back(drop);
+        run.scatters_ = entry.nexts.size() <= node_run::most_scattered &&
+                        std::set<node_run*>(run.nexts_, run.nexts_ + entry.nexts.size() + 1).size() ==
+                            entry.nexts.size() + 1;
         if (run.type_ == node_type::pre_input)
             pre_inputs_.push_back(&run);
         else if (run.type_ == node_type::input && run.state_ == node_state::polling)

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // ethernet-input: takes frames that are for this router and passes them on by EtherType.
-#include "graph/engine.hh"
+#include "nodes/ethernet/ethernet_input.hh"
+
 #include "graph/net/headers.hh"
-#include "graph/node_run.hh"
 #include "nodes/ethernet/trace.hh"
 
 namespace weft::ethernet {
 
-namespace {
-
-enum next : fate { to_ip4_input, to_arp_input };
-enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype };
-
-struct context {
-    explicit context(const node_setup& setup) : interfaces{setup.host.interfaces()} {}
-    const interface_table& interfaces;
-};
+namespace input {
 
 fate decide(const context& ctx, packet& p) noexcept
 {
@@ -39,12 +31,18 @@ fate decide(const context& ctx, packet& p) noexcept
     return drop(unknown_ethertype);
 }
 
+} // namespace input
+
+namespace {
+
+using input::context;
+
 void ethernet_input(node_run& run, frame& in) noexcept
 {
     const auto& ctx = run.context<context>();
     for (packet* p : in.all())
         rte_prefetch0(p->data());
-    run.each(in, [&](packet& p) noexcept { return decide(ctx, p); });
+    run.each(in, [&](packet& p) noexcept { return input::decide(ctx, p); });
 }
 
 const node_registration registration{{

@@ -10,7 +10,8 @@
 namespace weft::ip4 {
 
 // All fragments of a packet hash alike, so none of them uses ports: they would go different ways.
-[[nodiscard]] inline uint32_t flow_hash(const packet& p, const net::ip4_header& header) noexcept
+[[nodiscard, gnu::always_inline]] inline uint32_t flow_hash(const packet& p,
+                                                             const net::ip4_header& header) noexcept
 {
     uint64_t key = uint64_t{header.source.wire()} << 32 | header.destination.wire();
     uint64_t more = header.protocol;

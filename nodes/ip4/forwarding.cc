@@ -59,7 +59,7 @@ forwarding::forwarding(engine& host)
         const auto kind = static_cast<adjacency_kind>(i);
         adjacencies_[i].kind = kind;
         adjacencies_[i].lookup_fate = lookup_fate_of(kind);
-        balances_[i].single.store(i, std::memory_order_relaxed);
+        balances_[i].single.store(path_to(i), std::memory_order_relaxed);
     }
 }
 
@@ -227,7 +227,7 @@ result<load_balance_index> forwarding::balance(std::vector<next_hop_index> hops)
     live.buckets = nullptr;
     if (hops.size() > 1) {
         const uint32_t count = bucket_count(hops.size());
-        entry.buckets = std::make_unique<std::atomic<adjacency_index>[]>(count);
+        entry.buckets = std::make_unique<atomic_path[]>(count);
         live.buckets = entry.buckets.get();
         live.mask = count - 1;
     }
@@ -246,7 +246,7 @@ void forwarding::refill(load_balance_index index)
         if (const next_hop& h = next_hops_.at(hop); usable(h))
             good.push_back(h.adjacency);
     load_balance& live = balances_[index];
-    live.single.store(good.empty() ? 0 : good.front(), std::memory_order_release);
+    live.single.store(path_to(good.empty() ? 0 : good.front()), std::memory_order_release);
     if (live.buckets == nullptr)
         return;
     for (uint32_t bucket = 0; bucket <= live.mask; ++bucket) {
@@ -256,7 +256,7 @@ void forwarding::refill(load_balance_index index)
             to = own.adjacency;
         else if (!good.empty())
             to = good[bucket / entry.hops.size() % good.size()];
-        live.buckets[bucket].store(to, std::memory_order_release);
+        live.buckets[bucket].store(path_to(to), std::memory_order_release);
     }
 }
 
@@ -272,7 +272,7 @@ void forwarding::release_balance(load_balance_index index)
         release(hop);
     }
     by_hops_.erase(entry.hops);
-    std::shared_ptr<std::atomic<adjacency_index>[]> buckets{std::move(entry.buckets)};
+    std::shared_ptr<atomic_path[]> buckets{std::move(entry.buckets)};
     entries_.erase(index);
     host_.rcu().defer([this, index, buckets] { free_balances_.push_back(index); });
 }
@@ -289,10 +289,10 @@ std::vector<adjacency_index> forwarding::buckets_of(load_balance_index index) co
     const load_balance& live = balances_[index];
     std::vector<adjacency_index> found;
     if (live.buckets == nullptr)
-        found.push_back(live.single.load());
+        found.push_back(live.single.load().adjacency());
     else
         for (uint32_t bucket = 0; bucket <= live.mask; ++bucket)
-            found.push_back(live.buckets[bucket].load());
+            found.push_back(live.buckets[bucket].load().adjacency());
     return found;
 }
 

@@ -58,12 +58,31 @@ struct alignas(64) adjacency {
 };
 static_assert(sizeof(adjacency) == 64);
 
+// What lookup reads instead of an adjacency: its index and, in the top bit, whether it is anything but a rewrite, so that
+// a packet on its usual way leaves the adjacency to ip4-rewrite.
+class path {
+public:
+    path() = default;
+    path(adjacency_index index, adjacency_kind kind) noexcept
+        : bits_{index | (kind == adjacency_kind::rewrite ? 0 : unusual)}
+    {}
+    [[nodiscard]] adjacency_index adjacency() const noexcept { return bits_ & ~unusual; }
+    [[nodiscard]] bool is_unusual() const noexcept { return (bits_ & unusual) != 0; }
+
+private:
+    static constexpr uint32_t unusual = 1u << 31;
+    uint32_t bits_ = unusual; // adjacency 0, unreachable
+};
+using atomic_path = std::atomic<path>;
+static_assert(atomic_path::is_always_lock_free);
+
 // One path or several: `mask` is the number of buckets less one.
 struct load_balance {
-    std::atomic<adjacency_index> single{0};
+    atomic_path single{};
     uint32_t mask = 0;
-    std::atomic<adjacency_index>* buckets = nullptr;
+    atomic_path* buckets = nullptr;
 };
+static_assert(sizeof(load_balance) == 16);
 
 // A next hop that routes and neighbours share: an address on an interface, or (0.0.0.0) whatever is
 // connected to the interface.
@@ -129,13 +148,17 @@ private:
     struct balance_entry {
         std::vector<next_hop_index> hops;
         uint32_t users = 0;
-        std::unique_ptr<std::atomic<adjacency_index>[]> buckets;
+        std::unique_ptr<atomic_path[]> buckets;
     };
 
     [[nodiscard]] adjacency_index take_adjacency();
     void rebuild(next_hop_index index);
     void refill(load_balance_index index);
     [[nodiscard]] bool usable(const next_hop& hop) const noexcept;
+    [[nodiscard]] path path_to(adjacency_index index) const noexcept
+    {
+        return {index, adjacencies_[index].kind};
+    }
     void write(adjacency& to, const next_hop& hop, next_hop_index index) const;
 
     engine& host_;

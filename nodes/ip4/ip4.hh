@@ -6,8 +6,8 @@
 #include "nodes/ip4/forwarding.hh"
 #include "nodes/ip4/routes.hh"
 
+#include <array>
 #include <atomic>
-#include <bitset>
 #include <functional>
 #include <map>
 #include <vector>
@@ -29,8 +29,17 @@ public:
     // Most foreign addresses are told by one bit, without a search.
     [[nodiscard]] bool contains(net::ip4_address a) const noexcept
     {
-        return filter_[slot_of(a)] && search(a);
+        return may_contain(a) && search(a);
     }
+    // The filter by itself, for forms that test many addresses at once: where the bit slot_of(a) is clear, `a` is
+    // not the router's.
+    static constexpr size_t filter_bits = 4096; // 512 bytes: stays in the first-level cache
+    template <class Word> // a word, or a vector of them
+    [[nodiscard, gnu::always_inline]] static Word slot_of(Word address) noexcept
+    {
+        return (address * 0x9e37'79b1u) >> 20;
+    }
+    [[nodiscard]] const uint32_t* filter() const noexcept { return filter_.data(); }
     [[nodiscard]] bool on_interface(net::ip4_address a, interface_index interface) const noexcept;
     // The address with which the router speaks to `peer` from an interface: of the peer's network if it has one
     // there, else the interface's first; 0.0.0.0 if it has none.
@@ -39,14 +48,14 @@ public:
     [[nodiscard]] const std::vector<owned>& all() const noexcept { return all_; }
 
 private:
-    static constexpr size_t filter_bits = 4096; // 512 bytes: stays in the first-level cache
-    [[nodiscard]] static size_t slot_of(net::ip4_address a) noexcept
+    [[nodiscard]] bool may_contain(net::ip4_address a) const noexcept
     {
-        return (a.value * 0x9e37'79b1u) >> 20;
+        const uint32_t slot = slot_of(a.value);
+        return (filter_[slot / 32] >> slot % 32 & 1) != 0;
     }
     [[nodiscard]] bool search(net::ip4_address a) const noexcept;
 
-    std::bitset<filter_bits> filter_;
+    std::array<uint32_t, filter_bits / 32> filter_{};
     std::vector<owned> all_; // in order of configuration
 };
 

@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-input: validates IPv4 packets as RFC 1812 section 5.2.2 asks, before anything trusts them.
+#include "nodes/ip4/ip4_input.hh"
+
 #include "graph/net/checksum.hh"
 #include "graph/net/headers.hh"
-#include "graph/node_run.hh"
-#include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/trace.hh"
 
 namespace weft::ip4 {
 
+namespace input {
+
 namespace {
-
-enum next : fate { to_lookup, to_icmp_error };
-enum reasons : uint16_t {
-    too_short,
-    bad_version,
-    bad_header_length,
-    bad_total_length,
-    bad_checksum,
-    ttl_expired,
-    martian_source,
-    own_source,
-    link_broadcast,
-};
-
-struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
-    const tables& ip4;
-};
 
 // Sources that no packet on a wire may have (RFC 1812 section 5.3.7; 0.0.0.0/8 per RFC 1122 section 3.2.1.3).
 bool is_martian(net::ip4_address a) noexcept
@@ -45,6 +29,8 @@ fate expire(node_run& run, const own_addresses& own, packet& p, net::ip4_address
     p.note().icmp_code = 0;
     return to_icmp_error;
 }
+
+} // namespace
 
 fate decide(node_run& run, const own_addresses& own, packet& p) noexcept
 {
@@ -76,10 +62,16 @@ fate decide(node_run& run, const own_addresses& own, packet& p) noexcept
     return to_lookup;
 }
 
+} // namespace input
+
+namespace {
+
+using input::context;
+
 void ip4_input(node_run& run, frame& in) noexcept
 {
     const auto& own = run.context<context>().ip4.own();
-    run.each(in, [&](packet& p) noexcept { return decide(run, own, p); });
+    run.each(in, [&](packet& p) noexcept { return input::decide(run, own, p); });
 }
 
 const node_registration registration{{

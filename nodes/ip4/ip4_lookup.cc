@@ -1,54 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-lookup: finds every packet's route and adjacency, the whole vector at once.
-#include "graph/net/headers.hh"
-#include "graph/node_run.hh"
-#include "nodes/ip4/flow_hash.hh"
-#include "nodes/ip4/ip4.hh"
-#include "nodes/ip4/lookup_fates.hh"
+// ip4-lookup: finds every packet's route and adjacency.
+#include "nodes/ip4/ip4_lookup.hh"
+
 #include "nodes/ip4/trace.hh"
 
 namespace weft::ip4 {
 
+namespace lookup {
+
 namespace {
-
-struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
-    const tables& ip4;
-};
-
-adjacency_index pick(const load_balance& balance, const packet& p) noexcept
-{
-    if (balance.buckets == nullptr) [[likely]]
-        return balance.single.load(std::memory_order_acquire);
-    const uint32_t hash = flow_hash(p, p.network<net::ip4_header>());
-    return balance.buckets[hash & balance.mask].load(std::memory_order_acquire);
-}
 
 void tell_unreachable(node_run& run, packet& p) noexcept
 {
-    run.count(lookup::no_route);
+    run.count(no_route);
     p.note().icmp_type = net::icmp4::unreachable;
     p.note().icmp_code = net::icmp4::net_unreachable;
 }
 
+} // namespace
+
+fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
+{
+    const fate to = hops.adjacency_at(p.mark().adjacency).lookup_fate;
+    if (to == to_icmp_error) [[unlikely]]
+        tell_unreachable(run, p);
+    return to;
+}
+
+} // namespace lookup
+
+namespace {
+
+using lookup::context;
+
 void ip4_lookup(node_run& run, frame& in) noexcept
 {
     const tables& ip4 = run.context<context>().ip4;
-    std::array<net::ip4_address, vector_size> destinations;
-    std::array<prefix_table::value_type, vector_size> balances;
-    std::array<fate, vector_size> fates;
-    for (uint32_t i = 0; i < in.count; ++i)
-        destinations[i] = net::from_wire(in.packets[i]->network<net::ip4_header>().destination);
-    ip4.table().lookup(destinations.data(), balances.data(), in.count);
-    for (uint32_t i = 0; i < in.count; ++i) {
-        packet& p = *in.packets[i];
-        const adjacency_index index = pick(ip4.hops().balance_at(balances[i]), p);
-        p.mark().adjacency = index;
-        fates[i] = ip4.hops().adjacency_at(index).lookup_fate;
-        if (fates[i] == lookup::to_icmp_error) [[unlikely]]
-            tell_unreachable(run, p);
-    }
-    run.enqueue(in, fates.data());
+    run.each(in, [&](packet& p) noexcept {
+        const auto destination = net::from_wire(p.network<net::ip4_header>().destination);
+        const load_balance& route = ip4.hops().balance_at(ip4.table().lookup(destination));
+        p.mark().adjacency = lookup::pick(route, p).adjacency();
+        return lookup::decide(run, ip4.hops(), p);
+    });
 }
 
 const node_registration registration{{

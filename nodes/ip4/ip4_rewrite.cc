@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-rewrite: decrements the TTL, writes the next hop's Ethernet header, and sends the packet out.
-#include "graph/net/checksum.hh"
-#include "graph/net/headers.hh"
-#include "graph/node_run.hh"
+#include "nodes/ip4/ip4_rewrite.hh"
+
 #include "nodes/ethernet/trace.hh"
-#include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/trace.hh"
 
 #include <cstring>
 
 namespace weft::ip4 {
 
+namespace rewrite {
+
 namespace {
-
-enum next : fate { to_output, to_icmp_error };
-enum reasons : uint16_t { too_big };
-
-struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
-    const tables& ip4;
-};
 
 // RFC 1191 section 4: the sender is told the MTU that it must keep to.
 fate refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint16_t mtu) noexcept
@@ -33,14 +25,7 @@ fate refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint16_
     return to_icmp_error;
 }
 
-// The TTL is the high byte of its 16-bit word, so one less is 0x0100 less there, and RFC 1624's sum
-// is the old checksum plus 0x0100 with the carry put back.
-void decrement_ttl(net::ip4_header& header) noexcept
-{
-    const uint32_t sum = uint32_t{header.checksum.wire()} + net::be16{0x0100}.wire();
-    header.checksum = net::be16::from_wire(static_cast<uint16_t>(sum + (sum >= 0xffff)));
-    --header.ttl;
-}
+} // namespace
 
 fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
 {
@@ -63,10 +48,16 @@ fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
     return to_output;
 }
 
+} // namespace rewrite
+
+namespace {
+
+using rewrite::context;
+
 void ip4_rewrite(node_run& run, frame& in) noexcept
 {
     const forwarding& hops = run.context<context>().ip4.hops();
-    run.each(in, [&](packet& p) noexcept { return decide(run, hops, p); });
+    run.each(in, [&](packet& p) noexcept { return rewrite::decide(run, hops, p); });
 }
 
 const node_registration registration{{

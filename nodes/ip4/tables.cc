@@ -48,7 +48,7 @@ std::string_view unroutable(const net::ip4_prefix& prefix) noexcept
 own_addresses::own_addresses(std::vector<owned> all) : all_{std::move(all)}
 {
     for (const auto& o : all_)
-        filter_.set(slot_of(o.address));
+        filter_[slot_of(o.address.value) / 32] |= 1u << slot_of(o.address.value) % 32;
 }
 
 bool own_addresses::search(net::ip4_address a) const noexcept
@@ -58,7 +58,7 @@ bool own_addresses::search(net::ip4_address a) const noexcept
 
 bool own_addresses::on_interface(net::ip4_address a, interface_index interface) const noexcept
 {
-    return filter_[slot_of(a)] &&
+    return may_contain(a) &&
            std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
                return o.address == a && o.interface == interface;
            });

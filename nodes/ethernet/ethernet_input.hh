@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the forms of ethernet-input share.
+#pragma once
+
+#include "graph/engine.hh"
+#include "graph/node_run.hh"
+
+namespace weft::ethernet {
+
+namespace input {
+enum next : fate { to_ip4_input, to_arp_input };
+enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype };
+
+struct context {
+    explicit context(const node_setup& setup) : interfaces{setup.host.interfaces()} {}
+    const interface_table& interfaces;
+};
+
+// One packet's fate.
+[[nodiscard]] fate decide(const context& ctx, packet& p) noexcept;
+} // namespace input
+
+} // namespace weft::ethernet

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the forms of interface-output share.
+#pragma once
+
+#include "graph/engine.hh"
+#include "graph/node_run.hh"
+
+namespace weft::output {
+
+enum reasons : uint16_t { interface_down };
+
+struct context {
+    explicit context(const node_setup& setup) : interfaces{setup.host.interfaces()} {}
+    const interface_table& interfaces;
+};
+
+// The tx node's slot of an interface, or the drop.
+[[nodiscard]] inline fate decide(const interface_hot& hot) noexcept
+{
+    if (!hot.admin_up.load(std::memory_order_relaxed))
+        return drop(interface_down);
+    return hot.output_slot.load(std::memory_order_relaxed);
+}
+
+} // namespace weft::output

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the forms of ip4-input share.
+#pragma once
+
+#include "graph/node_run.hh"
+#include "nodes/ip4/ip4.hh"
+
+namespace weft::ip4 {
+
+namespace input {
+enum next : fate { to_lookup, to_icmp_error };
+enum reasons : uint16_t {
+    too_short,
+    bad_version,
+    bad_header_length,
+    bad_total_length,
+    bad_checksum,
+    ttl_expired,
+    martian_source,
+    own_source,
+    link_broadcast,
+};
+
+struct context {
+    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
+    const tables& ip4;
+};
+
+// One packet's fate.
+[[nodiscard]] fate decide(node_run& run, const own_addresses& own, packet& p) noexcept;
+} // namespace input
+
+} // namespace weft::ip4

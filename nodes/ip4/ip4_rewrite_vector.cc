@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip4-rewrite for many packets at once: what fits its interface's MTU is rewritten without a look at anything else.
+#include "nodes/ip4/ip4_rewrite.hh"
+
+#include <cstring>
+
+namespace weft::ip4 {
+
+namespace {
+
+void ip4_rewrite(node_run& run, frame& in) noexcept
+{
+    const forwarding& hops = run.context<rewrite::context>().ip4.hops();
+    packet* const* const packets = in.packets.data();
+    packet_set odd;
+    odd.find(in.count, [&](uint32_t i) noexcept {
+        packet& p = *packets[i];
+        packet_mark& mark = p.mark();
+        const adjacency& to = hops.adjacency_at(mark.adjacency);
+        const uint32_t offset = mark.l3_offset;
+        std::byte* const at = p.data() + offset;
+        auto& header = *reinterpret_cast<net::ip4_header*>(at);
+        if ((header.total_length.host() > to.mtu) | (p.length() - offset > to.mtu) |
+            (mark.flags & packet_mark::locally_made)) [[unlikely]]
+            return true;
+        rewrite::decrement_ttl(header);
+        static_assert(sizeof(net::ethernet_header) == 14);
+        std::memcpy(at - 14, to.rewrite.data(), 8);
+        std::memcpy(at - 8, to.rewrite.data() + 6, 8);
+        mark.interface = to.interface;
+        return false;
+    });
+    run.each_but(in, rewrite::to_output, odd,
+                 [&](packet& p) noexcept { return rewrite::decide(run, hops, p); });
+}
+
+const node_form_registration registration{"ip4-rewrite", form::WEFT_FORM, ip4_rewrite};
+
+} // namespace
+
+} // namespace weft::ip4

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every form of the forwarding nodes gives the same packets the same fates, the same bytes and the same counts as the
+// plain form, on sound, malformed and random packets mixed over vectors of all sizes.
+#include "graph/node_run.hh"
+#include "graph/statistics.hh"
+#include "tests/nodes/node_tester.hh"
+
+#include <random>
+
+namespace weft::test {
+
+namespace {
+
+using random_source = std::mt19937;
+
+unsigned one_of(random_source& random, unsigned count)
+{
+    return static_cast<unsigned>(random() % count);
+}
+
+std::string any_destination(random_source& random)
+{
+    static const std::array some{
+        "16.1.2.3",    "16.200.0.1",  "17.0.0.9",        "17.5.5.5",  "18.0.0.1",  "10.0.0.1",
+        "10.0.1.1",    "10.0.1.2",    "10.0.1.77",       "10.0.0.2",  "224.0.0.5", "255.255.255.255",
+        "10.0.1.255",  "127.0.0.1",   "0.0.0.0",         "240.1.1.1", "99.9.9.9",  "192.0.2.1",
+    };
+    return some[one_of(random, some.size())];
+}
+
+std::string any_source(random_source& random)
+{
+    static const std::array some{"10.0.0.2", "10.0.0.99", "8.8.8.8",   "10.0.0.1", "10.0.1.1",
+                                 "0.0.0.1",  "127.0.0.1", "224.0.0.1", "223.255.255.255"};
+    return some[one_of(random, 3) == 0 ? one_of(random, some.size()) : one_of(random, 3)];
+}
+
+// A packet that is wrong in one way, or in order.
+packet_builder some_packet(random_source& random)
+{
+    packet_builder p;
+    p.ethernet(mac_of(0, 1), mac_of(0, 2)).ip4(any_source(random), any_destination(random));
+    p.udp(static_cast<uint16_t>(random()), static_cast<uint16_t>(random()));
+    p.payload(one_of(random, 64)).ttl(static_cast<uint8_t>(2 + one_of(random, 200)));
+    switch (one_of(random, 24)) {
+    case 0: p.ethernet(mac_of(0, 7)); break;
+    case 1: p.ethernet(net::mac_address{{255, 255, 255, 255, 255, 255}}); break;
+    case 2: p.ether_type(static_cast<uint16_t>(random())); break;
+    case 3: p.version(static_cast<uint8_t>(one_of(random, 16))); break;
+    case 4: p.header_words(static_cast<uint8_t>(one_of(random, 16))); break;
+    case 5: p.total_length(static_cast<uint16_t>(random() % 128)); break;
+    case 6: p.header_checksum(static_cast<uint16_t>(random())); break;
+    case 7: p.ttl(static_cast<uint8_t>(one_of(random, 3))); break;
+    case 8: p.options(4 * one_of(random, 11)); break;
+    case 9: p.frame_bytes(one_of(random, 60)); break;
+    case 10: p.frame_bytes(100 + one_of(random, 1400)); break;
+    case 11: p.payload(900 + one_of(random, 400)); break;
+    case 12: p.payload(900 + one_of(random, 400)).dont_fragment(); break;
+    case 13: p.fragment(static_cast<uint16_t>(one_of(random, 100)), true); break;
+    case 14: p.icmp_echo(); break;
+    case 15: p.arp(1, mac_of(0, 2), "10.0.0.2", net::mac_address{}, "10.0.0.1"); break;
+    default: break;
+    }
+    return p;
+}
+
+byte_string some_bytes(random_source& random)
+{
+    byte_string bytes = some_packet(random).bytes();
+    if (one_of(random, 6) == 0 && !bytes.empty())
+        for (unsigned n = 1 + one_of(random, 4); n > 0; --n)
+            bytes[one_of(random, static_cast<unsigned>(std::min<size_t>(bytes.size(), 48)))] ^=
+                static_cast<uint8_t>(1u << one_of(random, 8));
+    return bytes;
+}
+
+// What differs between two tallies, in words.
+std::string difference(const std::map<std::string, uint64_t>& a, const std::map<std::string, uint64_t>& b)
+{
+    std::string words;
+    for (const auto* side : {&a, &b})
+        for (const auto& [what, count] : *side) {
+            const auto other = side == &a ? b.find(what) : a.find(what);
+            const bool known = other != (side == &a ? b.end() : a.end());
+            if (!known || (side == &a && other->second != count))
+                words += fmt::format("{}: {} and {}; ", what, count, known ? other->second : 0);
+        }
+    return words;
+}
+
+struct outcome {
+    std::vector<byte_string> sent; // interface first
+    counts reasons;
+    std::map<std::string, uint64_t> edges;
+};
+
+void make_routes(node_tester& t)
+{
+    t.add_route("16.0.0.0/8", {"10.0.1.2"});
+    t.add_route("17.0.0.0/8", {"10.0.1.2", "10.0.0.2"});
+    t.add_route("99.0.0.0/8", {"10.0.1.3"});
+    REQUIRE(t.ip4().add_blackhole(prefix("192.0.2.0/24")));
+    t.set_mtu("b", 1000);
+}
+
+// In the place of ip4-icmp-error, whose limit depends on the time that passes.
+void swallow(node_run& run, frame& in) noexcept
+{
+    run.free(in.packets.data(), in.count);
+}
+
+// Which packets come does not depend on the form: only `random` decides.
+outcome run(form which, unsigned seed, bool only_good)
+{
+    node_tester t;
+    make_routes(t);
+    for (const auto& entry : t.host.registry().all())
+        if (!entry.forms.empty() && entry.forms.size() > 1)
+            REQUIRE(t.host.registry().set_form(entry.id, which));
+    t.host.registry().find("ip4-icmp-error")->forms = {{form::plain, swallow}};
+    REQUIRE(t.host.publish_plans());
+    t.run();
+    random_source random{seed};
+    outcome found;
+    [[maybe_unused]] const auto before = t.counted();
+    for (unsigned vector = 0; vector < 60; ++vector) {
+        const unsigned size = vector < 40 ? 1 + vector : 1 + one_of(random, vector_size);
+        for (unsigned i = 0; i < size; ++i) {
+            const auto from = static_cast<interface_index>(one_of(random, 2));
+            auto bytes = only_good ? packet_builder{}
+                                         .ethernet(mac_of(from, 1), mac_of(from, 2))
+                                         .ip4("10.0.9.9", any_destination(random))
+                                         .udp()
+                                         .bytes()
+                                   : some_bytes(random);
+            t.inject("ethernet-input", t.make(bytes, from));
+        }
+        t.run();
+        t.advance(50ms);
+    }
+    for (const auto& p : t.take()) {
+        byte_string line{static_cast<uint8_t>(p.interface)};
+        line.insert(line.end(), p.bytes.begin(), p.bytes.end());
+        found.sent.push_back(std::move(line));
+    }
+    found.reasons = t.counted();
+    for (const auto& entry : t.host.registry().all())
+        for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
+            found.edges[fmt::format("{} {}", entry.name, slot)] =
+                t.host.room<statistics>().sent(entry.id, slot);
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("forms: all give the same fates, bytes and counts")
+{
+    const unsigned seed = GENERATE(1u, 2u, 3u);
+    const bool only_good = GENERATE(false, true);
+    const outcome plain = run(form::plain, seed, only_good);
+    CHECK(plain.sent.size() > 100);
+    CHECK(plain.reasons.size() > (only_good ? 3u : 16u));
+    for (const form which : {form::baseline, form::avx2, form::avx512}) {
+        if (!is_supported(which))
+            continue;
+        INFO(to_string(which) << ", seed " << seed);
+        const outcome fast = run(which, seed, only_good);
+        CHECK(difference(plain.reasons, fast.reasons) == "");
+        CHECK(difference(plain.edges, fast.edges) == "");
+        CHECK(fast.sent.size() == plain.sent.size());
+        CHECK((fast.sent == plain.sent));
+    }
+}
+
+TEST_CASE("forms: each stands by a node that exists, and the best that the processor runs is active")
+{
+    node_tester t;
+    REQUIRE_FALSE(registered_forms().empty());
+    for (const auto* registered : registered_forms()) {
+        INFO(registered->node);
+        const auto* entry = t.host.registry().find(registered->node);
+        REQUIRE(entry != nullptr);
+        CHECK(entry->forms.size() == 4);
+        CHECK(entry->forms.back().which == form::plain);
+        const auto active = entry->forms[entry->active_form].which;
+        CHECK(is_supported(active));
+        CHECK((active == form::avx512 ||
+               !is_supported(static_cast<form>(static_cast<unsigned>(active) + 1))));
+    }
+}
+
+TEST_CASE("forms: a command changes the one that runs")
+{
+    node_tester t;
+    make_routes(t);
+    CHECK(t.command("set node function ip4-input plain") == "");
+    t.run(); // takes up the plan
+    CHECK(t.host.registry().find("ip4-input")->function() ==
+          t.host.registry().find("ip4-input")->descriptor->function);
+    const auto shown = t.command("show node ip4-input");
+    INFO(shown);
+    CHECK(shown.find("plain            0 yes") != std::string::npos);
+    CHECK(t.fate_of(packet_builder{}.ethernet().ip4("10.0.0.2", "16.0.0.1").udp()) == "-> b");
+    CHECK(t.command("set node function drop avx2") ==
+          "error: node `drop' has no form `avx2' (show node drop)");
+    CHECK(t.command("set node function nowhere plain").starts_with("error: no node `nowhere'"));
+}
+
+} // namespace weft::test
