@@ -15,15 +15,6 @@ namespace weft::drivers {
 namespace {
 
 constexpr uint16_t lowest_mtu = 68;        // RFC 791
-constexpr size_t longest_name = 31;
-
-bool good_name(const std::string& name)
-{
-    return !name.empty() && name.size() <= longest_name &&
-           std::all_of(name.begin(), name.end(), [](unsigned char c) {
-               return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
-           });
-}
 
 constexpr uint32_t default_buffers = 16384;
 
@@ -37,7 +28,8 @@ void check_buffers(const config::value& root, const config::value& interfaces,
         buffers == nullptr ? default_buffers : buffers->get("count", default_buffers);
     uint64_t queues = 0;
     for (const auto& [name, key_at, settings] : interfaces.entries())
-        queues += settings.get<uint32_t>("queues", 1);
+        if (settings.find("device")->text() != null_device)
+            queues += settings.get<uint32_t>("queues", 1);
     const uint64_t least = 2 * queues * port_options{}.rx_descriptors;
     if (count < least)
         problems.add(interfaces, "{} receive queues need {} buffers at least, buffers.count is {}",
@@ -63,7 +55,7 @@ void check(const config::value& root, config::problems& problems)
                                      "`-', `_' and `.')", name, longest_name));
         const auto* device = settings.find("device");
         const auto [owner, fresh] = owners.emplace(device_name(device->text()), name);
-        if (!fresh)
+        if (!fresh && owner->first != null_device)
             problems.add(*device, "device {} is interface {}'s already", owner->first,
                          owner->second);
         const auto* mtu = settings.find("mtu");
@@ -84,45 +76,31 @@ port_options options_of(const config::value& settings)
     return options;
 }
 
-// One input node for each receive queue, one tx node behind interface-output.
-result<void> join_graph(engine& host, const std::string& name, port& device, interface_index index)
+result<std::unique_ptr<device>> open_device(engine& host, const port_options& options)
 {
-    auto& registry = host.registry();
-    for (const auto& queue : device.rx()) {
-        auto input = registry.clone("dpdk-input", fmt::format("dpdk-input-{}-{}", name, queue->queue),
-                                    queue.get(), queue->thread);
-        if (!input)
-            return pass(input);
-    }
-    auto tx = registry.clone("dpdk-tx", "dpdk-tx-" + name, &device.tx());
-    if (!tx)
-        return pass(tx);
-    const auto* output = registry.find("interface-output");
-    if (output == nullptr)
-        return fail(errc::not_found, "the graph has no node `interface-output'");
-    auto slot = registry.add_next(output->id, *tx);
-    if (!slot)
-        return pass(slot);
-    host.interfaces().hot(index).output_slot.store(*slot);
-    return {};
+    if (options.device == null_device)
+        return make_null_device(options.mac);
+    auto opened = port::open(options, host, host.pools().front());
+    if (!opened)
+        return pass(opened);
+    return std::move(*opened);
 }
 
 result<void> open_one(engine& host, const std::string& name, const config::value& settings)
 {
     const port_options options = options_of(settings);
-    auto device = port::open(options, host, host.pools().front());
-    if (!device)
-        return fail(device.error().code, "interfaces.{}: {}", name, device.error().message);
-    port& opened = **device;
-    auto added = host.interfaces().add(name, std::move(*device));
+    auto opened = open_device(host, options);
+    if (!opened)
+        return fail(opened.error().code, "interfaces.{}: {}", name, opened.error().message);
+    device& driver = **opened;
+    auto added = host.interfaces().add(name, std::move(*opened));
     if (!added)
         return pass(added);
     const interface_index index = (*added)->index;
     auto& hot = host.interfaces().hot(index);
-    hot.mac = opened.mac();
+    hot.mac = driver.mac(index);
     hot.mtu.store(options.mtu);
-    opened.bind(index, host);
-    return join_graph(host, name, opened, index);
+    return driver.join(host, name, index);
 }
 
 result<void> apply(const config::value& root, engine& host)
@@ -140,8 +118,11 @@ const config::registration registration{{
     .name = "interfaces",
     .stage = config::stage::ports,
     .keys = {{"interfaces", config::mapping(), "The router's ports, by name."},
-             {"interfaces.*.device", config::text("a PCI address or a virtual device's devargs"),
-              "PCI address (0000:01:00.0) or devargs of a virtual device (net_tap0,iface=weft-a).",
+             {"interfaces.*.device",
+              config::text("a PCI address, a virtual device's devargs or `null'"),
+              "PCI address (0000:01:00.0), devargs of a virtual device (net_tap0,iface=weft-a), or "
+              "`null': receives nothing and counts and frees what it sends, to try a "
+              "configuration before the cables are in.",
               true},
              {"interfaces.*.macaddress", config::mac_address(),
               "MAC address (default: the device's own)."},
@@ -184,5 +165,30 @@ void watch_links(process& self)
 const process_registration link_watch{"link-watch", watch_links};
 
 } // namespace
+
+bool good_name(std::string_view name) noexcept
+{
+    return !name.empty() && name.size() <= longest_name &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+           });
+}
+
+result<void> join_output(engine& host, std::string_view of, const std::string& name,
+                         interface_index index, void* argument)
+{
+    auto& registry = host.registry();
+    auto tx = registry.clone(of, fmt::format("{}-{}", of, name), argument);
+    if (!tx)
+        return pass(tx);
+    const auto* output = registry.find("interface-output");
+    if (output == nullptr)
+        return fail(errc::not_found, "the graph has no node `interface-output'");
+    auto slot = registry.add_next(output->id, *tx);
+    if (!slot)
+        return pass(slot);
+    host.interfaces().hot(index).output_slot.store(*slot);
+    return {};
+}
 
 } // namespace weft::drivers

@@ -170,6 +170,19 @@ void port::bind(interface_index index, engine& host)
     }
 }
 
+result<void> port::join(engine& host, const std::string& name, interface_index index)
+{
+    bind(index, host);
+    for (const auto& queue : rx_) {
+        auto input = host.registry().clone("dpdk-input",
+                                           fmt::format("dpdk-input-{}-{}", name, queue->queue),
+                                           queue.get(), queue->thread);
+        if (!input)
+            return pass(input);
+    }
+    return join_output(host, "dpdk-tx", name, index, &tx_);
+}
+
 // A device is started once and stops when it is closed: an interface that is down goes on being polled, and its
 // packets are dropped with a reason. Its peer is told by the link, where the driver can.
 result<void> port::set_admin(bool up)

@@ -2,6 +2,7 @@
 // A DPDK port as an interface: set-up, queues and their threads, state, statistics.
 #pragma once
 
+#include "drivers/device.hh"
 #include "graph/interface.hh"
 #include "graph/result.hh"
 
@@ -11,10 +12,6 @@
 #include <vector>
 
 struct rte_mempool;
-
-namespace weft {
-class engine;
-}
 
 namespace weft::drivers {
 
@@ -50,19 +47,16 @@ struct port_options {
 };
 
 // Owned by the interface table; the port is stopped and closed when it goes. Main thread.
-class port final : public interface_driver {
+class port final : public device {
 public:
     // Probes the device, sets it up, stopped. Errors name the device and what DPDK said.
     [[nodiscard]] static result<std::unique_ptr<port>> open(const port_options& options, engine& host,
                                                             rte_mempool* pool);
     ~port() override;
 
-    // Gives the queues to threads; the interface exists then. First and once.
-    void bind(interface_index index, engine& host);
-    [[nodiscard]] const net::mac_address& mac() const noexcept { return mac_; }
-    [[nodiscard]] const std::vector<std::unique_ptr<rx_queue>>& rx() const noexcept { return rx_; }
-    [[nodiscard]] tx_queues& tx() noexcept { return tx_; }
-
+    [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
+    // One input node for each receive queue, one tx node.
+    result<void> join(engine& host, const std::string& name, interface_index index) override;
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
     [[nodiscard]] link_status link() const override;
@@ -73,6 +67,7 @@ private:
     result<void> probe();
     result<void> configure(engine& host, rte_mempool* pool);
     result<void> set_up_queues(rte_mempool* pool);
+    void bind(interface_index index, engine& host); // gives the queues to threads
 
     const port_options options_;
     bool started_ = false;

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A device that the section `interfaces` opens: DPDK's ports, and those of weft's own.
+#pragma once
+
+#include "graph/interface.hh"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weft {
+class engine;
+}
+
+namespace weft::drivers {
+
+inline constexpr size_t longest_name = 31;
+// Whether interfaces and streams may be called so: letters, digits, `-', `_' and `.'.
+[[nodiscard]] bool good_name(std::string_view name) noexcept;
+
+// Main thread.
+class device : public interface_driver {
+public:
+    // The address that it has of its own or was given.
+    [[nodiscard]] virtual net::mac_address mac(interface_index index) const = 0;
+    // Adds its nodes to the graph. The interface exists then. Once.
+    virtual result<void> join(engine& host, const std::string& name, interface_index index) = 0;
+};
+
+// Puts an interface's tx node, a clone of the template `of` called OF-NAME, behind interface-output.
+result<void> join_output(engine& host, std::string_view of, const std::string& name,
+                         interface_index index, void* argument);
+
+inline constexpr std::string_view null_device = "null";
+// Takes every packet and brings none.
+[[nodiscard]] std::unique_ptr<device> make_null_device(std::optional<net::mac_address> mac);
+
+} // namespace weft::drivers
