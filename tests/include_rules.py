@@ -22,6 +22,7 @@ MAY_INCLUDE = {
 LIBRARIES = {
     "dpdk": r"rte_",
     "ethdev": r"rte_(ethdev|eal|dev|bus_)",
+    "pcap": r"pcap/",
     "boost": r"boost/",
     "spdlog": r"spdlog/",
     "yaml": r"yaml-cpp/",
@@ -35,7 +36,7 @@ LIBRARIES = {
 COMMON = {"fmt", "json", "expected"}
 MAY_USE = {
     "graph": COMMON | {"dpdk", "boost", "spdlog"},
-    "drivers": COMMON | {"dpdk", "ethdev", "spdlog"},
+    "drivers": COMMON | {"dpdk", "ethdev", "pcap", "spdlog"},
     "nodes": COMMON | {"dpdk", "spdlog"},
     "cli": {"fmt", "readline"},
     "daemon": COMMON | {"dpdk", "ethdev", "spdlog", "yaml", "systemd"},

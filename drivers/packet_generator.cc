@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// packet-generator: makes the packets of a stream. One clone for each stream, called
+// packet-generator-STREAM.
+#include "drivers/packet_generator.hh"
+
+#include "graph/engine.hh"
+#include "graph/node_run.hh"
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <spdlog/spdlog.h>
+
+namespace weft::drivers {
+
+namespace {
+
+constexpr event_type stream_done = 1;
+
+enum next : fate { to_ethernet_input };
+
+struct context {
+    explicit context(const node_setup& setup)
+        : host{setup.host}, slot{*static_cast<const stream_slot*>(setup.argument)},
+          pool{setup.host.pools().front()}
+    {
+    }
+    engine& host;
+    const stream_slot& slot;
+    rte_mempool* pool;
+    interface_counters* counters = nullptr; // of the stream's interface
+};
+
+bool is_done(const stream& s) noexcept
+{
+    return s.options.limit != 0 && s.made.get() == s.options.limit;
+}
+
+void begin(context& ctx, stream& s, unsigned thread, uint64_t starts) noexcept
+{
+    const uint64_t now = rte_rdtsc();
+    ctx.counters = &ctx.host.interfaces().counters(thread, s.options.interface);
+    s.packets->restart();
+    s.pace.restart(now);
+    s.made.set(0);
+    s.not_made.set(0);
+    s.began.set(now);
+    s.last.set(now);
+    s.started.set(starts);
+}
+
+uint32_t due(stream& s, uint32_t most) noexcept
+{
+    if (s.options.limit != 0)
+        most = static_cast<uint32_t>(std::min<uint64_t>(most, s.options.limit - s.made.get()));
+    return s.options.rate == 0 ? most : s.pace.take(rte_rdtsc(), most);
+}
+
+uint32_t packet_generator_input(node_run& run) noexcept
+{
+    auto& ctx = run.context<context>();
+    stream* s = ctx.slot.running.load(std::memory_order_acquire);
+    // a plan that is about to be replaced may still poll a node whose stream is gone, or is another one by now
+    if (s == nullptr || s->options.thread != run.thread_index())
+        return 0;
+    const uint64_t starts = s->starts.load(std::memory_order_acquire);
+    if (starts == 0)
+        return 0;
+    if (starts != s->started.get()) [[unlikely]]
+        begin(ctx, *s, run.thread_index(), starts);
+    const auto space = run.input_space(s->to);
+    const uint32_t count = due(*s, static_cast<uint32_t>(space.size()));
+    if (count == 0)
+        return 0;
+    if (rte_pktmbuf_alloc_bulk(ctx.pool, reinterpret_cast<rte_mbuf**>(space.data()), count) != 0) {
+        s->not_made.add(count);
+        return 0;
+    }
+    const auto made = space.first(count);
+    ctx.counters->rx_bytes.add(s->packets->fill(made));
+    ctx.counters->rx_packets.add(count);
+    s->made.add(count);
+    s->last.set(rte_rdtsc());
+    run.admit(made.data(), count, s->options.interface, s->to);
+    if (s->to != to_ethernet_input)
+        for (packet* p : made)
+            p->mark().l3_offset = sizeof(net::ethernet_header);
+    if (is_done(*s))
+        run.thread().post(ctx.slot.retirer, {.type = stream_done});
+    return count;
+}
+
+const node_registration registration{{
+    .name = "packet-generator",
+    .type = node_type::input,
+    .state = node_state::disabled,
+    .poll = packet_generator_input,
+    .nexts = {"ethernet-input"},
+    .context = context_of<context>(),
+    .is_template = true,
+}};
+
+void retire(process& self)
+{
+    auto& generator = self.host().room<packet_generator>();
+    generator.set_retirer(self.id());
+    while (true) {
+        [[maybe_unused]] const auto done = self.wait_event_or_clock(1s); // 1s: where the event was lost
+        generator.retire_done();
+    }
+}
+
+const process_registration retirement{"packet-generator", retire};
+
+} // namespace
+
+result<stream_slot*> packet_generator::find(const std::string& name) const
+{
+    const auto found = slots_.find(name);
+    if (found == slots_.end() || !found->second->owned)
+        return fail(errc::not_found, "no stream `{}'", name);
+    return found->second.get();
+}
+
+result<void> packet_generator::add(const std::string& name, const stream_options& options,
+                                   std::unique_ptr<packet_source> packets)
+{
+    if (find(name))
+        return fail(errc::exists, "a stream `{}' exists already", name);
+    if (names().size() == most_streams)
+        return fail(errc::exhausted, "{} streams exist, the most there can be", most_streams);
+    auto& registry = host_.registry();
+    auto& slot = slots_[name];
+    if (!slot) {
+        auto fresh = std::make_unique<stream_slot>();
+        auto node = registry.clone("packet-generator", "packet-generator-" + name, fresh.get());
+        if (!node) {
+            slots_.erase(name);
+            return pass(node);
+        }
+        fresh->node = *node;
+        fresh->retirer = retirer_;
+        slot = std::move(fresh);
+    }
+    auto made = std::make_unique<stream>(options, std::move(packets), rte_get_tsc_hz());
+    auto to = registry.add_next(slot->node, options.node);
+    if (!to)
+        return pass(to);
+    made->to = *to;
+    registry.at(slot->node).thread = options.thread;
+    slot->owned = std::move(made);
+    slot->running.store(slot->owned.get(), std::memory_order_release);
+    return {};
+}
+
+result<void> packet_generator::set_polled(stream_slot& slot, bool polled)
+{
+    auto& state = host_.registry().at(slot.node).state;
+    const auto before = std::exchange(state, polled ? node_state::polling : node_state::disabled);
+    if (before == state)
+        return {};
+    auto done = host_.publish_plans();
+    if (!done)
+        state = before;
+    return done;
+}
+
+result<void> packet_generator::enable(const std::string& name, bool on)
+{
+    auto slot = find(name);
+    if (!slot)
+        return pass(slot);
+    retire_done();
+    stream& s = *(*slot)->owned;
+    if (s.enabled == on)
+        return {};
+    if (on)
+        s.starts.fetch_add(1, std::memory_order_release);
+    if (auto done = set_polled(**slot, on); !done)
+        return done;
+    s.enabled = on;
+    return {};
+}
+
+result<void> packet_generator::remove(const std::string& name)
+{
+    auto slot = find(name);
+    if (!slot)
+        return pass(slot);
+    if (auto done = set_polled(**slot, false); !done)
+        return done;
+    (*slot)->running.store(nullptr, std::memory_order_release);
+    host_.rcu().defer([old = std::shared_ptr<stream>{std::move((*slot)->owned)}] {});
+    return {};
+}
+
+void packet_generator::retire_done()
+{
+    for (const auto& [name, slot] : slots_) {
+        stream* s = slot->owned.get();
+        if (s == nullptr || !s->enabled || s->started.get() != s->starts.load() || !is_done(*s))
+            continue;
+        if (auto done = set_polled(*slot, false); !done)
+            spdlog::warn("stream {}: {}", name, done.error().message);
+        s->enabled = false;
+    }
+}
+
+std::vector<std::string> packet_generator::names() const
+{
+    std::vector<std::string> list;
+    for (const auto& [name, slot] : slots_)
+        if (slot->owned)
+            list.push_back(name);
+    return list;
+}
+
+result<stream_status> packet_generator::status(const std::string& name) const
+{
+    auto slot = find(name);
+    if (!slot)
+        return pass(slot);
+    const stream& s = *(*slot)->owned;
+    stream_status status{.name = name,
+                         .state = s.enabled ? "enabled" : "disabled",
+                         .options = s.options};
+    if (s.started.get() != s.starts.load() || s.starts.load() == 0)
+        return status; // its thread has not begun
+    const uint64_t end = s.enabled && !is_done(s) ? rte_rdtsc() : s.last.get();
+    status.made = s.made.get();
+    status.not_made = s.not_made.get();
+    if (is_done(s))
+        status.state = "done";
+    if (end > s.began.get())
+        status.measured = static_cast<double>(status.made) / host_.seconds_of(end - s.began.get());
+    return status;
+}
+
+} // namespace weft::drivers
