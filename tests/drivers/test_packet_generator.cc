@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams: rates, limits, their commands and what those refuse.
+#include "drivers/packet_generator.hh"
+#include "tests/nodes/node_tester.hh"
+
+using namespace weft;
+using namespace weft::drivers;
+using namespace weft::test;
+
+namespace {
+
+constexpr std::string_view a_to_b = "interface a source 10.0.0.5-10.0.0.7 destination 10.0.1.2";
+
+nlohmann::ordered_json stream_of(node_tester& t, std::string_view name)
+{
+    return t.command_json(fmt::format("show packet-generator {}", name))["streams"][0];
+}
+
+// Three loops: the plan with the stream is taken up, its packets are made, and it may end.
+void run_enabled(node_tester& t, std::string_view name)
+{
+    REQUIRE(t.command(fmt::format("packet-generator enable {}", name)).empty());
+    for (int i = 0; i < 3; ++i)
+        t.run();
+}
+
+} // namespace
+
+TEST_CASE("a pacer gives neither more nor less than the rate", "[drivers]")
+{
+    const uint64_t rate = GENERATE(1, 7, 10'000, 3'333'333);
+    constexpr uint64_t hz = 2'500'000'000;
+    pacer pace{rate, hz};
+    uint64_t now = 12345;
+    pace.restart(now);
+    uint64_t got = 0;
+    const uint64_t step = 100 * hz / rate / 7; // not a whole number of packets
+    const uint64_t end = now + 3 * hz;
+    for (; now < end; now += step)
+        got += pace.take(now, vector_size);
+    CHECK(got == static_cast<uint64_t>((now - step - 12345) * static_cast<double>(rate) / hz));
+}
+
+TEST_CASE("a pacer makes up for one vector at most", "[drivers]")
+{
+    pacer pace{highest_rate, 2'500'000'000};
+    pace.restart(0);
+    CHECK(pace.take(UINT64_MAX, 100) == 100);
+    CHECK(pace.take(UINT64_MAX, vector_size) == vector_size - 100); // what was left
+    CHECK(pace.take(UINT64_MAX, vector_size) == 0);
+}
+
+TEST_CASE("a stream ends after its limit, and begins anew when it is enabled again", "[drivers]")
+{
+    node_tester t;
+    CHECK(t.command(fmt::format("packet-generator new s {} limit 4", a_to_b)).empty());
+    t.run();
+    CHECK(t.take().empty());
+    for (int lap = 1; lap <= 2; ++lap) {
+        run_enabled(t, "s");
+        const auto sent = t.take();
+        REQUIRE(sent.size() == 4);
+        for (const auto& [at, from] : {std::pair{0, "10.0.0.5"}, {1, "10.0.0.6"}, {3, "10.0.0.5"}})
+            CHECK(sent[at].ip4().source == ip(from).wire());
+        CHECK(stream_of(t, "s")["state"] == "done");
+        CHECK(stream_of(t, "s")["packets"] == 4);
+        const auto counted = t.host.interfaces().count(t.port("a").index);
+        CHECK(counted.rx_packets == 4u * lap);
+        CHECK(counted.rx_bytes == 240u * lap);
+    }
+}
+
+TEST_CASE("a stream without a limit fills vectors until it is disabled", "[drivers]")
+{
+    node_tester t;
+    CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)).empty());
+    run_enabled(t, "s");
+    const auto sent = t.take().size();
+    CHECK(sent >= 2 * vector_size);
+    CHECK(sent % vector_size == 0);
+    CHECK(stream_of(t, "s")["state"] == "enabled");
+    CHECK(t.command("packet-generator disable").empty());
+    t.run();
+    CHECK(t.take().empty());
+    CHECK(stream_of(t, "s")["state"] == "disabled");
+    CHECK(stream_of(t, "s")["packets"] == sent);
+}
+
+TEST_CASE("a name may be given again to another stream", "[drivers]")
+{
+    node_tester t;
+    CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)).empty());
+    run_enabled(t, "s");
+    const auto nodes = t.host.registry().all().size();
+    CHECK(t.command("packet-generator delete s").empty());
+    CHECK(t.command("show packet-generator") == "No streams");
+    t.run();
+    CHECK(t.host.rcu().pending() == 0);
+    CHECK(t.take().size() % vector_size == 0);
+    CHECK(t.command("packet-generator new s interface b source 10.0.1.7 destination 10.0.0.2 "
+                    "limit 3").empty());
+    t.run();
+    CHECK(t.take().empty()); // not enabled, though the other was
+    run_enabled(t, "s");
+    const auto sent = t.take();
+    REQUIRE(sent.size() == 3);
+    CHECK(sent[0].interface == t.port("a").index);
+    CHECK(t.host.registry().all().size() == nodes);
+}
+
+TEST_CASE("packets may enter behind ethernet-input", "[drivers]")
+{
+    node_tester t;
+    CHECK(t.command(fmt::format("packet-generator new s {} limit 2 node ip4-input "
+                                "mac 02:00:00:00:77:77", a_to_b)).empty());
+    run_enabled(t, "s");
+    CHECK(t.take().size() == 2);
+    CHECK(t.went("packet-generator-s", "ip4-input") == 2);
+}
+
+TEST_CASE("packets for which there is no buffer are counted", "[drivers]")
+{
+    node_tester t;
+    std::vector<packet*> taken;
+    while (packet* p = t.host.make_packet())
+        taken.push_back(p);
+    CHECK(t.command(fmt::format("packet-generator new s {} limit 5", a_to_b)).empty());
+    run_enabled(t, "s");
+    CHECK(stream_of(t, "s")["packets"] == 0);
+    CHECK(stream_of(t, "s")["not_made"] >= 5);
+    for (packet* p : taken)
+        rte_pktmbuf_free(p->mbuf());
+    t.run();
+    CHECK(t.take().size() == 5);
+}
+
+TEST_CASE("streams that cannot be are refused with a reason", "[drivers]")
+{
+    node_tester t;
+    const std::vector<std::pair<std::string, std::string>> refused{
+        {"s interface a source 10.0.0.1", "expected either destination or destinations, found neither"},
+        {"s interface a destination 10.0.0.1", "expected a source or a pcap file, found neither"},
+        {"s interface a source 10.0.0.9-10.0.0.1 destination 10.0.0.1",
+         "source: 10.0.0.9-10.0.0.1 ends before it begins"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 size 59",
+         "size: `59' is not a number from 60 to 2048"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 size 60-9000",
+         "size: `9000' is not a number from 60 to 2048"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 source-port 65536",
+         "source-port: `65536' is not a number from 0 to 65535"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 protocol icmp source-port 1",
+         "source-port: ICMP has no ports"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 rate 0",
+         "rate: 0 is not from 1 to 1000000000"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 limit 0",
+         "limit: 0 is not from 1 to 18446744073709551615"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 worker 1", "worker: 1 is not from 0 to 0"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 ttl 256", "ttl: 256 is not from 0 to 255"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 node drop",
+         "node: drop does not check what it is given, expected ethernet-input, ip4-input, arp-input"},
+        {"s interface a pcap /x size 60", "pcap and size exclude each other"},
+        {"s/ interface a pcap /x", "`s/' is no name of a stream (1 to 31 letters, digits, `-', `_' "
+                                   "and `.')"},
+        {"s interface c pcap /x", "no interface `c', expected a or b"},
+    };
+    for (const auto& [line, message] : refused)
+        CHECK(t.command("packet-generator new " + line) == "error: " + message);
+    CHECK(t.command("packet-generator enable s") == "error: no stream `s' (there is none)");
+    CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)).empty());
+    CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)) ==
+          "error: a stream `s' exists already");
+}
+
+TEST_CASE("there is a bound to the streams", "[drivers]")
+{
+    node_tester t;
+    for (size_t i = 0; i < most_streams; ++i)
+        REQUIRE(t.command(fmt::format("packet-generator new s{} {}", i, a_to_b)).empty());
+    CHECK(t.command(fmt::format("packet-generator new more {}", a_to_b)) ==
+          "error: 64 streams exist, the most there can be");
+    CHECK(t.command("packet-generator delete s7").empty());
+    CHECK(t.command(fmt::format("packet-generator new more {}", a_to_b)).empty());
+}
