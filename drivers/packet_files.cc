@@ -16,15 +16,15 @@ namespace weft::drivers {
 
 namespace {
 
-// Reading never waits for a pipe or a device.
-result<void> check_regular(const std::string& path)
+// The bytes of a file whose reading never waits: no pipe, no device.
+result<size_t> size_of_regular(const std::string& path)
 {
     struct stat what {};
     if (stat(path.c_str(), &what) != 0)
         return fail(errc::io, "{}: {}", path, std::strerror(errno));
     if (!S_ISREG(what.st_mode))
         return fail(errc::invalid_argument, "{}: not a regular file", path);
-    return {};
+    return static_cast<size_t>(what.st_size);
 }
 
 // Others take their turn after every so many steps of work.
@@ -77,8 +77,9 @@ result<net::ip4_prefix> parse_line(std::string_view line)
 
 result<capture> read_capture(const std::string& path, uint32_t least, uint32_t most, process* self)
 {
-    if (auto good = check_regular(path); !good)
-        return pass(good);
+    const auto size = size_of_regular(path);
+    if (!size)
+        return pass(size);
     std::array<char, PCAP_ERRBUF_SIZE> why{};
     const std::unique_ptr<pcap_t, void (*)(pcap_t*)> file{
         pcap_open_offline(path.c_str(), why.data()), [](pcap_t* p) { pcap_close(p); }};
@@ -88,6 +89,7 @@ result<capture> read_capture(const std::string& path, uint32_t least, uint32_t m
         return fail(errc::invalid_argument, "{}: its link type is {}, not Ethernet ({})", path,
                     pcap_datalink(file.get()), DLT_EN10MB);
     capture read;
+    read.bytes.reserve(std::min(*size, most_captured_bytes));
     turns turn{self};
     pcap_pkthdr* header = nullptr;
     const u_char* data = nullptr;
@@ -106,8 +108,8 @@ result<capture> read_capture(const std::string& path, uint32_t least, uint32_t m
 
 result<std::vector<net::ip4_address>> read_destinations(const std::string& path, process* self)
 {
-    if (auto good = check_regular(path); !good)
-        return pass(good);
+    if (const auto size = size_of_regular(path); !size)
+        return pass(size);
     std::ifstream file{path};
     if (!file)
         return fail(errc::io, "{}: {}", path, std::strerror(errno));

@@ -15,8 +15,6 @@
 #include <string>
 #include <vector>
 
-struct rte_mempool;
-
 namespace weft::drivers {
 
 inline constexpr size_t most_streams = 64;
