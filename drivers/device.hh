@@ -28,7 +28,8 @@ public:
     virtual result<void> join(engine& host, const std::string& name, interface_index index) = 0;
 };
 
-// Puts an interface's tx node, a clone of the template `of` called OF-NAME, behind interface-output.
+// Puts an interface's tx node, a clone of the template `of` called OF-NAME, behind
+// interface-output.
 result<void> join_output(engine& host, std::string_view of, const std::string& name,
                          interface_index index, void* argument);
 

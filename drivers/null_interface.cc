@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A null interface: its link is up, it receives nothing, and what it sends is counted and freed. Its tx node
-// is called null-tx-INTERFACE.
+// A null interface: its link is up, it receives nothing, and what it sends is counted and freed.
+// Its tx node is called null-tx-INTERFACE.
 #include "drivers/device.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
@@ -50,8 +50,7 @@ struct context {
     explicit context(const node_setup& setup)
         : counters{setup.host.interfaces().counters(
               setup.thread, *static_cast<const interface_index*>(setup.argument))}
-    {
-    }
+    {}
     interface_counters& counters;
 };
 

@@ -55,8 +55,8 @@ result<void> append(capture& to, const pcap_pkthdr& header, const u_char* data, 
     if (number > most_captured_frames || to.bytes.size() + header.len > most_captured_bytes)
         return fail(errc::exhausted, "more than {} frames or {} MB", most_captured_frames,
                     most_captured_bytes >> 20);
-    to.frames.push_back({static_cast<uint32_t>(to.bytes.size()),
-                         static_cast<uint16_t>(header.len)});
+    to.frames.push_back(
+        {static_cast<uint32_t>(to.bytes.size()), static_cast<uint16_t>(header.len)});
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
     to.bytes.insert(to.bytes.end(), bytes, bytes + header.len);
     return {};

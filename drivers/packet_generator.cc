@@ -20,10 +20,10 @@ enum next : fate { to_ethernet_input };
 
 struct context {
     explicit context(const node_setup& setup)
-        : host{setup.host}, slot{*static_cast<const stream_slot*>(setup.argument)},
+        : host{setup.host},
+          slot{*static_cast<const stream_slot*>(setup.argument)},
           pool{setup.host.pools().front()}
-    {
-    }
+    {}
     engine& host;
     const stream_slot& slot;
     rte_mempool* pool;
@@ -78,7 +78,8 @@ uint32_t packet_generator_input(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
     stream* s = ctx.slot.running.load(std::memory_order_acquire);
-    // a plan that is about to be replaced may still poll a node whose stream is gone, or is another one by now
+    // a plan that is about to be replaced may still poll a node whose stream is gone, or is another
+    // one by now
     if (s == nullptr || s->options.thread != run.thread_index())
         return 0;
     const uint64_t starts = s->starts.load(std::memory_order_acquire);
@@ -90,7 +91,8 @@ uint32_t packet_generator_input(node_run& run) noexcept
     const uint32_t wanted = due(*s, static_cast<uint32_t>(space.size()));
     uint32_t made = 0;
     while (made < wanted) {
-        const uint32_t part = make_some(run, ctx, *s, space.subspan(made, std::min(wanted - made, group)));
+        const uint32_t part =
+            make_some(run, ctx, *s, space.subspan(made, std::min(wanted - made, group)));
         if (part == 0)
             break;
         made += part;
@@ -119,7 +121,8 @@ void retire(process& self)
     auto& generator = self.host().room<packet_generator>();
     generator.set_retirer(self.id());
     while (true) {
-        [[maybe_unused]] const auto done = self.wait_event_or_clock(1s); // 1s: where the event was lost
+        [[maybe_unused]] const auto done =
+            self.wait_event_or_clock(1s); // 1s: where the event was lost
         generator.retire_done();
     }
 }
@@ -235,9 +238,8 @@ result<stream_status> packet_generator::status(const std::string& name) const
     if (!slot)
         return pass(slot);
     const stream& s = *(*slot)->owned;
-    stream_status status{.name = name,
-                         .state = s.enabled ? "enabled" : "disabled",
-                         .options = s.options};
+    stream_status status{
+        .name = name, .state = s.enabled ? "enabled" : "disabled", .options = s.options};
     if (s.started.get() != s.starts.load() || s.starts.load() == 0)
         return status; // its thread has not begun
     const uint64_t end = s.enabled && !is_done(s) ? rte_rdtsc() : s.last.get();

@@ -55,22 +55,22 @@ struct stream_options {
     unsigned thread = 0;                      // that makes them
     uint64_t rate = 0;                        // packets per second; 0: as many as there can be
     uint64_t limit = 0;                       // packets; 0: no end
-    node_id node = no_node;                   // that is given them: ethernet-input or one of its nexts
+    node_id node = no_node; // that is given them: ethernet-input or one of its nexts
 };
 
-// A stream. What is const is read by any thread; `packets`, `pace` and what the counters hold belong to the thread
-// that makes the packets.
+// A stream. What is const is read by any thread; `packets`, `pace` and what the counters hold
+// belong to the thread that makes the packets.
 struct stream {
     stream(const stream_options& what, std::unique_ptr<packet_source> from, uint64_t hz)
         : options{what}, packets{std::move(from)}, pace{what.rate, hz}
-    {
-    }
+    {}
 
     const stream_options options;
     bool enabled = false; // main thread
     fate to = 0;          // the slot of options.node; written before the node runs
 
-    // Written by the main thread: how often it was enabled. The maker begins anew when it sees that.
+    // Written by the main thread: how often it was enabled. The maker begins anew when it sees
+    // that.
     std::atomic<uint64_t> starts{0};
     alignas(64) counter started; // the value of `starts` that the rest belongs to
     counter made;
@@ -81,7 +81,8 @@ struct stream {
     pacer pace;
 };
 
-// A node and the stream that it runs now, null between two of one name. Never freed: a node is not either.
+// A node and the stream that it runs now, null between two of one name. Never freed: a node is not
+// either.
 struct stream_slot {
     node_id node = no_node;
     process_id retirer = 0; // told when a stream is done
@@ -108,8 +109,8 @@ public:
     result<void> add(const std::string& name, const stream_options& options,
                      std::unique_ptr<packet_source> packets);
     result<void> remove(const std::string& name);
-    // Enabling begins with the first packet, and what was counted is forgotten. Nothing for a stream that is
-    // in that state.
+    // Enabling begins with the first packet, and what was counted is forgotten. Nothing for a
+    // stream that is in that state.
     result<void> enable(const std::string& name, bool on);
     [[nodiscard]] std::vector<std::string> names() const;
     [[nodiscard]] result<stream_status> status(const std::string& name) const;

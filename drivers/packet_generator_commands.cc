@@ -47,12 +47,13 @@ result<value_range> parse_range(std::string_view name, std::string_view text, Re
 
 result<void> take_addresses(const command_arguments& args, std::string_view name, value_range& into)
 {
-    const auto range = parse_range(name, args.text(name), [](std::string_view text) -> result<uint32_t> {
-        const auto address = net::parse<net::ip4_address>(text);
-        if (!address)
-            return pass(address);
-        return address->value;
-    });
+    const auto range =
+        parse_range(name, args.text(name), [](std::string_view text) -> result<uint32_t> {
+            const auto address = net::parse<net::ip4_address>(text);
+            if (!address)
+                return pass(address);
+            return address->value;
+        });
     if (!range)
         return pass(range);
     into = *range;
@@ -65,23 +66,24 @@ result<void> take_numbers(const command_arguments& args, std::string_view name, 
 {
     if (!args.has(name))
         return {};
-    const auto range = parse_range(name, args.text(name), [&](std::string_view text) -> result<uint32_t> {
-        uint32_t number = 0;
-        const auto* end = text.data() + text.size();
-        const auto [stop, code] = std::from_chars(text.data(), end, number);
-        if (code != std::errc{} || stop != end || number < lowest || number > highest)
-            return fail(errc::invalid_argument, "`{}' is not a number from {} to {}", text, lowest,
-                        highest);
-        return number;
-    });
+    const auto range =
+        parse_range(name, args.text(name), [&](std::string_view text) -> result<uint32_t> {
+            uint32_t number = 0;
+            const auto* end = text.data() + text.size();
+            const auto [stop, code] = std::from_chars(text.data(), end, number);
+            if (code != std::errc{} || stop != end || number < lowest || number > highest)
+                return fail(errc::invalid_argument, "`{}' is not a number from {} to {}", text,
+                            lowest, highest);
+            return number;
+        });
     if (!range)
         return pass(range);
     into = *range;
     return {};
 }
 
-result<uint64_t> number_within(const command_arguments& args, std::string_view name, uint64_t lowest,
-                               uint64_t highest, uint64_t otherwise)
+result<uint64_t> number_within(const command_arguments& args, std::string_view name,
+                               uint64_t lowest, uint64_t highest, uint64_t otherwise)
 {
     if (!args.has(name))
         return otherwise;
@@ -96,8 +98,7 @@ result<void> take_destination(command_context& context, packet_specification& wh
 {
     const auto& args = context.arguments;
     if (args.has("destination") == args.has("destinations"))
-        return fail(errc::invalid_argument,
-                    "expected either destination or destinations, found {}",
+        return fail(errc::invalid_argument, "expected either destination or destinations, found {}",
                     args.has("destination") ? "both" : "neither");
     if (args.has("destination"))
         return take_addresses(args, "destination", what.destination);
@@ -158,7 +159,8 @@ result<std::unique_ptr<packet_source>> captured(command_context& context, bool f
     return make_captured(std::move(*read));
 }
 
-// The node that takes frames from outside, or one of those that it may pass them to: they check what they get.
+// The node that takes frames from outside, or one of those that it may pass them to: they check
+// what they get.
 result<node_id> entry_of(command_context& context)
 {
     const auto& registry = context.host.registry();
@@ -215,14 +217,15 @@ result<json> create(command_context& context)
     const auto& args = context.arguments;
     const std::string name{args.text("name")};
     if (!good_name(name))
-        return fail(errc::invalid_argument, "`{}' is no name of a stream (1 to {} letters, digits, "
-                    "`-', `_' and `.')", name, longest_name);
+        return fail(errc::invalid_argument,
+                    "`{}' is no name of a stream (1 to {} letters, digits, "
+                    "`-', `_' and `.')",
+                    name, longest_name);
     const interface& from = *context.host.interfaces().find(args.text("interface"));
     const auto options = options_of(context, from);
     if (!options)
         return pass(options);
-    const bool from_ethernet =
-        options->node == context.host.registry().find("ethernet-input")->id;
+    const bool from_ethernet = options->node == context.host.registry().find("ethernet-input")->id;
     auto packets = args.has("pcap") ? captured(context, from_ethernet) : specified(context, from);
     if (!packets)
         return pass(packets);
@@ -242,7 +245,8 @@ std::vector<std::string> chosen(command_context& context)
 result<json> set_enabled(command_context& context)
 {
     for (const auto& name : chosen(context))
-        if (auto done = generator_of(context).enable(name, context.arguments.text("state") == "enable");
+        if (auto done =
+                generator_of(context).enable(name, context.arguments.text("state") == "enable");
             !done)
             return pass(done);
     return json("");
@@ -250,7 +254,8 @@ result<json> set_enabled(command_context& context)
 
 result<json> remove(command_context& context)
 {
-    if (auto done = generator_of(context).remove(std::string{context.arguments.text("stream")}); !done)
+    if (auto done = generator_of(context).remove(std::string{context.arguments.text("stream")});
+        !done)
         return pass(done);
     return json("");
 }
@@ -280,16 +285,22 @@ std::string show_text(const json& data)
 {
     if (data["streams"].empty())
         return "No streams";
-    text_table table{{{"Name", 16, left}, {"State", 9, left}, {"Interface", 16, left},
-                      {"Worker", 6, right}, {"Rate", 12, right}, {"Measured", 12, right},
-                      {"Limit", 12, right}, {"Packets", 14, right}, {"Not made", 10, right}}};
+    text_table table{{{"Name", 16, left},
+                      {"State", 9, left},
+                      {"Interface", 16, left},
+                      {"Worker", 6, right},
+                      {"Rate", 12, right},
+                      {"Measured", 12, right},
+                      {"Limit", 12, right},
+                      {"Packets", 14, right},
+                      {"Not made", 10, right}}};
     const auto or_none = [](const json& number) {
         return number == 0 ? std::string{"-"} : to_string(number);
     };
     for (const auto& s : data["streams"])
-        table.row({s["name"], s["state"], s["interface"], to_string(s["worker"]), or_none(s["rate"]),
-                   fmt::format("{:.0f}", s["measured"].get<double>()), or_none(s["limit"]),
-                   to_string(s["packets"]), to_string(s["not_made"])});
+        table.row({s["name"], s["state"], s["interface"], to_string(s["worker"]),
+                   or_none(s["rate"]), fmt::format("{:.0f}", s["measured"].get<double>()),
+                   or_none(s["limit"]), to_string(s["packets"]), to_string(s["not_made"])});
     return table.str();
 }
 
@@ -297,7 +308,8 @@ const command_registration new_command{
     "packet-generator new <name:word> interface <interface:interface> [worker <worker:number>] "
     "[rate <rate:number>] [limit <limit:number>] [node <node:node>] [pcap <pcap:word>] "
     "[source <source:word>] [destination <destination:word>] [destinations <destinations:word>] "
-    "[source-port <source-port:word>] [destination-port <destination-port:word>] [size <size:word>] "
+    "[source-port <source-port:word>] [destination-port <destination-port:word>] [size "
+    "<size:word>] "
     "[protocol <protocol:udp|tcp|icmp>] [ttl <ttl:number>] [mac <mac:mac>] [random]",
     "Makes a stream of packets that seem to come in by an interface", create};
 const command_registration state_command{

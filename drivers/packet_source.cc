@@ -11,7 +11,8 @@ namespace weft::drivers {
 
 namespace {
 
-// A linear congruential generator (Knuth's MMIX): its upper half is random enough to spread packets.
+// A linear congruential generator (Knuth's MMIX): its upper half is random enough to spread
+// packets.
 class dice {
 public:
     uint32_t roll() noexcept
@@ -28,8 +29,7 @@ class field {
 public:
     field(value_range range, bool random)
         : first_{range.first}, span_{range.last - range.first}, random_{random && span_ > 0}
-    {
-    }
+    {}
     void restart() noexcept { at_ = 0; }
     uint32_t next(dice& chance) noexcept
     {
@@ -72,15 +72,18 @@ net::be16 closed(uint32_t sum) noexcept
     return net::be16::from_wire(static_cast<uint16_t>(~net::fold(sum)));
 }
 
-// Every packet is the head of the first one with fields written anew; the sums of what never changes are
-// made once.
+// Every packet is the head of the first one with fields written anew; the sums of what never
+// changes are made once.
 class specified_packets final : public packet_source {
 public:
     explicit specified_packets(packet_specification what)
-        : protocol_{what.protocol}, destinations_{std::move(what.destinations)},
-          source_{what.source, what.random}, destination_{what.destination, what.random},
+        : protocol_{what.protocol},
+          destinations_{std::move(what.destinations)},
+          source_{what.source, what.random},
+          destination_{what.destination, what.random},
           source_port_{what.source_port, what.random},
-          destination_port_{what.destination_port, what.random}, size_{what.size, what.random}
+          destination_port_{what.destination_port, what.random},
+          size_{what.size, what.random}
     {
         at<net::ethernet_header>(0) = {what.to, what.from, net::ether_type::ip4};
         auto& ip = at<net::ip4_header>(ip_at);
@@ -157,8 +160,9 @@ private:
         ip.checksum = closed(ip_sum_ + total.wire() + addresses);
         if (protocol_ == net::ip_protocol::icmp)
             return;
-        const net::port_pair ports{net::be16{static_cast<uint16_t>(source_port_.next(chance_))},
-                                   net::be16{static_cast<uint16_t>(destination_port_.next(chance_))}};
+        const net::port_pair ports{
+            net::be16{static_cast<uint16_t>(source_port_.next(chance_))},
+            net::be16{static_cast<uint16_t>(destination_port_.next(chance_))}};
         const net::be16 length{static_cast<uint16_t>(size - transport_at)};
         if (protocol_ == net::ip_protocol::udp) {
             p.header<udp_header>(transport_at) = {ports, length, {}};

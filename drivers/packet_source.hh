@@ -38,7 +38,8 @@ struct packet_specification {
     net::mac_address from{{2, 0, 0, 0, 0xfe, 1}};
     value_range source; // IPv4 addresses, host order
     value_range destination;
-    std::vector<net::ip4_address> destinations; // taken one after the other instead, if there are any
+    std::vector<net::ip4_address>
+        destinations;                    // taken one after the other instead, if there are any
     value_range source_port{1024, 1024}; // TCP and UDP
     value_range destination_port{9, 9};  // discard (RFC 863)
     value_range size{60, 60};            // bytes of the frame without its checksum; 60 at least
@@ -64,13 +65,14 @@ inline constexpr size_t most_captured_frames = 262'144;
 inline constexpr size_t most_captured_bytes = 64 << 20;
 inline constexpr size_t most_destinations = 1 << 20;
 
-// Reads a capture file (pcap or pcapng, Ethernet) whose frames are from `least` to `most` bytes long. Lets
-// others run meanwhile where there is a process.
+// Reads a capture file (pcap or pcapng, Ethernet) whose frames are from `least` to `most` bytes
+// long. Lets others run meanwhile where there is a process.
 [[nodiscard]] result<capture> read_capture(const std::string& path, uint32_t least, uint32_t most,
                                            process* self);
 
-// Reads a file that begins each line with an IPv4 address or prefix, and draws 16 addresses for each line
-// from all of them, in random order, most_destinations at most. Lets others run as read_capture does.
+// Reads a file that begins each line with an IPv4 address or prefix, and draws 16 addresses for
+// each line from all of them, in random order, most_destinations at most. Lets others run as
+// read_capture does.
 [[nodiscard]] result<std::vector<net::ip4_address>> read_destinations(const std::string& path,
                                                                       process* self);
 

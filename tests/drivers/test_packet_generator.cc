@@ -98,7 +98,8 @@ TEST_CASE("a name may be given again to another stream", "[drivers]")
     CHECK(t.host.rcu().pending() == 0);
     CHECK(t.take().size() % vector_size == 0);
     CHECK(t.command("packet-generator new s interface b source 10.0.1.7 destination 10.0.0.2 "
-                    "limit 3").empty());
+                    "limit 3")
+              .empty());
     t.run();
     CHECK(t.take().empty()); // not enabled, though the other was
     run_enabled(t, "s");
@@ -112,7 +113,9 @@ TEST_CASE("packets may enter behind ethernet-input", "[drivers]")
 {
     node_tester t;
     CHECK(t.command(fmt::format("packet-generator new s {} limit 2 node ip4-input "
-                                "mac 02:00:00:00:77:77", a_to_b)).empty());
+                                "mac 02:00:00:00:77:77",
+                                a_to_b))
+              .empty());
     run_enabled(t, "s");
     CHECK(t.take().size() == 2);
     CHECK(t.went("packet-generator-s", "ip4-input") == 2);
@@ -138,7 +141,8 @@ TEST_CASE("streams that cannot be are refused with a reason", "[drivers]")
 {
     node_tester t;
     const std::vector<std::pair<std::string, std::string>> refused{
-        {"s interface a source 10.0.0.1", "expected either destination or destinations, found neither"},
+        {"s interface a source 10.0.0.1",
+         "expected either destination or destinations, found neither"},
         {"s interface a destination 10.0.0.1", "expected a source or a pcap file, found neither"},
         {"s interface a source 10.0.0.9-10.0.0.1 destination 10.0.0.1",
          "source: 10.0.0.9-10.0.0.1 ends before it begins"},
@@ -154,10 +158,13 @@ TEST_CASE("streams that cannot be are refused with a reason", "[drivers]")
          "rate: 0 is not from 1 to 1000000000"},
         {"s interface a source 10.0.0.9 destination 10.0.0.1 limit 0",
          "limit: 0 is not from 1 to 18446744073709551615"},
-        {"s interface a source 10.0.0.9 destination 10.0.0.1 worker 1", "worker: 1 is not from 0 to 0"},
-        {"s interface a source 10.0.0.9 destination 10.0.0.1 ttl 256", "ttl: 256 is not from 0 to 255"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 worker 1",
+         "worker: 1 is not from 0 to 0"},
+        {"s interface a source 10.0.0.9 destination 10.0.0.1 ttl 256",
+         "ttl: 256 is not from 0 to 255"},
         {"s interface a source 10.0.0.9 destination 10.0.0.1 node drop",
-         "node: drop does not check what it is given, expected ethernet-input, ip4-input, arp-input"},
+         "node: drop does not check what it is given, expected ethernet-input, ip4-input, "
+         "arp-input"},
         {"s interface a pcap /x size 60", "pcap and size exclude each other"},
         {"s/ interface a pcap /x", "`s/' is no name of a stream (1 to 31 letters, digits, `-', `_' "
                                    "and `.')"},

@@ -48,8 +48,14 @@ packet_specification plain()
 byte_string expected(std::string_view from, std::string_view to, uint16_t source_port,
                      uint16_t destination_port, size_t size)
 {
-    return packet_builder{}.ethernet().ip4(from, to).id(0).udp(source_port, destination_port)
-        .payload(byte_string(size - 42)).transport_checksum(0).bytes();
+    return packet_builder{}
+        .ethernet()
+        .ip4(from, to)
+        .id(0)
+        .udp(source_port, destination_port)
+        .payload(byte_string(size - 42))
+        .transport_checksum(0)
+        .bytes();
 }
 
 uint16_t half(const byte_string& bytes, size_t at)
@@ -77,7 +83,8 @@ void put32(byte_string& to, uint32_t value)
         to.push_back(static_cast<uint8_t>(value >> shift));
 }
 
-// A capture file as tcpdump writes them; `missing`: bytes that each frame had on the wire and the file has not.
+// A capture file as tcpdump writes them; `missing`: bytes that each frame had on the wire and the
+// file has not.
 byte_string pcap(const std::vector<byte_string>& frames, uint32_t link = 1, uint32_t missing = 0)
 {
     byte_string all;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The packet generator and the null interface: what a stream says is what arrives and is counted."""
+"""The packet generator and null interfaces: what a stream says arrives and is counted."""
 
 import os
 import re
@@ -163,7 +163,9 @@ class PacketGenerator(testbed.Test):
         self.assertEqual(self.weft.counters("out")["tx packets"], now)
 
     def test_its_packets_are_traced(self):
-        self.weft.cli("packet-generator new s interface in source 10.9.0.2 destination 10.9.1.2 limit 3")
+        self.weft.cli(
+            "packet-generator new s interface in source 10.9.0.2 destination 10.9.1.2 limit 3"
+        )
         self.weft.cli("trace add packet-generator-s 2")
         self.weft.cli("packet-generator enable s")
         trace = testbed.eventually(
