@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs benchmark suites, prints a table for each, and writes its numbers and its plot.
+
+Each module in bench/suites is a suite; scripts/bench builds what they need and calls this.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+
+from lab import BenchError, Lab
+
+SUITES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "suites")
+
+
+def find_suites():
+    names = sorted(
+        file[:-3] for file in os.listdir(SUITES) if file.endswith(".py") and file[0] != "_"
+    )
+    return {name: importlib.import_module(f"suites.{name}") for name in names}
+
+
+def parse_arguments(suites):
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measures weft beside the programs that it is compared with.",
+        epilog="suites:\n"
+        + "\n".join(f"  {name:<10} {suite.DESCRIPTION}" for name, suite in suites.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="default: all of them")
+    parser.add_argument("--rounds", type=int, default=20, help="rounds of a measurement (20)")
+    parser.add_argument("--quick", action="store_true", help="few short rounds: does it work?")
+    parser.add_argument(
+        "--prefixes",
+        metavar="FILE",
+        default=os.environ.get("WEFT_BENCH_PREFIXES"),
+        help="an Internet routing table, one prefix a line, also .gz ($WEFT_BENCH_PREFIXES); "
+        "without it a synthetic one of the same size is made",
+    )
+    asked = parser.parse_args()
+    for name in asked.suites:
+        if name not in suites:
+            parser.error(f"no suite is called `{name}'; there are: {', '.join(suites)}")
+    if asked.rounds < 1:
+        parser.error(f"--rounds must be 1 or more, found {asked.rounds}")
+    return asked
+
+
+def main():
+    suites = find_suites()
+    asked = parse_arguments(suites)
+    kept = True
+    with Lab(asked.rounds, asked.quick, asked.prefixes) as lab:
+        for name in asked.suites or suites:
+            report = lab.measure(name, suites[name])
+            kept = kept and report.kept()
+    if not kept:
+        print("Not all limits are kept.", file=sys.stderr)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchError as error:
+        sys.exit(f"scripts/bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
