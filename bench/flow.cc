@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generator's inner loops.
+#include "bench/flow.hh"
+
+#include "graph/net/checksum.hh"
+
+#include <cstring>
+
+namespace weft::bench {
+namespace {
+
+constexpr uint32_t burst = 64;
+constexpr double pause_seconds = 4e-6;
+constexpr uint64_t most_arrears = 4 * burst;
+
+next_hops hops_of(const generator_options& o, const side& to,
+                  std::span<const net::ip4_address> addresses)
+{
+    if (!o.next_hops.empty())
+        return {o.next_hops, addresses};
+    return {to.generator, addresses.size()};
+}
+
+template <class Field>
+void put(uint8_t* frame, size_t offset, const Field& value) noexcept
+{
+    std::memcpy(frame + offset, &value, sizeof value);
+}
+
+} // namespace
+
+flow::flow(const generator_options& o, memif_port& into, memif_port& out_of, const side& from,
+           const side& to, std::vector<net::ip4_address> addresses, double tsc_hz)
+    : into_{into}, out_of_{out_of}, from_{from}, to_{to}, frame_{make_frame(from, o.size)},
+      destinations_{destinations_of(addresses, frame_)}, next_hops_{hops_of(o, to, addresses)},
+      unchanged_{o.unchanged}, stamped_{o.latency}, size_{o.size}, check_every_{o.check_every},
+      receive_burst_{o.latency ? burst : 4 * burst},
+      // Away from a ring that is full or nearly empty for a while, so that both sides work in bursts.
+      pause_{o.latency ? 0 : static_cast<uint64_t>(pause_seconds * tsc_hz)},
+      per_cycle_{o.rate / tsc_hz}, outside_gaps_{tsc_hz}, within_gaps_{tsc_hz}
+{
+    into_.fill(frame_);
+}
+
+void flow::start(uint64_t at) noexcept
+{
+    started_ = at;
+}
+
+void flow::reset() noexcept
+{
+    counted_ = {};
+}
+
+void flow::probe() noexcept
+{
+    if (into_.room(1) == 1)
+        write(1);
+}
+
+void flow::send(uint64_t at) noexcept
+{
+    if (at < send_after_)
+        return;
+    uint32_t wanted = burst;
+    if (per_cycle_ > 0) {
+        const auto due = static_cast<uint64_t>(static_cast<double>(at - started_) * per_cycle_);
+        const uint64_t done = counted_.sent + counted_.forgiven;
+        if (due <= done)
+            return;
+        // After a stall of this process a long burst would only measure the device's queues.
+        if (due - done > most_arrears)
+            counted_.forgiven += due - done - most_arrears;
+        wanted = static_cast<uint32_t>(
+            std::min<uint64_t>(burst, due - counted_.sent - counted_.forgiven));
+    }
+    const uint32_t room = into_.room(wanted);
+    ++counted_.turns;
+    if (room < wanted) {
+        ++counted_.full_turns;
+        send_after_ = at + pause_;
+    }
+    write(room);
+}
+
+void flow::write(uint32_t count) noexcept
+{
+    constexpr uint32_t ahead = 12;
+    constexpr size_t ip = offsetof(test_frame, ip);
+    constexpr size_t payload = offsetof(test_frame, payload);
+    for (uint32_t i = 0; i < count; ++i) {
+        uint8_t* frame = into_.outgoing(i);
+        __builtin_prefetch(into_.outgoing(i + ahead), 1);
+        const auto& to = destinations_[next_destination_];
+        put(frame, ip + offsetof(net::ip4_header, checksum), to.checksum);
+        put(frame, ip + offsetof(net::ip4_header, destination), to.address);
+        put(frame, payload + offsetof(test_payload, index), next_destination_);
+        if (stamped_)
+            put(frame, payload + offsetof(test_payload, sent_at), now());
+        if (++next_destination_ == destinations_.size())
+            next_destination_ = 0;
+    }
+    into_.send(count);
+    counted_.sent += count;
+}
+
+void flow::receive(uint64_t at, uint64_t gap_ended) noexcept
+{
+    if (at < receive_after_)
+        return;
+    const uint32_t count = out_of_.arrived(receive_burst_);
+    if (count < burst / 2)
+        receive_after_ = at + pause_;
+    if (count == 0)
+        return;
+    for (; until_check_ < count; until_check_ += check_every_)
+        check(out_of_.incoming(until_check_));
+    until_check_ -= count;
+    if (timed_)
+        time(at, gap_ended, count);
+    out_of_.give_back(count);
+    counted_.received += count;
+}
+
+void flow::time(uint64_t at, uint64_t gap_ended, uint32_t count) noexcept
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        test_frame frame;
+        const auto bytes = out_of_.incoming(i);
+        std::memcpy(&frame, bytes.data(), sizeof frame);
+        if (frame.payload.mark != frame_mark || bytes.size() != size_)
+            continue;
+        auto& durations = frame.payload.sent_at <= gap_ended ? within_gaps_ : outside_gaps_;
+        durations.add(at - std::min(at, uint64_t{frame.payload.sent_at}));
+    }
+}
+
+void flow::check(std::span<const uint8_t> bytes) noexcept
+{
+    test_frame frame;
+    std::memcpy(&frame, bytes.data(), sizeof frame);
+    ++counted_.checked;
+    if (frame.ethernet.type != net::ether_type::ip4 || frame.payload.mark != frame_mark) {
+        ++counted_.other;
+        return;
+    }
+    const uint64_t bad_before = counted_.bad();
+    const auto mac_ok = [&] {
+        if (unchanged_)
+            return frame.ethernet.destination == from_.device &&
+                   frame.ethernet.source == from_.generator;
+        return frame.ethernet.source == to_.device &&
+               next_hops_.allows(frame.payload.index, frame.ethernet.destination);
+    };
+    if (bytes.size() != size_)
+        ++counted_.bad_length;
+    else if (frame.payload.index >= destinations_.size() ||
+             frame.ip.destination != destinations_[frame.payload.index].address ||
+             frame.ip.source != from_.source.wire())
+        ++counted_.bad_address;
+    else if (frame.ip.ttl != (unchanged_ ? sent_ttl : sent_ttl - 1))
+        ++counted_.bad_ttl;
+    else if (!net::checksum_ok(&frame.ip, sizeof frame.ip))
+        ++counted_.bad_checksum;
+    else if (!mac_ok())
+        ++counted_.bad_mac;
+    if (bad_before == 0 && counted_.bad() == 1)
+        report_first(bytes);
+}
+
+void flow::report_first(std::span<const uint8_t> bytes) const
+{
+    fmt::print(stderr, "memif_generator: the first bad frame, {} bytes, begins with ", bytes.size());
+    for (const uint8_t byte : bytes.first(sizeof(test_frame)))
+        fmt::print(stderr, "{:02x}", byte);
+    fmt::print(stderr, "\n");
+}
+
+nlohmann::ordered_json flow::latency() const
+{
+    nlohmann::ordered_json out;
+    for (const auto& [name, durations] :
+         {std::pair{"outside_gaps", &outside_gaps_}, std::pair{"within_gaps", &within_gaps_}})
+        out[name] = {{"samples", durations->count()},
+                     {"p50_us", durations->percentile_us(0.5)},
+                     {"p99_us", durations->percentile_us(0.99)},
+                     {"p99.9_us", durations->percentile_us(0.999)},
+                     {"max_us", durations->max_us()}};
+    return out;
+}
+
+} // namespace weft::bench

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// One direction of the generator's traffic: sends, receives, checks, counts.
+#pragma once
+
+#include "bench/generator_options.hh"
+#include "bench/memif_port.hh"
+#include "bench/stopwatch.hh"
+#include "bench/traffic.hh"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+namespace weft::bench {
+
+class flow {
+public:
+    struct counters {
+        uint64_t sent = 0;
+        uint64_t received = 0;
+        uint64_t checked = 0;
+        uint64_t other = 0; // a device's own frames, such as ARP
+        uint64_t bad_length = 0;
+        uint64_t bad_ttl = 0;
+        uint64_t bad_checksum = 0;
+        uint64_t bad_mac = 0;
+        uint64_t bad_address = 0;
+        uint64_t turns = 0;      // that wanted to send
+        uint64_t full_turns = 0; // and found less room than they wanted
+        uint64_t forgiven = 0;   // frames not sent because their time had long passed
+
+        [[nodiscard]] uint64_t bad() const noexcept
+        {
+            return bad_length + bad_ttl + bad_checksum + bad_mac + bad_address;
+        }
+    };
+
+    flow(const generator_options& o, memif_port& into, memif_port& out_of, const side& from,
+         const side& to, std::vector<net::ip4_address> addresses, double tsc_hz);
+
+    // Sends what is due.
+    void send(uint64_t at) noexcept;
+    // Takes what has arrived; what was sent before the end of a gap is not the device's latency.
+    void receive(uint64_t at, uint64_t gap_ended) noexcept;
+    // The rate counts from here.
+    void start(uint64_t at) noexcept;
+    // Nothing has been sent, received or timed.
+    void reset() noexcept;
+    // Sends a single frame, for finding out whether the device forwards.
+    void probe() noexcept;
+
+    [[nodiscard]] const counters& counted() const noexcept { return counted_; }
+    [[nodiscard]] size_t destinations() const noexcept { return destinations_.size(); }
+    [[nodiscard]] nlohmann::ordered_json latency() const;
+    void time_from_now() noexcept { timed_ = true; }
+
+private:
+    void write(uint32_t count) noexcept;
+    void check(std::span<const uint8_t> bytes) noexcept;
+    void report_first(std::span<const uint8_t> bytes) const;
+    void time(uint64_t at, uint64_t gap_ended, uint32_t count) noexcept;
+
+    memif_port& into_;
+    memif_port& out_of_;
+    side from_;
+    side to_;
+    std::vector<uint8_t> frame_;
+    std::vector<destination> destinations_;
+    next_hops next_hops_;
+    bool unchanged_;
+    bool stamped_;
+    bool timed_ = false;
+    uint32_t size_;
+    uint32_t check_every_;
+    uint32_t until_check_ = 0;
+    uint32_t next_destination_ = 0;
+    uint32_t receive_burst_;
+    uint64_t pause_;
+    uint64_t send_after_ = 0;
+    uint64_t receive_after_ = 0;
+    double per_cycle_; // frames due in each; 0: no limit
+    uint64_t started_ = 0;
+    counters counted_;
+    histogram outside_gaps_;
+    histogram within_gaps_;
+};
+
+} // namespace weft::bench
