@@ -45,11 +45,10 @@ flow::flow(const generator_options& o, memif_port& into, memif_port& out_of, con
 void flow::start(uint64_t at) noexcept
 {
     started_ = at;
-}
-
-void flow::reset() noexcept
-{
     counted_ = {};
+    timed_ = false;
+    outside_gaps_.reset();
+    within_gaps_.reset();
 }
 
 void flow::probe() noexcept

@@ -41,17 +41,16 @@ public:
     void send(uint64_t at) noexcept;
     // Takes what has arrived; what was sent before the end of a gap is not the device's latency.
     void receive(uint64_t at, uint64_t gap_ended) noexcept;
-    // The rate counts from here.
+    // Nothing has been sent, received or timed; the rate counts from here.
     void start(uint64_t at) noexcept;
-    // Nothing has been sent, received or timed.
-    void reset() noexcept;
+    // What is received from now on is timed.
+    void time_from_now() noexcept { timed_ = true; }
     // Sends a single frame, for finding out whether the device forwards.
     void probe() noexcept;
 
     [[nodiscard]] const counters& counted() const noexcept { return counted_; }
     [[nodiscard]] size_t destinations() const noexcept { return destinations_.size(); }
     [[nodiscard]] nlohmann::ordered_json latency() const;
-    void time_from_now() noexcept { timed_ = true; }
 
 private:
     void write(uint32_t count) noexcept;

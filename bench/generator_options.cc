@@ -41,6 +41,7 @@ constexpr std::string_view usage =
     "  --check-next-hops FILE  check each frame's MAC: lines `PREFIX MAC[,MAC...]` say which ones\n"
     "                          the longest prefix of a destination allows\n"
     "  --latency               time stamps; needs --rate\n"
+    "  --repeat                measure once for each line of standard input, until its end\n"
     "  --busy-loop SECONDS     no traffic: how evenly does the core run?\n"
     "\n"
     "Exit status: 0 all went well, 1 bad frames, 2 wrong usage, 3 no link or nothing forwarded.\n";
@@ -95,6 +96,7 @@ std::vector<named_option> options_into(generator_options& o)
              o.check_every = 1;
          }},
         {"latency", false, [&o](auto) { o.latency = true; }},
+        {"repeat", false, [&o](auto) { o.repeat = true; }},
         {"busy-loop", true,
          [&o](auto text) { o.busy_loop = number("--busy-loop", text, 0.1, hour); }},
         {"help", false, [](auto) {

@@ -27,6 +27,7 @@ struct generator_options {
     uint32_t check_every = 1024;
     std::string next_hops;
     bool latency = false;
+    bool repeat = false;
 };
 
 // Prints what is wrong, or the help that was asked for, and ends the process.

@@ -306,7 +306,9 @@ class Lab:
 
 
 def _short(value):
-    return f"{value:.4g}" if isinstance(value, float) else value
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{what} {_short(part)}" for what, part in value.items()) + ")"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def synthetic_prefixes():

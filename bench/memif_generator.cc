@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <iostream>
 #include <sched.h>
 #include <thread>
 
@@ -130,41 +131,6 @@ public:
     {
     }
 
-    json run()
-    {
-        await_forwarding();
-        there_.start(now());
-        back_.start(now());
-        pass_traffic(options_.warm_up);
-        gaps_.reset();
-        if (options_.latency) {
-            there_.time_from_now();
-            back_.time_from_now();
-        }
-        const uint64_t started = now();
-        const auto rates = measure();
-        const double measured = static_cast<double>(now() - started) / tsc_hz_;
-        json gaps = gaps_of(gaps_, tsc_hz_, measured);
-        drain(0.2);
-        return summary(rates, measured, std::move(gaps));
-    }
-
-    [[nodiscard]] uint64_t bad() const { return there_.counted().bad() + back_.counted().bad(); }
-
-private:
-    static std::vector<net::ip4_address> spread_back(const generator_options& o)
-    {
-        const auto first = net::parse<net::ip4_address>(o.back_to);
-        if (!first)
-            give_up(exit_wrong_usage, "--back-to: {}", first.error().message);
-        return spread(*first, o.both_ways ? o.count : 1);
-    }
-
-    [[nodiscard]] uint64_t received() const
-    {
-        return there_.counted().received + back_.counted().received;
-    }
-
     // Until single frames come through, in each direction that is asked for.
     void await_forwarding()
     {
@@ -179,8 +145,39 @@ private:
             drain(0.001);
         }
         drain(0.05);
-        there_.reset();
-        back_.reset();
+    }
+
+    json measure()
+    {
+        there_.start(now());
+        back_.start(now());
+        pass_traffic(options_.warm_up);
+        gaps_.reset();
+        if (options_.latency)
+            there_.time_from_now();
+        const uint64_t started = now();
+        const auto rates = rates_of_seconds();
+        const double measured = static_cast<double>(now() - started) / tsc_hz_;
+        json gaps = gaps_of(gaps_, tsc_hz_, measured);
+        drain(0.2);
+        bad_ += there_.counted().bad() + back_.counted().bad();
+        return summary(rates, measured, std::move(gaps));
+    }
+
+    [[nodiscard]] uint64_t bad() const { return bad_; }
+
+private:
+    static std::vector<net::ip4_address> spread_back(const generator_options& o)
+    {
+        const auto first = net::parse<net::ip4_address>(o.back_to);
+        if (!first)
+            give_up(exit_wrong_usage, "--back-to: {}", first.error().message);
+        return spread(*first, o.both_ways ? o.count : 1);
+    }
+
+    [[nodiscard]] uint64_t received() const
+    {
+        return there_.counted().received + back_.counted().received;
     }
 
     void pass_traffic(double seconds) noexcept
@@ -207,7 +204,7 @@ private:
     }
 
     // Mpps received in each second.
-    std::vector<double> measure()
+    std::vector<double> rates_of_seconds()
     {
         std::vector<double> rates;
         for (double left = options_.seconds; left > 0 && stopped == 0; left -= 1) {
@@ -240,7 +237,7 @@ private:
                  {"received", arrived},
                  {"lost", static_cast<int64_t>(sum(&c::sent)) - static_cast<int64_t>(arrived)},
                  {"checked", sum(&c::checked)},
-                 {"bad", bad()},
+                 {"bad", there_.counted().bad() + back_.counted().bad()},
                  {"bad_length", sum(&c::bad_length)},
                  {"bad_ttl", sum(&c::bad_ttl)},
                  {"bad_checksum", sum(&c::bad_checksum)},
@@ -265,6 +262,7 @@ private:
     flow there_;
     flow back_;
     gap_finder gaps_;
+    uint64_t bad_ = 0;
 };
 
 } // namespace
@@ -309,7 +307,13 @@ int run(const generator_options& asked)
         return 0;
     }
     generator traffic{asked, tsc_hz};
-    fmt::print("{}\n", traffic.run().dump());
+    traffic.await_forwarding();
+    for (std::string line; !asked.repeat || std::getline(std::cin, line);) {
+        fmt::print("{}\n", traffic.measure().dump());
+        std::fflush(stdout);
+        if (!asked.repeat)
+            break;
+    }
     return traffic.bad() == 0 ? 0 : 1;
 }
 

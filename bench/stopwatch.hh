@@ -64,6 +64,11 @@ public:
         ++count_;
         max_ = std::max(max_, cycles);
     }
+    void reset() noexcept
+    {
+        std::fill(steps_.begin(), steps_.end(), 0);
+        count_ = max_ = 0;
+    }
     [[nodiscard]] uint64_t count() const noexcept { return count_; }
     [[nodiscard]] double max_us() const noexcept
     {

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long weft keeps a frame at half of its highest rate, beside the machine's own delays."""
+
+import json
+import statistics
+import subprocess
+
+import devices
+from lab import Report
+
+DESCRIPTION = "microseconds from generator to generator at half of weft's highest rate"
+LIMIT = 50  # microseconds, at the 99.9th percentile
+
+
+def busy_loop(lab, seconds):
+    """The delays of a loop that does nothing else, alone on the worker core."""
+    words = [lab.program("memif_generator"), "--core", lab.worker_core, "--busy-loop", seconds]
+    return json.loads(lab.start(words, stdout=subprocess.PIPE).communicate()[0])
+
+
+def run(lab):
+    report = Report()
+    seconds = 0.5 if lab.quick else 2
+    with devices.weft(lab) as weft:
+        weft.attach("--seconds", 1, "--warm-up", 0.3)
+        tops = [weft.turn() for _ in range(3 if lab.quick else 10)]
+    rate = statistics.median(one["median_mpps"] for one in tops) / 2 * 1e6
+    timed, own = [], []
+    with devices.weft(lab) as weft:
+        paced = ["--latency", "--rate", round(rate)]
+        weft.attach("--seconds", seconds, "--warm-up", 0.3, *paced)
+        for _ in range(lab.rounds):
+            own.append(busy_loop(lab, seconds))
+            timed.append(weft.turn())
+    frames = [one["latency"]["outside_gaps"] for one in timed]
+    machine = [one["delay_p99.9_us"] for one in own]
+    # without the cores there is nothing to hold weft to
+    judged = statistics.median(machine) < LIMIT
+    for key, limit in (("p50", None), ("p99", None), ("p99.9", LIMIT), ("max", None)):
+        values = [one[f"{key}_us"] for one in frames]
+        report.add(
+            f"weft, {key}",
+            statistics.median(values),
+            "us",
+            limit=f"<= {limit}" if limit and judged else None,
+            rounds=values,
+            commands=[timed[0]["command"]],
+        )
+    report.add("a busy loop alone on weft's core, p99.9", statistics.median(machine), "us",
+               rounds=machine)
+    rates = [one["median_mpps"] for one in tops]
+    report.add("weft's highest rate", statistics.median(rates), "Mpps", rounds=rates,
+               commands=[tops[0]["command"]])
+    if not judged:
+        report.note(f"the machine alone delays a busy loop by more than {LIMIT} us: not judged")
+    apart = sum(one["latency"]["within_gaps"]["samples"] for one in timed)
+    total = apart + sum(one["samples"] for one in frames)
+    longest = max(one["gaps"]["longest_us"] for one in timed)
+    report.note(
+        f"{rate / 1e6:.3g} Mpps; {apart:,} of {total:,} frames were under way while the generator "
+        f"itself did not run for more than 10 us (up to {longest:,.0f} us) and are left out"
+    )
+    lost = sum(one["lost"] for one in timed)
+    report.note(f"{lost:,} frames lost; wait {max(one['wait'] for one in timed):.1f} %, steal "
+                f"{max(one['steal'] for one in timed):.1f} % in the worst round")
+    return report

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forwarding over memif on one core: weft beside DPDK's testpmd, l3fwd and l3fwd-graph."""
+
+import contextlib
+import functools
+import statistics
+
+import devices
+from lab import Report
+
+DESCRIPTION = "packets a second on one core, beside testpmd, l3fwd and l3fwd-graph"
+ROUNDS_OF_A_START = 5  # where a program's memory lies differs from start to start
+
+
+def compare(lab, contenders):
+    """contenders: (start, generator options). Each takes its turn in every round, in alternating
+    order. Returns {device's name: [result of each round]}."""
+    seconds = ["--seconds", 0.4, "--warm-up", 0.1] if lab.quick else []
+    seconds = seconds or ["--seconds", 1, "--warm-up", 0.3]
+    results = {}
+    done = 0
+    while done < lab.rounds:
+        with contextlib.ExitStack() as stack:
+            running = []
+            for start, options in contenders:
+                running.append(stack.enter_context(start(lab)))
+                running[-1].attach(*seconds, *options)
+            for _ in range(min(ROUNDS_OF_A_START, lab.rounds - done)):
+                for device in running if done % 2 == 0 else reversed(running):
+                    results.setdefault(device.name, []).append(device.turn())
+                done += 1
+    return results
+
+
+class Comparison:
+    """Fills the report with cases, and keeps what says whether they can be trusted."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.report = Report()
+        self.results = []
+
+    def case(self, title, contenders, limits):
+        """limits: {other device's name: limit of weft's ratio to it, or None}."""
+        self.lab.say(f"{title} ...")
+        results = compare(self.lab, contenders)
+        rates = {name: [one["median_mpps"] for one in rounds] for name, rounds in results.items()}
+        subject = next(iter(rates))
+        for other, limit in limits.items():
+            ratios = [mine / theirs for mine, theirs in zip(rates[subject], rates[other])]
+            self.report.add(
+                f"{title}: {subject} / {other}",
+                statistics.median(ratios),
+                "ratio",
+                limit=limit,
+                rounds=ratios,
+            )
+        for name, values in rates.items():
+            command = results[name][0]["command"]
+            self.report.add(
+                f"{title}: {name}",
+                statistics.median(values),
+                "Mpps",
+                rounds=values,
+                commands=[command],
+            )
+        self.results += [one for rounds in results.values() for one in rounds]
+
+    def finish(self):
+        bad = sum(one["bad"] for one in self.results)
+        checked = sum(one["checked"] for one in self.results)
+        self.report.add(
+            f"frames that came back wrong, of {checked:,} checked", bad, "frames", limit="<= 0"
+        )
+        for what, text in (
+            ("wait", "the device was ready to run and did not"),
+            ("steal", "the hypervisor gave the worker core to others"),
+        ):
+            values = [one[what] for one in self.results]
+            self.report.note(
+                f"{what}: {text} {statistics.median(values):.1f} % of the time in the median turn, "
+                f"{max(values):.1f} % in the worst"
+            )
+        idle = min(one["ring_full_percent"] for one in self.results)
+        self.report.note(
+            f"the generator found the device's ring full in {idle:.0f} % or more of its turns: near "
+            "0 it would be what limits"
+        )
+        return self.report
+
+
+def write_routes(lab, prefixes):
+    """A routes file for weft over all of the next hops, from a file of prefixes."""
+    path = f"{lab.work}/routes"
+    with open(prefixes, encoding="ascii") as lines, open(path, "w", encoding="ascii") as file:
+        for i, line in enumerate(lines):
+            file.write(f"{line.strip()} via 10.0.1.{2 + i % devices.NEXT_HOPS}\n")
+    return path
+
+
+def run(lab):
+    comparison = Comparison(lab)
+    weft, testpmd, l3fwd = devices.weft, devices.testpmd, devices.l3fwd
+    one_route = ["--to", devices.L3FWD_GRAPH_ADDRESS]
+    comparison.case(
+        "one route, 60 bytes",
+        [(start, one_route) for start in (weft, testpmd, l3fwd, devices.l3fwd_graph)],
+        {"l3fwd": ">= 1.0", "l3fwd-graph": ">= 1.6", "testpmd-io": None},
+    )
+    cases = {f"{size} bytes": ["--size", size] for size in (64, 128, 512, 1500)}
+    cases["both ways"] = ["--both-ways"]
+    cases["a million destinations"] = ["--count", 1_000_000]
+    for title, options in cases.items():
+        comparison.case(title, [(weft, options), (l3fwd, options)], {"l3fwd": None})
+    prefixes, origin = lab.prefix_table()
+    full = functools.partial(weft, routes_file=write_routes(lab, prefixes), name="weft-full-table")
+    comparison.case(
+        "random destinations in an Internet table",
+        [(full, ["--prefixes", prefixes, "--count", 1_000_000]), (weft, one_route)],
+        {"weft": ">= 0.75"},
+    )
+    comparison.report.note(f"the Internet table: {origin}")
+    return comparison.finish()
