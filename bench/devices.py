@@ -39,22 +39,25 @@ class Device:
         self.process = process
         self.sockets = [os.path.join(folder, side + ".sock") for side in "ab"]
         self.unchanged = unchanged
+        self.options = []
         self.generator = None
 
     def attach(self, *options):
-        """Starts the generator with these options. Only once: each device has one."""
+        """The generator's options for all turns; it starts with the first."""
+        self.options = options
+
+    def _start_generator(self):
         words = [self.lab.program("memif_generator"), "--repeat", "--core", self.lab.main_core]
         words += ["--expect", "unchanged"] if self.unchanged else []
         self.generator = self.lab.start(
-            [*words, *options, *self.sockets], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [*words, *self.options, *self.sockets], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def detach(self):
         """Once the device has ended."""
         if self.generator is not None:
-            self.generator.stdin.close()
-            self.generator.stdout.close()
-            self.generator.wait()
+            self.generator.terminate()
+            self.generator.communicate()
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -66,6 +69,8 @@ class Device:
         """What the generator measures in one turn, with "wait" and "steal" of the device's busiest
         thread and "command" added."""
         self.resume()
+        if self.generator is None:
+            self._start_generator()
         try:
             watch = Watch(self.process.pid, self.lab.worker_core)
             with contextlib.suppress(BrokenPipeError):
@@ -76,8 +81,13 @@ class Device:
                 raise BenchError(f"{self.name} ended under traffic")
             if not line:
                 raise BenchError(f"{self.name}: the generator ended; see its message above")
-            command = " ".join(self.generator.args)
-            return {**json.loads(line), **watch.shares(), "command": command}
+            result = json.loads(line)
+            if result["median_mpps"] == 0:
+                raise BenchError(
+                    f"{self.name} forwarded nothing in a whole turn: does another program hold core "
+                    f"{self.lab.worker_core}? It had to wait {watch.shares()['wait']:.0f} % of the time"
+                )
+            return {**result, **watch.shares(), "command": " ".join(self.generator.args)}
         finally:
             self.pause()
 
@@ -112,7 +122,7 @@ def weft(lab, routes_file=None, name="weft"):
         ),
     )
     if routes_file is not None:
-        config = f"memory: {{size: 2G}}\n{config}route-files: [{routes_file}]\n"
+        config += f"route-files: [{routes_file}]\n"
     with lab.daemon(config) as daemon:
         device = Device(lab, name, daemon.process, folder)
         device.pause()
@@ -149,9 +159,8 @@ def _peer(lab, name, words, unchanged=False):
 
 
 def _eal(lab, folder, cores):
-    words = ["-l", cores, "--no-pci", "--in-memory"]
-    if not lab.hugepages():
-        words += ["--no-huge", "-m", "512"]
+    words = ["-l", cores, "--no-pci", "--no-telemetry"]
+    words += ["--in-memory"] if lab.hugepages() else ["--no-huge", "--no-shconf", "-m", "512"]
     for device in _device_arguments(folder):
         words += ["--vdev", device]
     return words

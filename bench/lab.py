@@ -206,16 +206,16 @@ class Lab:
             process.wait()
 
     @contextlib.contextmanager
-    def daemon(self, config_text, *, ready_within=60):
-        """A running weftd. The lab adds where its CLI socket is, and the sections cpu, memory and
-        log where config_text has none."""
+    def daemon(self, config_text, *, memory="512M", ready_within=60):
+        """A running weftd. The lab adds where its CLI socket is, and the sections cpu, memory (of
+        that size) and log where config_text has none."""
         self._daemons += 1
         stem = os.path.join(self.work, f"weft-{self._daemons}")
         config, control, notify, log = (stem + end for end in (".yaml", ".sock", ".ready", ".log"))
         top_keys = {line.split(":")[0] for line in config_text.splitlines()}
         sections = {
             "cpu": f"{{main: {self.main_core}, workers: [{self.worker_core}]}}",
-            "memory": f"{{hugepages: {str(self.hugepages()).lower()}, size: 512M}}",
+            "memory": f"{{hugepages: {str(self.hugepages()).lower()}, size: {memory}}}",
             "log": "{level: info, target: stderr}",
             "cli": f"{{socket: {control}}}",
         }

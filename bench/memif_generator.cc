@@ -82,7 +82,7 @@ json busy_loop(double seconds, double tsc_hz)
     uint64_t last = start;
     uint64_t slice_start = start;
     uint64_t work = 1;
-    for (uint64_t units = 0; last < end && stopped == 0; ++units) {
+    for (uint64_t units = 0; last < end; ++units) {
         for (int i = 0; i < 100; ++i) // each step needs the one before
             work = work * 0x9e3779b97f4a7c15u + 1;
         asm volatile("" : "+r"(work));
@@ -299,14 +299,14 @@ double measured_tsc_hz()
 int run(const generator_options& asked)
 {
     run_on(asked.core);
-    for (const int signal : {SIGINT, SIGTERM})
-        std::signal(signal, [](int) { stopped = 1; });
     const double tsc_hz = measured_tsc_hz();
     if (asked.busy_loop > 0) {
         fmt::print("{}\n", busy_loop(asked.busy_loop, tsc_hz).dump());
         return 0;
     }
     generator traffic{asked, tsc_hz};
+    for (const int signal : {SIGINT, SIGTERM}) // from here on there is something to sum up
+        std::signal(signal, [](int) { stopped = 1; });
     traffic.await_forwarding();
     for (std::string line; !asked.repeat || std::getline(std::cin, line);) {
         fmt::print("{}\n", traffic.measure().dump());

@@ -80,6 +80,11 @@ struct [[gnu::packed]] message {
 };
 static_assert(sizeof(message) == 128);
 
+// No connection this time; perhaps later.
+struct refusal {
+    std::string why;
+};
+
 void expect(int socket, message_type wanted)
 {
     message answer{};
@@ -87,11 +92,11 @@ void expect(int socket, message_type wanted)
     if (got == sizeof answer && answer.type == wanted)
         return;
     if (got == sizeof answer && answer.type == message_type::disconnect)
-        give_up(exit_no_link, "the memif server disconnects: {:.96}", answer.disconnect.reason);
-    give_up(exit_no_link, "expected memif message {} from the server, found {}",
-            static_cast<int>(wanted),
-            got == sizeof answer ? fmt::format("message {}", static_cast<int>(answer.type))
-                                 : "no whole message");
+        throw refusal{fmt::format("it answers: {:.96}", answer.disconnect.reason)};
+    throw refusal{fmt::format("expected message {} from it, found {}", static_cast<int>(wanted),
+                              got == sizeof answer
+                                  ? fmt::format("message {}", static_cast<int>(answer.type))
+                                  : "no whole message")};
 }
 
 // Sends a message, with a file descriptor if it is not -1, and waits for the answer.
@@ -112,11 +117,11 @@ void ask(int socket, message& question, int descriptor, message_type wanted)
         std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
     }
     if (sendmsg(socket, &header, MSG_NOSIGNAL) != sizeof question)
-        give_up(exit_no_link, "cannot send a memif message: {}", std::strerror(errno));
+        throw refusal{std::strerror(errno)};
     expect(socket, wanted);
 }
 
-int connected_socket(const std::string& path, unsigned wait_seconds)
+sockaddr_un address_of(const std::string& path)
 {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -124,19 +129,7 @@ int connected_socket(const std::string& path, unsigned wait_seconds)
         give_up(exit_wrong_usage, "a socket's path has {} bytes at most, {} has {}",
                 sizeof address.sun_path - 1, path, path.size());
     std::memcpy(address.sun_path, path.c_str(), path.size());
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{wait_seconds};
-    while (true) {
-        const int socket = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        const timeval patience{5, 0};
-        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-            return socket;
-        if (std::chrono::steady_clock::now() > deadline)
-            give_up(exit_no_link, "no memif server at {} within {} s: {}", path, wait_seconds,
-                    std::strerror(errno));
-        close(socket);
-        std::this_thread::sleep_for(20ms);
-    }
+    return address;
 }
 
 constexpr size_t rounded_up(size_t bytes, size_t unit)
@@ -170,9 +163,27 @@ std::pair<int, uint8_t*> shared_memory(size_t bytes)
 memif_port::memif_port(const std::string& socket, unsigned ring_log2, unsigned wait_seconds)
     : size_{1u << ring_log2}, mask_{size_ - 1}, log2_{ring_log2}
 {
-    socket_ = connected_socket(socket, wait_seconds);
     make_memory();
-    introduce();
+    const sockaddr_un address = address_of(socket);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{wait_seconds};
+    // A server may listen before it is ready to take a client.
+    while (true) {
+        socket_ = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        const timeval patience{2, 0};
+        setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        try {
+            if (connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+                throw refusal{std::strerror(errno)};
+            introduce();
+            break;
+        } catch (const refusal& refused) {
+            close(socket_);
+            if (std::chrono::steady_clock::now() > deadline)
+                give_up(exit_no_link, "no memif server at {} takes a client within {} s: {}",
+                        socket, wait_seconds, refused.why);
+            std::this_thread::sleep_for(20ms);
+        }
+    }
     // the server has set both rings to their start: now it is offered all receive buffers
     receive_->head.store(static_cast<uint16_t>(size_), std::memory_order_release);
 }
