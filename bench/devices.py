@@ -160,7 +160,7 @@ def _peer(lab, name, words, unchanged=False):
 
 def _eal(lab, folder, cores):
     words = ["-l", cores, "--no-pci", "--no-telemetry"]
-    words += ["--in-memory"] if lab.hugepages() else ["--no-huge", "--no-shconf", "-m", "512"]
+    words += ["--in-memory"] if lab.hugepages else ["--no-huge", "--no-shconf", "-m", "512"]
     for device in _device_arguments(folder):
         words += ["--vdev", device]
     return words

@@ -30,6 +30,10 @@ LENGTHS = dict(
 )
 
 
+HUGEPAGES_FOLDER = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+HUGEPAGES = 1024  # 2 GiB, while a run lasts
+
+
 class BenchError(Exception):
     """A sentence for the user: what was expected and what was found."""
 
@@ -113,13 +117,19 @@ class Lab:
         self.quick = quick
         self.prefixes = prefixes
         self.work = None
+        self.hugepages = False  # whether all programs get them; else all run on small pages
+        self._hugepages_before = 0
         self._daemons = 0
 
     def __enter__(self):
         self.work = tempfile.mkdtemp(prefix="weft-bench-")
+        self._hugepages_before = _hugepages("nr")
+        _set_hugepages(self._hugepages_before + max(0, HUGEPAGES - _hugepages("free")))
+        self.hugepages = _hugepages("free") >= HUGEPAGES
         return self
 
     def __exit__(self, *_):
+        _set_hugepages(self._hugepages_before)
         shutil.rmtree(self.work, ignore_errors=True)
 
     def program(self, name):
@@ -143,7 +153,7 @@ class Lab:
             "cpu": names[0] if names else platform.machine(),
             "cores": len(os.sched_getaffinity(0)),
             "memory_gib": memory,
-            "hugepages": "free" if self.hugepages() else "none free",
+            "hugepages": "used" if self.hugepages else "none",
             "kernel": platform.release(),
         }
 
@@ -156,16 +166,6 @@ class Lab:
             "weft": first_line("git", "describe", "--always", "--dirty", "--tags"),
             "dpdk": first_line("pkg-config", "--modversion", "libdpdk"),
         }
-
-    def hugepages(self):
-        """Whether 2 GiB of 2-MiB hugepages are free; else every program runs on small pages."""
-        try:
-            with open(
-                "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii"
-            ) as file:
-                return int(file.read()) >= 1024
-        except OSError:
-            return False
 
     def noise(self):
         """How evenly the worker core runs a busy loop: the spread of its speed, its gaps, and the
@@ -206,16 +206,16 @@ class Lab:
             process.wait()
 
     @contextlib.contextmanager
-    def daemon(self, config_text, *, memory="512M", ready_within=60):
-        """A running weftd. The lab adds where its CLI socket is, and the sections cpu, memory (of
-        that size) and log where config_text has none."""
+    def daemon(self, config_text, *, ready_within=60):
+        """A running weftd. The lab adds where its CLI socket is, and the sections cpu, memory and
+        log where config_text has none."""
         self._daemons += 1
         stem = os.path.join(self.work, f"weft-{self._daemons}")
         config, control, notify, log = (stem + end for end in (".yaml", ".sock", ".ready", ".log"))
         top_keys = {line.split(":")[0] for line in config_text.splitlines()}
         sections = {
             "cpu": f"{{main: {self.main_core}, workers: [{self.worker_core}]}}",
-            "memory": f"{{hugepages: {str(self.hugepages()).lower()}, size: {memory}}}",
+            "memory": f"{{hugepages: {str(self.hugepages).lower()}, size: 512M}}",
             "log": "{level: info, target: stderr}",
             "cli": f"{{socket: {control}}}",
         }
@@ -303,6 +303,20 @@ class Lab:
             self.say(f"note: {note}")
         self.say(f"written: {stem}.json" + (f", {stem}.svg" if os.path.exists(stem + ".svg") else ""))
         return report
+
+
+def _hugepages(which):
+    with contextlib.suppress(OSError):
+        with open(f"{HUGEPAGES_FOLDER}/{which}_hugepages", encoding="ascii") as file:
+            return int(file.read())
+    return 0
+
+
+def _set_hugepages(count):
+    """As many as the kernel finds memory for: no error if there are fewer."""
+    with contextlib.suppress(OSError):
+        with open(f"{HUGEPAGES_FOLDER}/nr_hugepages", "w", encoding="ascii") as file:
+            file.write(str(count))
 
 
 def _short(value):
