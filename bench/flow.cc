@@ -11,7 +11,6 @@ namespace {
 
 constexpr uint32_t burst = 64;
 constexpr double pause_seconds = 4e-6;
-constexpr uint64_t most_arrears = 4 * burst;
 
 next_hops hops_of(const generator_options& o, const side& to,
                   std::span<const net::ip4_address> addresses)
@@ -37,7 +36,7 @@ flow::flow(const generator_options& o, memif_port& into, memif_port& out_of, con
       receive_burst_{o.latency ? burst : 4 * burst},
       // Away from a ring that is full or nearly empty for a while, so that both sides work in bursts.
       pause_{o.latency ? 0 : static_cast<uint64_t>(pause_seconds * tsc_hz)},
-      per_cycle_{o.rate / tsc_hz}, outside_gaps_{tsc_hz}, within_gaps_{tsc_hz}
+      per_cycle_{o.rate / tsc_hz}, cycles_per_frame_{o.rate > 0 ? tsc_hz / o.rate : 0}, outside_gaps_{tsc_hz}, within_gaps_{tsc_hz}
 {
     into_.fill(frame_);
 }
@@ -57,21 +56,27 @@ void flow::probe() noexcept
         write(1);
 }
 
-void flow::send(uint64_t at) noexcept
+uint64_t flow::due(uint64_t at) const noexcept
+{
+    return at <= started_ ? 0
+                          : static_cast<uint64_t>(static_cast<double>(at - started_) * per_cycle_);
+}
+
+void flow::send(uint64_t at, uint64_t gap_ended) noexcept
 {
     if (at < send_after_)
         return;
     uint32_t wanted = burst;
     if (per_cycle_ > 0) {
-        const auto due = static_cast<uint64_t>(static_cast<double>(at - started_) * per_cycle_);
-        const uint64_t done = counted_.sent + counted_.forgiven;
-        if (due <= done)
-            return;
-        // After a stall of this process a long burst would only measure the device's queues.
-        if (due - done > most_arrears)
-            counted_.forgiven += due - done - most_arrears;
+        // What was due while this process did not run is not made up for: a long burst would only
+        // measure the device's queues. What a full ring holds up is.
+        const uint64_t missed = due(gap_ended);
+        if (missed > counted_.sent + counted_.forgiven)
+            counted_.forgiven = missed - counted_.sent;
         wanted = static_cast<uint32_t>(
-            std::min<uint64_t>(burst, due - counted_.sent - counted_.forgiven));
+            std::min<uint64_t>(burst, due(at) - counted_.sent - counted_.forgiven));
+        if (wanted == 0)
+            return;
     }
     const uint32_t room = into_.room(wanted);
     ++counted_.turns;
@@ -87,6 +92,9 @@ void flow::write(uint32_t count) noexcept
     constexpr uint32_t ahead = 12;
     constexpr size_t ip = offsetof(test_frame, ip);
     constexpr size_t payload = offsetof(test_frame, payload);
+    // A frame's time is when it was due: one that waits for room in the ring has waited.
+    double due_at = static_cast<double>(started_) +
+                    static_cast<double>(counted_.sent + counted_.forgiven) * cycles_per_frame_;
     for (uint32_t i = 0; i < count; ++i) {
         uint8_t* frame = into_.outgoing(i);
         __builtin_prefetch(into_.outgoing(i + ahead), 1);
@@ -94,8 +102,10 @@ void flow::write(uint32_t count) noexcept
         put(frame, ip + offsetof(net::ip4_header, checksum), to.checksum);
         put(frame, ip + offsetof(net::ip4_header, destination), to.address);
         put(frame, payload + offsetof(test_payload, index), next_destination_);
-        if (stamped_)
-            put(frame, payload + offsetof(test_payload, sent_at), now());
+        if (stamped_) {
+            put(frame, payload + offsetof(test_payload, due_at), static_cast<uint64_t>(due_at));
+            due_at += cycles_per_frame_;
+        }
         if (++next_destination_ == destinations_.size())
             next_destination_ = 0;
     }
@@ -129,8 +139,8 @@ void flow::time(uint64_t at, uint64_t gap_ended, uint32_t count) noexcept
         std::memcpy(&frame, bytes.data(), sizeof frame);
         if (frame.payload.mark != frame_mark || bytes.size() != size_)
             continue;
-        auto& durations = frame.payload.sent_at <= gap_ended ? within_gaps_ : outside_gaps_;
-        durations.add(at - std::min(at, uint64_t{frame.payload.sent_at}));
+        auto& durations = frame.payload.due_at <= gap_ended ? within_gaps_ : outside_gaps_;
+        durations.add(at - std::min(at, uint64_t{frame.payload.due_at}));
     }
 }
 

@@ -26,7 +26,7 @@ public:
         uint64_t bad_address = 0;
         uint64_t turns = 0;      // that wanted to send
         uint64_t full_turns = 0; // and found less room than they wanted
-        uint64_t forgiven = 0;   // frames not sent because their time had long passed
+        uint64_t forgiven = 0;   // frames never sent: they were due while this process did not run
 
         [[nodiscard]] uint64_t bad() const noexcept
         {
@@ -37,9 +37,9 @@ public:
     flow(const generator_options& o, memif_port& into, memif_port& out_of, const side& from,
          const side& to, std::vector<net::ip4_address> addresses, double tsc_hz);
 
-    // Sends what is due.
-    void send(uint64_t at) noexcept;
-    // Takes what has arrived; what was sent before the end of a gap is not the device's latency.
+    // Sends what is due; gap_ended is when this process last came back from not running.
+    void send(uint64_t at, uint64_t gap_ended) noexcept;
+    // Takes what has arrived; what was due before that is not timed as the device's latency.
     void receive(uint64_t at, uint64_t gap_ended) noexcept;
     // Nothing has been sent, received or timed; the rate counts from here.
     void start(uint64_t at) noexcept;
@@ -53,6 +53,7 @@ public:
     [[nodiscard]] nlohmann::ordered_json latency() const;
 
 private:
+    [[nodiscard]] uint64_t due(uint64_t at) const noexcept; // frames, since the start
     void write(uint32_t count) noexcept;
     void check(std::span<const uint8_t> bytes) noexcept;
     void report_first(std::span<const uint8_t> bytes) const;
@@ -77,6 +78,7 @@ private:
     uint64_t send_after_ = 0;
     uint64_t receive_after_ = 0;
     double per_cycle_; // frames due in each; 0: no limit
+    double cycles_per_frame_;
     uint64_t started_ = 0;
     counters counted_;
     histogram outside_gaps_;

@@ -286,7 +286,11 @@ class Lab:
             "versions": self.versions(),
             "noise": self.noise(),
         }
-        report = suite.run(self)
+        try:
+            report = suite.run(self)
+        except BenchError as error:
+            report = Report()
+            report.fail(str(error))
         report.suite, report.description = name, suite.DESCRIPTION
         about["seconds"] = round(time.time() - started)
         about["commands"] = report.commands()
@@ -301,6 +305,8 @@ class Lab:
         self.say("\n" + report.table() + "\n")
         for note in report.notes:
             self.say(f"note: {note}")
+        for failure in report.failures:
+            self.say(f"FAILED: {failure}")
         self.say(f"written: {stem}.json" + (f", {stem}.svg" if os.path.exists(stem + ".svg") else ""))
         return report
 

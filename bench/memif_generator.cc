@@ -187,9 +187,9 @@ private:
             gaps_.turn(at);
             there_.receive(at, gaps_.ended());
             back_.receive(at, gaps_.ended());
-            there_.send(at);
+            there_.send(at, gaps_.ended());
             if (options_.both_ways)
-                back_.send(at);
+                back_.send(at, gaps_.ended());
         }
     }
 

@@ -20,11 +20,12 @@ def number(value):
 class Report:
     """One suite's rows. A row's value is what counts; its rounds are what it was made from."""
 
-    def __init__(self, suite="", description=""):
-        self.suite = suite
-        self.description = description
+    def __init__(self):
+        self.suite = ""
+        self.description = ""
         self.rows = []
         self.notes = []
+        self.failures = []
 
     def add(self, what, value, unit, *, median=None, limit=None, rounds=(), commands=()):
         """limit is `<= NUMBER` or `>= NUMBER`; unit `ratio` puts a row at the table's head."""
@@ -51,8 +52,12 @@ class Report:
     def note(self, text):
         self.notes.append(text)
 
+    def fail(self, text):
+        """Something could not be measured: the suite's outcome is a failure, whatever the rest."""
+        self.failures.append(text)
+
     def kept(self):
-        return all(row["kept"] is not False for row in self.rows)
+        return not self.failures and all(row["kept"] is not False for row in self.rows)
 
     def table(self):
         """The rows as text, ratios first."""
@@ -89,6 +94,7 @@ class Report:
                 **about,
                 "rows": self.rows,
                 "notes": self.notes,
+                "failures": self.failures,
             }
             json.dump(content, file, indent=1)
             file.write("\n")

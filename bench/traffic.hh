@@ -18,8 +18,8 @@ inline constexpr uint8_t sent_ttl = 64;
 inline constexpr uint32_t frame_mark = 0x74666577; // tells test frames from a device's own
 
 struct [[gnu::packed]] test_payload {
-    uint32_t index;   // of the destination
-    uint64_t sent_at; // TSC
+    uint32_t index;  // of the destination
+    uint64_t due_at; // TSC
     uint32_t mark;
 };
 

@@ -28,7 +28,7 @@ def run(lab):
     timed, own = [], []
     with devices.weft(lab) as weft:
         paced = ["--latency", "--rate", round(rate)]
-        weft.attach("--seconds", seconds, "--warm-up", 0.3, *paced)
+        weft.attach("--seconds", seconds, "--warm-up", 0.3, "--ring", 12, *paced)
         for _ in range(lab.rounds):
             own.append(busy_loop(lab, seconds))
             timed.append(weft.turn())

@@ -6,7 +6,7 @@ import functools
 import statistics
 
 import devices
-from lab import Report
+from lab import BenchError, Report
 
 DESCRIPTION = "packets a second on one core, beside testpmd, l3fwd and l3fwd-graph"
 ROUNDS_OF_A_START = 5  # where a program's memory lies differs from start to start
@@ -43,7 +43,11 @@ class Comparison:
     def case(self, title, contenders, limits):
         """limits: {other device's name: limit of weft's ratio to it, or None}."""
         self.lab.say(f"{title} ...")
-        results = compare(self.lab, contenders)
+        try:
+            results = compare(self.lab, contenders)
+        except BenchError as error:
+            self.report.fail(f"{title}: {error}")
+            return
         rates = {name: [one["median_mpps"] for one in rounds] for name, rounds in results.items()}
         subject = next(iter(rates))
         for other, limit in limits.items():
@@ -72,6 +76,8 @@ class Comparison:
         self.report.add(
             f"frames that came back wrong, of {checked:,} checked", bad, "frames", limit="<= 0"
         )
+        if not self.results:
+            return self.report
         for what, text in (
             ("wait", "the device was ready to run and did not"),
             ("steal", "the hypervisor gave the worker core to others"),
