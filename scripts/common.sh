@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What scripts/demo and scripts/test share: words, checks and builds. Sourced by bash.
+# What scripts/demo, scripts/test and scripts/bench share: words, checks and builds. Sourced by bash.
 
 me=scripts/$(basename "$0")
 
@@ -11,7 +11,7 @@ fail() {
     exit 1
 }
 
-# Both commands make network namespaces and TAP ports.
+# The commands make network namespaces and TAP ports.
 check_machine() {
     [ "$(id -u)" = 0 ] ||
         fail "needs root, to make network namespaces and TAP ports: run it as root."
