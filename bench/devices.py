@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from lab import BenchError, Watch
+from lab import BenchError, Watch, tail
 
 GENERATOR_MACS = ("02:00:00:00:0a:02", "02:00:00:00:0b:02")  # the devices' next hops
 L3FWD_GRAPH_ADDRESS = "198.18.1.1"  # its routes are compiled in: 198.18.1.0/24 leaves by port 1
@@ -33,10 +33,11 @@ class Device:
     time: the others are paused, so that turns can be short and follow each other at once. Both
     stay connected, for DPDK's memif driver does not survive a peer that goes under traffic."""
 
-    def __init__(self, lab, name, process, folder, unchanged=False):
+    def __init__(self, lab, name, process, log, folder, unchanged=False):
         self.lab = lab
         self.name = name
         self.process = process
+        self.log = log
         self.sockets = [os.path.join(folder, side + ".sock") for side in "ab"]
         self.unchanged = unchanged
         self.options = []
@@ -78,7 +79,10 @@ class Device:
                 self.generator.stdin.flush()
             line = self.generator.stdout.readline()
             if self.process.poll() is not None:
-                raise BenchError(f"{self.name} ended under traffic")
+                raise BenchError(
+                    f"{self.name} ended under traffic (exit status {self.process.returncode}); its "
+                    f"log ends with:\n{tail(self.log)}"
+                )
             if not line:
                 raise BenchError(f"{self.name}: the generator ended; see its message above")
             result = json.loads(line)
@@ -124,7 +128,7 @@ def weft(lab, routes_file=None, name="weft"):
     if routes_file is not None:
         config += f"route-files: [{routes_file}]\n"
     with lab.daemon(config) as daemon:
-        device = Device(lab, name, daemon.process, folder)
+        device = Device(lab, name, daemon.process, daemon.log, folder)
         device.pause()
         try:
             yield device
@@ -142,14 +146,12 @@ def _peer(lab, name, words, unchanged=False):
         process = lab.start(
             words(folder), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-    device = Device(lab, name, process, folder, unchanged)
+    device = Device(lab, name, process, log, folder, unchanged)
     try:
         deadline = time.monotonic() + 20
         while not all(os.path.exists(path) for path in device.sockets):
             if process.poll() is not None or time.monotonic() > deadline:
-                with open(log, encoding="utf-8", errors="replace") as file:
-                    lines = "".join(file.readlines()[-10:])
-                raise BenchError(f"{name} does not start; its log ends with:\n{lines}")
+                raise BenchError(f"{name} does not start; its log ends with:\n{tail(log)}")
             time.sleep(0.05)
         device.pause()
         yield device

@@ -16,7 +16,7 @@ import time
 
 from report import Report
 
-__all__ = ["BenchError", "Lab", "Report", "Watch"]
+__all__ = ["BenchError", "Lab", "Report", "Watch", "tail"]
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -36,6 +36,12 @@ HUGEPAGES = 1024  # 2 GiB, while a run lasts
 
 class BenchError(Exception):
     """A sentence for the user: what was expected and what was found."""
+
+
+def tail(file):
+    """The last ten lines."""
+    with open(file, encoding="utf-8", errors="replace") as lines:
+        return "".join(lines.readlines()[-10:])
 
 
 class Watch:
@@ -75,10 +81,11 @@ class Watch:
 class Daemon:
     """A running weftd."""
 
-    def __init__(self, lab, process, control, ready_seconds):
+    def __init__(self, lab, process, log, control, ready_seconds):
         self.lab = lab
         self.process = process
         self.pid = process.pid
+        self.log = log
         self.control = control
         self.ready_seconds = ready_seconds
 
@@ -236,7 +243,7 @@ class Lab:
             )
             try:
                 self._await_ready(process, ready, started + ready_within, log)
-                yield Daemon(self, process, control, time.monotonic() - started)
+                yield Daemon(self, process, log, control, time.monotonic() - started)
             finally:
                 self.stop(process)
 
@@ -247,9 +254,7 @@ class Lab:
                     return
             if process.poll() is not None:
                 break
-        with open(log, encoding="utf-8", errors="replace") as file:
-            lines = "".join(file.readlines()[-10:])
-        raise BenchError(f"weftd is not ready; its log ends with:\n{lines}")
+        raise BenchError(f"weftd is not ready; its log ends with:\n{tail(log)}")
 
     # -- routes
 
