@@ -2,6 +2,7 @@
 """What benchmark suites share: the machine, the daemon, and how a result is reported."""
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -30,6 +31,7 @@ LENGTHS = dict(
 )
 
 
+LOCK = os.path.join(tempfile.gettempdir(), "weft-bench.lock")
 HUGEPAGES_FOLDER = "/sys/kernel/mm/hugepages/hugepages-2048kB"
 HUGEPAGES = 1024  # 2 GiB, while a run lasts
 
@@ -127,8 +129,15 @@ class Lab:
         self.hugepages = False  # whether all programs get them; else all run on small pages
         self._hugepages_before = 0
         self._daemons = 0
+        self._lock = None
 
     def __enter__(self):
+        self._lock = open(LOCK, "w", encoding="ascii")  # held while this runs
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.say("Another run is measuring on this machine: waiting for its end.")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.work = tempfile.mkdtemp(prefix="weft-bench-")
         self._hugepages_before = _hugepages("nr")
         _set_hugepages(self._hugepages_before + max(0, HUGEPAGES - _hugepages("free")))
@@ -138,6 +147,7 @@ class Lab:
     def __exit__(self, *_):
         _set_hugepages(self._hugepages_before)
         shutil.rmtree(self.work, ignore_errors=True)
+        self._lock.close()
 
     def program(self, name):
         """A program of the release build."""
