@@ -88,8 +88,8 @@ class Device:
             result = json.loads(line)
             if result["median_mpps"] == 0:
                 raise BenchError(
-                    f"{self.name} forwarded nothing in a whole turn: does another program hold core "
-                    f"{self.lab.worker_core}? It had to wait {watch.shares()['wait']:.0f} % of the time"
+                    f"{self.name} forwarded nothing in a whole turn, and had to wait for core "
+                    f"{self.lab.worker_core} {watch.shares()['wait']:.0f} % of it"
                 )
             return {**result, **watch.shares(), "command": " ".join(self.generator.args)}
         finally:

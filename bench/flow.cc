@@ -30,13 +30,24 @@ void put(uint8_t* frame, size_t offset, const Field& value) noexcept
 
 flow::flow(const generator_options& o, memif_port& into, memif_port& out_of, const side& from,
            const side& to, std::vector<net::ip4_address> addresses, double tsc_hz)
-    : into_{into}, out_of_{out_of}, from_{from}, to_{to}, frame_{make_frame(from, o.size)},
-      destinations_{destinations_of(addresses, frame_)}, next_hops_{hops_of(o, to, addresses)},
-      unchanged_{o.unchanged}, stamped_{o.latency}, size_{o.size}, check_every_{o.check_every},
+    : into_{into},
+      out_of_{out_of},
+      from_{from},
+      to_{to},
+      frame_{make_frame(from, o.size)},
+      destinations_{destinations_of(addresses, frame_)},
+      next_hops_{hops_of(o, to, addresses)},
+      unchanged_{o.unchanged},
+      stamped_{o.latency},
+      size_{o.size},
+      check_every_{o.check_every},
       receive_burst_{o.latency ? burst : 4 * burst},
-      // Away from a ring that is full or nearly empty for a while, so that both sides work in bursts.
+      // for so long a ring that is full or nearly empty is left alone: both sides work in bursts
       pause_{o.latency ? 0 : static_cast<uint64_t>(pause_seconds * tsc_hz)},
-      per_cycle_{o.rate / tsc_hz}, cycles_per_frame_{o.rate > 0 ? tsc_hz / o.rate : 0}, outside_gaps_{tsc_hz}, within_gaps_{tsc_hz}
+      per_cycle_{o.rate / tsc_hz},
+      cycles_per_frame_{o.rate > 0 ? tsc_hz / o.rate : 0},
+      outside_gaps_{tsc_hz},
+      within_gaps_{tsc_hz}
 {
     into_.fill(frame_);
 }
@@ -179,7 +190,8 @@ void flow::check(std::span<const uint8_t> bytes) noexcept
 
 void flow::report_first(std::span<const uint8_t> bytes) const
 {
-    fmt::print(stderr, "memif_generator: the first bad frame, {} bytes, begins with ", bytes.size());
+    fmt::print(stderr, "memif_generator: the first bad frame, {} bytes, begins with ",
+               bytes.size());
     for (const uint8_t byte : bytes.first(sizeof(test_frame)))
         fmt::print(stderr, "{:02x}", byte);
     fmt::print(stderr, "\n");

@@ -86,7 +86,8 @@ std::vector<named_option> options_into(generator_options& o)
          [&o](auto text) {
              o.unchanged = text == "unchanged";
              if (!o.unchanged && text != "routed")
-                 give_up(exit_wrong_usage, "--expect must be routed or unchanged, found `{}'", text);
+                 give_up(exit_wrong_usage, "--expect must be routed or unchanged, found `{}'",
+                         text);
          }},
         {"check-every", true,
          [&o](auto text) { o.check_every = number("--check-every", text, 1u, 1u << 30); }},

@@ -4,6 +4,7 @@
 import contextlib
 import fcntl
 import gzip
+import ipaddress
 import json
 import os
 import platform
@@ -322,7 +323,8 @@ class Lab:
             self.say(f"note: {note}")
         for failure in report.failures:
             self.say(f"FAILED: {failure}")
-        self.say(f"written: {stem}.json" + (f", {stem}.svg" if os.path.exists(stem + ".svg") else ""))
+        written = [stem + end for end in (".json", ".svg") if os.path.exists(stem + end)]
+        self.say(f"written: {', '.join(written)}")
         return report
 
 
@@ -353,5 +355,4 @@ def synthetic_prefixes():
         shift = 32 - length
         space = range(1 << 24 >> shift, 224 << 24 >> shift)
         for network in sorted(rng.sample(space, count)):
-            address = network << shift
-            yield f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}/{length}"
+            yield f"{ipaddress.ip_address(network << shift)}/{length}"

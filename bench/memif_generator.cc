@@ -123,13 +123,14 @@ std::vector<net::ip4_address> addresses_of(const generator_options& o, const std
 class generator {
 public:
     generator(const generator_options& o, double tsc_hz)
-        : options_{o}, tsc_hz_{tsc_hz}, a_{o.sockets[0], o.ring_log2, o.wait},
+        : options_{o},
+          tsc_hz_{tsc_hz},
+          a_{o.sockets[0], o.ring_log2, o.wait},
           b_{o.sockets[1], o.ring_log2, o.wait},
           there_{o, a_, b_, side_a, side_b, addresses_of(o, o.to), tsc_hz},
           back_{o, b_, a_, side_b, side_a, spread_back(o), tsc_hz},
           gaps_{static_cast<uint64_t>(gap_seconds * tsc_hz)}
-    {
-    }
+    {}
 
     // Until single frames come through, in each direction that is asked for.
     void await_forwarding()
@@ -246,9 +247,10 @@ private:
                  {"other", sum(&c::other)},
                  {"stray", stray},
                  {"forgiven", sum(&c::forgiven)},
-                 {"ring_full_percent",
-                  turns == 0 ? 0 : 100.0 * static_cast<double>(sum(&c::full_turns)) /
-                                       static_cast<double>(turns)},
+                 {"ring_full_percent", turns == 0
+                                           ? 0
+                                           : 100.0 * static_cast<double>(sum(&c::full_turns)) /
+                                                 static_cast<double>(turns)},
                  {"gaps", std::move(gaps)}};
         if (options_.latency)
             out["latency"] = there_.latency();

@@ -85,6 +85,11 @@ struct refusal {
     std::string why;
 };
 
+std::string quoted(const disconnect_message& answer)
+{
+    return {answer.reason, strnlen(answer.reason, sizeof answer.reason)};
+}
+
 void expect(int socket, message_type wanted)
 {
     message answer{};
@@ -92,7 +97,7 @@ void expect(int socket, message_type wanted)
     if (got == sizeof answer && answer.type == wanted)
         return;
     if (got == sizeof answer && answer.type == message_type::disconnect)
-        throw refusal{fmt::format("it answers: {:.96}", answer.disconnect.reason)};
+        throw refusal{fmt::format("it answers: {}", quoted(answer.disconnect))};
     throw refusal{fmt::format("expected message {} from it, found {}", static_cast<int>(wanted),
                               got == sizeof answer
                                   ? fmt::format("message {}", static_cast<int>(answer.type))
@@ -148,8 +153,8 @@ std::pair<int, uint8_t*> shared_memory(size_t bytes)
             continue;
         if (ftruncate(file, static_cast<off_t>(bytes)) == 0) {
             fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK);
-            void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file,
-                            0);
+            void* at =
+                mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, 0);
             if (at != MAP_FAILED)
                 return {file, static_cast<uint8_t*>(at)};
         }

@@ -86,8 +86,8 @@ public:
     // How many frames lie here, at most `wanted`.
     [[nodiscard]] uint32_t arrived(uint32_t wanted) const noexcept
     {
-        const uint32_t here = static_cast<uint16_t>(
-            receive_->tail.load(std::memory_order_acquire) - received_);
+        const uint32_t here =
+            static_cast<uint16_t>(receive_->tail.load(std::memory_order_acquire) - received_);
         return here < wanted ? here : wanted;
     }
     [[nodiscard]] std::span<const uint8_t> incoming(uint32_t position) const noexcept

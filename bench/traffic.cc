@@ -115,8 +115,7 @@ std::vector<destination> destinations_of(std::span<const net::ip4_address> addre
 
 next_hops::next_hops(const net::mac_address& only, size_t destinations)
     : sets_{{only}}, set_of_(destinations)
-{
-}
+{}
 
 next_hops::next_hops(const std::string& file, std::span<const net::ip4_address> addresses)
     : sets_{{}} // the first set, of addresses that no prefix covers, allows nothing

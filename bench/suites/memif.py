@@ -89,8 +89,8 @@ class Comparison:
             )
         idle = min(one["ring_full_percent"] for one in self.results)
         self.report.note(
-            f"the generator found the device's ring full in {idle:.0f} % or more of its turns: near "
-            "0 it would be what limits"
+            f"the generator found the device's ring full in {idle:.0f} % or more of its turns: "
+            "near 0 it would be what limits"
         )
         return self.report
 
