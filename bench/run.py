@@ -7,6 +7,7 @@ Each module in bench/suites is a suite; scripts/bench builds what they need and 
 import argparse
 import importlib
 import os
+import signal
 import sys
 
 from lab import BenchError, Lab
@@ -51,6 +52,8 @@ def parse_arguments(suites):
 def main():
     suites = find_suites()
     asked = parse_arguments(suites)
+    # ended from outside, it stops what it started and gives the hugepages back all the same
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kept = True
     with Lab(asked.rounds, asked.quick, asked.prefixes) as lab:
         for name in asked.suites or suites:
