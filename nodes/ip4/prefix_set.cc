@@ -2,43 +2,16 @@
 // The control plane's set of IPv4 prefixes: linear probing, deletion by shifting back.
 #include "nodes/ip4/prefix_set.hh"
 
+#include <algorithm>
 #include <bit>
-#include <cstdlib>
-#include <cstring>
-#include <sys/mman.h>
 
 namespace weft::ip4 {
 
 namespace {
 
-constexpr unsigned value_bits = 31;
-constexpr uint64_t value_mask = (uint64_t{1} << value_bits) - 1;
 constexpr size_t first_capacity = 1024;
-constexpr size_t huge_page = size_t{2} << 20;
-
-// The lowest set bit tells the length, so that 10.0.0.0/8 and 10.0.0.0/16 differ.
-uint64_t key_of(const net::ip4_prefix& prefix) noexcept
-{
-    return uint64_t{prefix.network.value} << 1 | uint64_t{1} << (32 - prefix.length);
-}
-
-uint64_t key_in(uint64_t slot) noexcept
-{
-    return slot >> value_bits;
-}
 
 } // namespace
-
-void prefix_set::deleter::operator()(uint64_t* slots) const noexcept
-{
-    std::free(slots);
-}
-
-size_t prefix_set::home_of(uint64_t key) const noexcept
-{
-    // Keys of one length differ in their upper bits only; folded, they spread over all lengths.
-    return ((key ^ key >> 15) * 0x9e3779b97f4a7c15u) >> shift_;
-}
 
 // The slot that holds the key, or the empty one where it would go.
 size_t prefix_set::slot_of(uint64_t key) const noexcept
@@ -49,20 +22,12 @@ size_t prefix_set::slot_of(uint64_t key) const noexcept
     return at;
 }
 
-bool prefix_set::grow() noexcept
+bool prefix_set::grow(size_t capacity) noexcept
 {
-    const size_t capacity = capacity_ == 0 ? first_capacity : capacity_ * 2;
-    const size_t bytes = capacity * sizeof(uint64_t);
-    const size_t alignment = bytes < huge_page ? 64 : huge_page;
-    auto* memory = static_cast<uint64_t*>(std::aligned_alloc(alignment, bytes));
-    if (memory == nullptr)
+    reserved_array<uint64_t> old;
+    if (!old.map(capacity))
         return false;
-    // Probes are random: on small pages most of them would miss the TLB too.
-    if (alignment == huge_page)
-        madvise(memory, bytes, MADV_HUGEPAGE);
-    std::memset(memory, 0, bytes);
-
-    const auto old = std::exchange(slots_, decltype(slots_){memory});
+    std::swap(old, slots_);
     const size_t old_capacity = std::exchange(capacity_, capacity);
     shift_ = 64 - static_cast<unsigned>(std::countr_zero(capacity));
     for (size_t i = 0; i < old_capacity; ++i)
@@ -71,9 +36,11 @@ bool prefix_set::grow() noexcept
     return true;
 }
 
-bool prefix_set::reserve_one() noexcept
+bool prefix_set::reserve(size_t count) noexcept
 {
-    return (size_ + 1) * 4 <= capacity_ * 3 || grow();
+    if (count * 4 <= capacity_ * 3)
+        return true;
+    return grow(std::max(first_capacity, std::bit_ceil(count * 4 / 3 + 1)));
 }
 
 void prefix_set::set(const net::ip4_prefix& prefix, uint32_t value) noexcept
@@ -113,7 +80,7 @@ bool prefix_set::erase(const net::ip4_prefix& prefix) noexcept
 
 std::optional<uint32_t> prefix_set::find(const net::ip4_prefix& prefix) const noexcept
 {
-    if (size_ == 0)
+    if (of_length_[prefix.length] == 0)
         return std::nullopt;
     const uint64_t slot = slots_[slot_of(key_of(prefix))];
     if (slot == 0)
@@ -125,8 +92,6 @@ std::optional<std::pair<net::ip4_prefix, uint32_t>>
 prefix_set::covering(const net::ip4_prefix& prefix) const noexcept
 {
     for (uint8_t length = prefix.length; length-- > 0;) {
-        if (of_length_[length] == 0)
-            continue;
         const net::ip4_prefix shorter{{prefix.network.value & net::ip4_prefix::mask_of(length)},
                                       length};
         if (const auto value = find(shorter))

@@ -4,13 +4,12 @@
 #include "nodes/ip4/prefix_table.hh"
 
 #include "nodes/ip4/prefix_set.hh"
+#include "nodes/ip4/reserved_array.hh"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cassert>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <vector>
 
 namespace weft::ip4 {
@@ -23,7 +22,6 @@ constexpr size_t highest_blocks = size_t{1}
                                   << 23; // an entry's index fits in 31 - 8 bits and a flag
 constexpr uint32_t block_flag = uint32_t{1} << 31;
 constexpr uint8_t in_block = 255; // the owner of a first-stage entry that names a block
-constexpr size_t huge_page = size_t{2} << 20;
 
 // Release and acquire, because a value names something of the owner's that a reader goes on to
 // read, and because an entry that names a block publishes the block's entries.
@@ -58,61 +56,6 @@ void lookup_group(uint32_t* first_stage, uint32_t* second_stage, const net::ip4_
         if ((values[i] & block_flag) != 0)
             values[i] = read_entry(second_stage[second_index(values[i], addresses[i].value)]);
 }
-
-// Zeroed memory that takes address space at once and pages when they are touched.
-template <class T>
-class reserved_array {
-public:
-    reserved_array() = default;
-    reserved_array(const reserved_array&) = delete;
-    reserved_array& operator=(const reserved_array&) = delete;
-    ~reserved_array()
-    {
-        if (data_ != nullptr)
-            munmap(data_, bytes_);
-    }
-
-    [[nodiscard]] bool map(size_t count) noexcept
-    {
-        bytes_ = (count * sizeof(T) + huge_page - 1) / huge_page * huge_page;
-        void* area = mmap(nullptr, bytes_ + huge_page, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (area == MAP_FAILED)
-            return false;
-        // Aligned by cutting off both ends, so that huge pages fit.
-        const auto start = reinterpret_cast<uintptr_t>(area);
-        const size_t before = (huge_page - start % huge_page) % huge_page;
-        auto* const aligned = static_cast<std::byte*>(area) + before;
-        if (before > 0)
-            munmap(area, before);
-        munmap(aligned + bytes_, huge_page - before);
-        madvise(aligned, bytes_, MADV_HUGEPAGE);
-        data_ = reinterpret_cast<T*>(aligned);
-        return true;
-    }
-
-    T& operator[](size_t i) const noexcept { return data_[i]; }
-    [[nodiscard]] T* data() const noexcept { return data_; }
-
-    [[nodiscard]] size_t resident_bytes() const noexcept
-    {
-        const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-        std::array<unsigned char, 4096> present;
-        size_t pages = 0;
-        for (size_t at = 0; at < bytes_; at += present.size() * page) {
-            const size_t length = std::min(present.size() * page, bytes_ - at);
-            if (mincore(reinterpret_cast<std::byte*>(data_) + at, length, present.data()) == 0)
-                pages += static_cast<size_t>(std::count_if(present.begin(),
-                                                           present.begin() + length / page,
-                                                           [](auto flags) { return flags & 1; }));
-        }
-        return pages * page;
-    }
-
-private:
-    T* data_ = nullptr;
-    size_t bytes_ = 0;
-};
 
 // The second stage and who may have which block of it.
 class block_pool {
@@ -344,6 +287,24 @@ void prefix_table::lookup(const net::ip4_address* addresses, value_type* values,
         lookup_group(first_stage_, second_stage_, addresses + at, values + at);
     for (; at < count; ++at)
         values[at] = lookup(addresses[at]);
+}
+
+const prefix_set& prefix_table::prefixes() const noexcept
+{
+    return state_->prefixes;
+}
+
+bool prefix_table::reserve(size_t count) noexcept
+{
+    return state_->prefixes.reserve(count);
+}
+
+void prefix_table::prefetch(const net::ip4_prefix& prefix) const noexcept
+{
+    const size_t slot = prefix.network.value >> 8;
+    state_->prefixes.prefetch(prefix);
+    __builtin_prefetch(&state_->first[slot], 1);
+    __builtin_prefetch(&state_->owners[slot], 1);
 }
 
 size_t prefix_table::size() const noexcept

@@ -15,6 +15,8 @@
 
 namespace weft::ip4 {
 
+class prefix_set;
+
 // Maps prefixes to values. A value is an index of something of the owner's (a load balance); 0 is
 // "no prefix matches". A reader sees for an address, at any moment, the value of a prefix that
 // covered it before or after the change under way, never anything else.
@@ -56,6 +58,13 @@ public:
     // The same for `count` addresses at once: their cache misses overlap.
     void lookup(const net::ip4_address* addresses, value_type* values, size_t count) const noexcept;
 
+    // Every prefix with its value. Main thread; no change meanwhile.
+    [[nodiscard]] const prefix_set& prefixes() const noexcept;
+    // Makes room for so many prefixes in all, so that adding them does not move those that are there.
+    // False if there is no memory. Main thread.
+    [[nodiscard]] bool reserve(size_t count) noexcept;
+    // Asks for the memory that a set() of this prefix touches, so that the misses of several overlap.
+    void prefetch(const net::ip4_prefix& prefix) const noexcept;
     [[nodiscard]] size_t size() const noexcept; // prefixes
     // Resident bytes: both stages as touched and the control side. Asks the kernel; not for a loop.
     [[nodiscard]] size_t memory_bytes() const noexcept;

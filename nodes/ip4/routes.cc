@@ -23,77 +23,68 @@ route_table::route_table(forwarding& hops, prefix_table table)
 {
 }
 
-size_t route_table::best_of(const entry& e) noexcept
+bool route_table::has_better(const net::ip4_prefix& prefix, route_source source) const noexcept
 {
-    return static_cast<size_t>(
-        std::find_if(e.begin(), e.end(), [](auto balance) { return balance != nothing; }) -
-        e.begin());
-}
-
-result<void> route_table::install(const net::ip4_prefix& prefix, const entry& e)
-{
-    const size_t best = best_of(e);
-    return best == route_source_count ? table_.remove(prefix) : table_.set(prefix, e[best]);
+    return std::any_of(said_.begin(), said_.begin() + static_cast<ptrdiff_t>(source),
+                       [&](const prefix_set& said) { return said.find(prefix).has_value(); });
 }
 
 result<void> route_table::set(const net::ip4_prefix& prefix, route_source source,
                               load_balance_index balance)
 {
-    entry blank;
-    blank.fill(nothing);
-    entry& e = routes_.try_emplace(prefix, blank).first->second;
-    const load_balance_index old = std::exchange(e[static_cast<size_t>(source)], balance);
-    if (auto done = install(prefix, e); !done) {
-        e[static_cast<size_t>(source)] = old;
-        if (best_of(e) == route_source_count)
-            routes_.erase(prefix);
+    prefix_set& said = said_by(source);
+    result<void> done;
+    if (!said.reserve_one())
+        done = fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
+    else if (!has_better(prefix, source))
+        done = table_.set(prefix, balance);
+    if (!done) {
         hops_.release_balance(balance);
         return done;
     }
-    if (old != nothing)
-        hops_.release_balance(old);
+    const auto old = said.find(prefix);
+    said.set(prefix, balance);
+    if (old)
+        hops_.release_balance(*old);
     return {};
 }
 
 result<void> route_table::remove(const net::ip4_prefix& prefix, route_source source)
 {
-    const auto found = routes_.find(prefix);
-    if (found == routes_.end() || found->second[static_cast<size_t>(source)] == nothing)
+    const auto old = find(prefix, source);
+    if (!old)
         return fail(errc::not_found, "no {} route to {}", to_string(source), net::to_string(prefix));
-    const load_balance_index old =
-        std::exchange(found->second[static_cast<size_t>(source)], nothing);
-    auto done = install(prefix, found->second);
-    if (best_of(found->second) == route_source_count)
-        routes_.erase(found);
-    hops_.release_balance(old);
+    const bool active = !has_better(prefix, source);
+    said_by(source).erase(prefix);
+    result<void> done;
+    if (active) {
+        const auto rest = of(prefix);
+        done = rest.empty() ? table_.remove(prefix) : table_.set(prefix, rest.front().balance);
+    }
+    hops_.release_balance(*old);
     return done;
 }
 
 std::optional<load_balance_index> route_table::find(const net::ip4_prefix& prefix,
                                                     route_source source) const
 {
-    const auto found = routes_.find(prefix);
-    if (found == routes_.end() || found->second[static_cast<size_t>(source)] == nothing)
-        return {};
-    return found->second[static_cast<size_t>(source)];
+    return said_[static_cast<size_t>(source)].find(prefix);
 }
 
 std::vector<route> route_table::of(const net::ip4_prefix& prefix) const
 {
     std::vector<route> all;
-    if (const auto found = routes_.find(prefix); found != routes_.end())
-        for (size_t i = 0; i < route_source_count; ++i)
-            if (found->second[i] != nothing)
-                all.push_back({prefix, static_cast<route_source>(i), found->second[i], all.empty()});
+    for (size_t i = 0; i < route_source_count; ++i)
+        if (const auto balance = said_[i].find(prefix))
+            all.push_back({prefix, static_cast<route_source>(i), *balance, all.empty()});
     return all;
 }
 
 std::vector<route> route_table::sorted(size_t limit) const
 {
     std::vector<net::ip4_prefix> prefixes;
-    prefixes.reserve(routes_.size());
-    for (const auto& [prefix, e] : routes_)
-        prefixes.push_back(prefix);
+    prefixes.reserve(table_.size());
+    table_.prefixes().each([&](const net::ip4_prefix& p, auto) { prefixes.push_back(p); });
     const size_t count = std::min(limit, prefixes.size());
     std::partial_sort(prefixes.begin(), prefixes.begin() + static_cast<ptrdiff_t>(count),
                       prefixes.end());
@@ -104,12 +95,28 @@ std::vector<route> route_table::sorted(size_t limit) const
     return all;
 }
 
-std::array<size_t, 33> route_table::count_by_length() const
+const std::array<uint32_t, 33>& route_table::count_by_length() const noexcept
 {
-    std::array<size_t, 33> counts{};
-    for (const auto& [prefix, e] : routes_)
-        ++counts[prefix.length];
-    return counts;
+    return table_.prefixes().count_by_length();
+}
+
+size_t route_table::memory_bytes() const noexcept
+{
+    size_t bytes = table_.memory_bytes();
+    for (const prefix_set& said : said_)
+        bytes += said.memory_bytes();
+    return bytes;
+}
+
+bool route_table::reserve(size_t count, route_source source) noexcept
+{
+    return said_by(source).reserve(count) && table_.reserve(count);
+}
+
+void route_table::prefetch(const net::ip4_prefix& prefix, route_source source) const noexcept
+{
+    said_[static_cast<size_t>(source)].prefetch(prefix);
+    table_.prefetch(prefix);
 }
 
 } // namespace weft::ip4

@@ -3,12 +3,11 @@
 #pragma once
 
 #include "nodes/ip4/forwarding.hh"
+#include "nodes/ip4/prefix_set.hh"
 #include "nodes/ip4/prefix_table.hh"
 
 #include <array>
-#include <functional>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 namespace weft::ip4 {
@@ -40,25 +39,27 @@ public:
     [[nodiscard]] std::vector<route> of(const net::ip4_prefix& prefix) const;
     // The active routes in order of their prefix, `limit` at most.
     [[nodiscard]] std::vector<route> sorted(size_t limit) const;
-    [[nodiscard]] std::array<size_t, 33> count_by_length() const;
+    [[nodiscard]] const std::array<uint32_t, 33>& count_by_length() const noexcept;
     [[nodiscard]] const prefix_table& table() const noexcept { return table_; }
+    // Resident bytes of all that is kept of prefixes. Asks the kernel; not for a loop.
+    [[nodiscard]] size_t memory_bytes() const noexcept;
+    // Makes room for so many prefixes of one source in all, before many are added. False if there is no
+    // memory.
+    [[nodiscard]] bool reserve(size_t count, route_source source) noexcept;
+    // Asks for the memory that a set() of this prefix touches, so that the misses of several overlap.
+    void prefetch(const net::ip4_prefix& prefix, route_source source) const noexcept;
 
 private:
-    static constexpr load_balance_index nothing = ~load_balance_index{0};
-    using entry = std::array<load_balance_index, route_source_count>;
-    struct hash {
-        size_t operator()(const net::ip4_prefix& p) const noexcept
-        {
-            return (uint64_t{p.network.value} << 6 | p.length) * 0x9e37'79b9'7f4a'7c15u >> 16;
-        }
-    };
-
-    static size_t best_of(const entry& e) noexcept;
-    result<void> install(const net::ip4_prefix& prefix, const entry& e);
+    [[nodiscard]] prefix_set& said_by(route_source source) noexcept
+    {
+        return said_[static_cast<size_t>(source)];
+    }
+    // Whether a source before this one has the prefix.
+    [[nodiscard]] bool has_better(const net::ip4_prefix& prefix, route_source source) const noexcept;
 
     forwarding& hops_;
     prefix_table table_;
-    std::unordered_map<net::ip4_prefix, entry, hash> routes_;
+    std::array<prefix_set, route_source_count> said_; // the load balance of each prefix, by source
 };
 
 } // namespace weft::ip4
