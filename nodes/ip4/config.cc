@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration of IPv4: interfaces.*.addresses and routes.
+// The configuration of IPv4: interfaces.*.addresses, routes and route-files.
 #include "graph/config.hh"
+#include "graph/quote.hh"
 #include "nodes/ip4/ip4.hh"
+#include "nodes/ip4/route_load.hh"
 
 #include <algorithm>
 #include <map>
@@ -159,6 +161,50 @@ const config::registration routes{{
               "blackhole: packets are dropped and counted (default unicast)."}},
     .check = check_routes,
     .apply = apply_routes,
+    .also_reads = {"interfaces"},
+}};
+
+// Read when the configuration is checked too, so that --check tells all that is wrong with them.
+void check_route_files(const config::value& root, config::problems& problems)
+{
+    const auto* files = root.find("route-files");
+    if (files == nullptr)
+        return;
+    const auto all = all_addresses(root);
+    const auto usable = [&](net::ip4_address a) { return on_a_network(a, all); };
+    for (const auto& file : files->items()) {
+        if (!file.text().starts_with('/')) {
+            problems.add(file, "{} is not an absolute path", quote(file.text()));
+            continue;
+        }
+        const auto list = read_route_file(file.text(), usable, [] {});
+        if (!list)
+            for (std::string_view left = list.error().message; !left.empty();) {
+                const auto line = left.substr(0, left.find('\n'));
+                problems.add(file, "{}", line);
+                left.remove_prefix(std::min(line.size() + 1, left.size()));
+            }
+    }
+}
+
+result<void> apply_route_files(const config::value& root, engine& host)
+{
+    const auto* files = root.find("route-files");
+    if (files == nullptr)
+        return {};
+    for (const auto& file : files->items())
+        if (auto done = load_routes(host.room<tables>(), file.text(), [] {}); !done)
+            return fail(done.error().code, "{}: {}", file.path(), done.error().message);
+    return {};
+}
+
+const config::registration route_files{{
+    .name = "ip4-route-files",
+    .stage = config::stage::routes,
+    .keys = {{"route-files", config::list_of(config::text("an absolute path")),
+              "Files of routes ([routes.md](routes.md)), applied in this order and before `routes`."}},
+    .check = check_route_files,
+    .apply = apply_route_files,
     .also_reads = {"interfaces"},
 }};
 

@@ -260,6 +260,12 @@ void forwarding::refill(load_balance_index index)
     }
 }
 
+void forwarding::hold_balance(load_balance_index index)
+{
+    if (index >= special_count)
+        ++entries_.at(index).users;
+}
+
 void forwarding::release_balance(load_balance_index index)
 {
     if (index < special_count)

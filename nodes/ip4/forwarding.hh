@@ -124,6 +124,7 @@ public:
     // The load balance over these next hops, shared with all routes that have the same; each call is balanced by
     // a release.
     [[nodiscard]] result<load_balance_index> balance(std::vector<next_hop_index> hops);
+    void hold_balance(load_balance_index index); // once more
     void release_balance(load_balance_index index);
     [[nodiscard]] static load_balance_index special(adjacency_kind kind) noexcept
     {

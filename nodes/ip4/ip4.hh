@@ -103,6 +103,8 @@ public:
     result<void> add_route(const net::ip4_prefix& to, const std::vector<net::ip4_address>& via);
     result<void> add_blackhole(const net::ip4_prefix& to);
     result<void> remove_route(const net::ip4_prefix& to);
+    // The load balance over these next hops, held once for the caller. Errors as add_route's.
+    [[nodiscard]] result<load_balance_index> balance_via(const std::vector<net::ip4_address>& via);
 
     // A neighbour's MAC became known or changed (a host route to it forwards), or is lost.
     result<void> neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac);

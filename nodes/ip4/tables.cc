@@ -228,36 +228,40 @@ void tables::relink()
     }
 }
 
-result<void> tables::add_route(const net::ip4_prefix& to, const std::vector<net::ip4_address>& via)
+result<load_balance_index> tables::balance_via(const std::vector<net::ip4_address>& via)
 {
-    if (const auto name = unroutable(to); !name.empty())
-        return fail(errc::invalid_argument, "{} lies in {} and is never routed", net::to_string(to),
-                    name);
     std::vector<next_hop_index> hops;
-    result<void> outcome;
+    result<load_balance_index> balance;
     for (auto address : via) {
         const auto interface = interface_towards(address);
         if (!interface) {
-            outcome = fail(errc::not_found, "next hop {} is on no connected network",
+            balance = fail(errc::not_found, "next hop {} is on no connected network",
                            net::to_string(address));
             break;
         }
         auto hop = hops_.acquire(*interface, address);
         if (!hop) {
-            outcome = pass(hop);
+            balance = pass(hop);
             break;
         }
         hops.push_back(*hop);
     }
-    if (outcome) {
-        if (auto balance = hops_.balance(hops))
-            outcome = routes_.set(to, route_source::fixed, *balance);
-        else
-            outcome = pass(balance);
-    }
+    if (balance)
+        balance = hops_.balance(hops);
     for (auto hop : hops)
         hops_.release(hop);
-    return outcome;
+    return balance;
+}
+
+result<void> tables::add_route(const net::ip4_prefix& to, const std::vector<net::ip4_address>& via)
+{
+    if (const auto name = unroutable(to); !name.empty())
+        return fail(errc::invalid_argument, "{} lies in {} and is never routed", net::to_string(to),
+                    name);
+    const auto balance = balance_via(via);
+    if (!balance)
+        return pass(balance);
+    return routes_.set(to, route_source::fixed, *balance);
 }
 
 result<void> tables::add_blackhole(const net::ip4_prefix& to)

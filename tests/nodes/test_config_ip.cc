@@ -3,6 +3,10 @@
 #include "daemon/yaml_file.hh"
 #include "tests/nodes/node_tester.hh"
 
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
 using namespace weft;
 using namespace weft::test;
 
@@ -47,6 +51,17 @@ std::string apply(const std::string& text, node_tester& t)
     const auto done = schema.apply(parsed(text), t.host);
     return done ? "" : done.error().message;
 }
+
+class file_of_routes {
+public:
+    explicit file_of_routes(std::string_view text)
+    {
+        std::ofstream file{path};
+        file << text;
+    }
+    ~file_of_routes() { std::filesystem::remove(path); }
+    const std::string path = fmt::format("/tmp/weft-test-{}.routes", getpid());
+};
 
 } // namespace
 
@@ -173,14 +188,30 @@ TEST_CASE("keys that are misspelt or missing are found with a proposal", "[nodes
 
 TEST_CASE("routes and neighbours of a configuration come to life", "[nodes]")
 {
+    const file_of_routes file{"16.0.0.0/8 blackhole\n18.0.0.0/8 via 10.0.1.9\n"};
     node_tester t;
-    REQUIRE(apply("routes:\n"
+    REQUIRE(::apply("route-files: [" + file.path + "]\n"
+                  "routes:\n"
                   "  - {to: 16.0.0.0/8, via: 10.0.1.9}\n"
                   "  - {to: 17.0.0.0/8, type: blackhole}\n"
                   "neighbors:\n"
                   "  - {interface: b, address: 10.0.1.9, macaddress: '02:00:00:00:00:99'}\n",
                   t) == "");
+    // `routes' is applied after the files
     CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.0.1")) == "-> b");
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "18.0.0.1")) == "-> b");
     CHECK(net::to_string(t.take_one().ethernet().destination) == "02:00:00:00:00:99");
     CHECK(t.fate_of(udp_packet("10.0.0.2", "17.0.0.1")) == "ip4-lookup: blackhole");
+}
+
+TEST_CASE("files of routes are checked with the configuration", "[nodes]")
+{
+    const file_of_routes file{"16.0.0.0/8 via 10.0.1.2\n16.0.0.1/8 blackhole\n1.0.0.0/8 via 10.9.0.1\n"};
+    CHECK(faults_with(fmt::format("route-files: [{}]\n", file.path)) ==
+          strings{fmt::format("f:4:15: route-files[0]: {}:2:1: `16.0.0.1/8' has bits set beyond its "
+                              "prefix length; expected the network 16.0.0.0/8", file.path),
+                  fmt::format("f:4:15: route-files[0]: {}:3:15: next hop 10.9.0.1 is on no connected "
+                              "network", file.path)});
+    CHECK(faults_with("route-files: [routes.txt]\n") ==
+          strings{"f:4:15: route-files[0]: `routes.txt' is not an absolute path"});
 }

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parses and reads files of changes of routes.
+#include "nodes/ip4/route_file.hh"
+
+#include "graph/quote.hh"
+#include "nodes/ip4/ip4.hh"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace weft::ip4 {
+
+namespace {
+
+constexpr size_t piece_bytes = size_t{32} << 10;
+constexpr size_t shortest_line = sizeof "del 0.0.0.0/0\n" - 1;
+
+bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+class open_file {
+public:
+    explicit open_file(const std::string& path)
+        : fd_{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}
+    {
+    }
+    ~open_file()
+    {
+        if (fd_ >= 0)
+            ::close(fd_);
+    }
+    open_file(const open_file&) = delete;
+    open_file& operator=(const open_file&) = delete;
+    [[nodiscard]] int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+// The file's size, if it is one that can be a route file.
+result<size_t> size_of(const open_file& file, const std::string& path)
+{
+    struct stat about {};
+    if (file.get() < 0 || fstat(file.get(), &about) != 0)
+        return fail(errc::io, "{}: {}", path, std::strerror(errno));
+    if (!S_ISREG(about.st_mode))
+        return fail(errc::invalid_argument, "{}: expected a file, found a {}", path,
+                    S_ISDIR(about.st_mode) ? "directory" : "device or pipe");
+    const auto bytes = static_cast<size_t>(about.st_size);
+    if (bytes > route_file_limit)
+        return fail(errc::exhausted, "{}: {} bytes, more than the {} that a route file may have",
+                    path, bytes, route_file_limit);
+    return bytes;
+}
+
+} // namespace
+
+struct route_parser::cursor {
+    std::string_view line;
+    size_t at = 0;
+
+    // The next word, empty at the end of the line.
+    std::string_view word()
+    {
+        while (at < line.size() && is_blank(line[at]))
+            ++at;
+        const size_t begin = at;
+        while (at < line.size() && !is_blank(line[at]))
+            ++at;
+        return line.substr(begin, at - begin);
+    }
+};
+
+route_parser::route_parser(std::string name, next_hop_check usable)
+    : name_{std::move(name)}, usable_{std::move(usable)}
+{
+}
+
+void route_parser::expect(size_t bytes)
+{
+    found_.changes.reserve(bytes / shortest_line + 1);
+}
+
+size_t route_parser::parse(std::string_view text, bool last)
+{
+    size_t done = 0;
+    while (done < text.size() && errors_.size() <= route_error_limit) {
+        const size_t end = text.find('\n', done);
+        if (end == std::string_view::npos && !last)
+            break;
+        const auto line = text.substr(done, end - done);
+        done += line.size() + (end == std::string_view::npos ? 0 : 1);
+        ++line_;
+        parse_line(line);
+    }
+    return done;
+}
+
+void route_parser::wrong(const cursor& at, std::string_view word, std::string_view message)
+{
+    const auto column = static_cast<size_t>(word.data() - at.line.data()) + 1;
+    if (errors_.size() < route_error_limit)
+        errors_.push_back(fmt::format("{}:{}:{}: {}", name_, line_, column, message));
+    else
+        errors_.push_back(fmt::format("{}: only the first {} errors are listed", name_,
+                                      route_error_limit));
+}
+
+result<net::ip4_prefix> route_parser::prefix_of(cursor& at, std::string_view word)
+{
+    auto prefix = net::parse<net::ip4_prefix>(word);
+    if (prefix)
+        if (const auto range = unroutable(*prefix); !range.empty())
+            prefix = fail(errc::invalid_argument, "{} lies in {} and is never routed", word, range);
+    if (!prefix)
+        wrong(at, word, prefix.error().message);
+    return prefix;
+}
+
+bool route_parser::find_path(cursor& at, std::string_view list, uint32_t& path)
+{
+    if (list == last_list_ && !last_list_.empty()) {
+        path = last_path_;
+        return true;
+    }
+    if (const auto known = paths_.find(list); known != paths_.end()) {
+        path = known->second;
+    } else {
+        std::vector<net::ip4_address> via;
+        for (size_t begin = 0; begin <= list.size();) {
+            const auto word = list.substr(begin, list.find(',', begin) - begin);
+            const auto address = net::parse<net::ip4_address>(word);
+            if (!address) {
+                wrong(at, word, address.error().message);
+                return false;
+            }
+            if (!usable_(*address)) {
+                wrong(at, word, fmt::format("next hop {} is on no connected network", word));
+                return false;
+            }
+            via.push_back(*address);
+            begin += word.size() + 1;
+        }
+        if (via.size() > forwarding::max_paths) {
+            wrong(at, list, fmt::format("{} next hops; expected {} at most", via.size(),
+                                        forwarding::max_paths));
+            return false;
+        }
+        path = static_cast<uint32_t>(found_.paths.size());
+        found_.paths.push_back(std::move(via));
+        paths_.emplace(list, path);
+    }
+    last_list_ = list;
+    last_path_ = path;
+    return true;
+}
+
+void route_parser::parse_line(std::string_view line)
+{
+    cursor at{line.substr(0, line.find('#'))};
+    const auto first = at.word();
+    if (line.size() > route_line_limit)
+        return wrong(at, at.line.substr(0, 0),
+                     fmt::format("a line of {} bytes; expected {} at most", line.size(),
+                                 route_line_limit));
+    if (first.empty())
+        return;
+    const bool removal = first == "del";
+    const auto prefix = prefix_of(at, removal ? at.word() : first);
+    if (!prefix)
+        return;
+    uint32_t path = route_change::removal;
+    if (!removal) {
+        const auto verb = at.word();
+        if (verb == "blackhole")
+            path = route_change::blackhole;
+        else if (verb != "via")
+            return wrong(at, verb, verb.empty() ? "expected `via' or `blackhole', found nothing"
+                                                : fmt::format("expected `via' or `blackhole', found {}",
+                                                              quote(verb)));
+        else if (!find_path(at, at.word(), path))
+            return;
+    }
+    if (const auto rest = at.word(); !rest.empty())
+        return wrong(at, rest, fmt::format("expected the end of the line, found {}", quote(rest)));
+    found_.changes.push_back({*prefix, path, line_});
+}
+
+result<route_list> route_parser::finish()
+{
+    if (!errors_.empty())
+        return fail(errc::invalid_argument, "{}", fmt::join(errors_, "\n"));
+    if (found_.changes.empty())
+        return fail(errc::invalid_argument,
+                    "{}: no route in it; expected lines like `10.0.0.0/8 via 10.0.0.1'", name_);
+    return std::move(found_);
+}
+
+result<route_list> read_route_file(const std::string& path, next_hop_check usable,
+                                   const std::function<void()>& pause)
+{
+    const open_file file{path};
+    const auto bytes = size_of(file, path);
+    if (!bytes)
+        return pass(bytes);
+    posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED);
+    route_parser parser{path, std::move(usable)};
+    parser.expect(*bytes);
+    std::vector<char> buffer(route_line_limit + piece_bytes);
+    size_t held = 0;
+    size_t total = 0;
+    for (bool last = false; !last;) {
+        const ssize_t got = ::read(file.get(), buffer.data() + held, buffer.size() - held);
+        if (got < 0)
+            return fail(errc::io, "{}: {}", path, std::strerror(errno));
+        total += static_cast<size_t>(got);
+        held += static_cast<size_t>(got);
+        last = got == 0 || total > *bytes;
+        size_t done = parser.parse({buffer.data(), held}, last);
+        if (done == 0 && held == buffer.size()) {
+            done = parser.parse({buffer.data(), held}, true); // no line can be so long
+            last = true;
+        }
+        held -= done;
+        std::memmove(buffer.data(), buffer.data() + done, held);
+        pause();
+    }
+    auto list = parser.finish();
+    if (list && total != *bytes)
+        return fail(errc::io, "{}: it changed while it was read ({} bytes, then {})", path, *bytes,
+                    total);
+    return list;
+}
+
+} // namespace weft::ip4

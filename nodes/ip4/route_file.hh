@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// A text file of changes of routes, one a line: PREFIX via ADDRESS[,ADDRESS...], PREFIX blackhole, del PREFIX.
+#pragma once
+
+#include "graph/net/address.hh"
+#include "graph/result.hh"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weft::ip4 {
+
+inline constexpr size_t route_file_limit = size_t{512} << 20; // bytes: some 16 million routes
+inline constexpr size_t route_line_limit = 4096;              // bytes
+inline constexpr size_t route_error_limit = 20;               // listed of one file
+
+struct route_change {
+    static constexpr uint32_t blackhole = ~uint32_t{0};
+    static constexpr uint32_t removal = blackhole - 1;
+
+    net::ip4_prefix prefix;
+    uint32_t path; // index into route_list::paths, or one of the above
+    uint32_t line;
+};
+
+// What a file says, in its order.
+struct route_list {
+    std::vector<route_change> changes;
+    std::vector<std::vector<net::ip4_address>> paths; // each list of next hops once
+};
+
+// Whether a next hop is on a connected network and not the router itself.
+using next_hop_check = std::function<bool(net::ip4_address)>;
+
+// Parses a file that comes in pieces. `name` stands for it in errors.
+class route_parser {
+public:
+    route_parser(std::string name, next_hop_check usable);
+
+    // Memory for all that so many bytes can say, so that no list is moved while it grows.
+    void expect(size_t bytes);
+    // Parses the whole lines of `text`, and with `last` the rest without a newline too; returns how
+    // many bytes that were. Does nothing more once route_error_limit is passed.
+    size_t parse(std::string_view text, bool last);
+    // The list, or all that is wrong with it, an error a line: "NAME:LINE:COLUMN: ...", columns
+    // counted in bytes from 1. A file without any change is an error too.
+    [[nodiscard]] result<route_list> finish();
+
+private:
+    struct cursor;
+    struct text_hash : std::hash<std::string_view> {
+        using is_transparent = void;
+    };
+
+    void parse_line(std::string_view line);
+    [[nodiscard]] result<net::ip4_prefix> prefix_of(cursor& at, std::string_view word);
+    [[nodiscard]] bool find_path(cursor& at, std::string_view list, uint32_t& path);
+    void wrong(const cursor& at, std::string_view word, std::string_view message);
+
+    std::string name_;
+    next_hop_check usable_;
+    route_list found_;
+    std::vector<std::string> errors_;
+    uint32_t line_ = 0;
+    // Paths by their text; most lines have that of the line before.
+    std::unordered_map<std::string, uint32_t, text_hash, std::equal_to<>> paths_;
+    std::string last_list_;
+    uint32_t last_path_ = 0;
+};
+
+// Reads a regular file. Any thread. Calls `pause` after every piece of some 100 us of work. Errors: those of the
+// parser; what the system says of the file.
+[[nodiscard]] result<route_list> read_route_file(const std::string& path, next_hop_check usable,
+                                                 const std::function<void()>& pause);
+
+} // namespace weft::ip4
