@@ -131,14 +131,17 @@ class RouteFiles(testbed.TwoHosts):
         session = Session(self.weft.socket)
         self.addCleanup(session.close)
         loader.start()
+        started = time.monotonic()
         waits = []
         while loader.is_alive():
             waits.append(session.ask())
+        took = time.monotonic() - started
         loader.join()
         self.assertEqual(answers[0].returncode, 0, answers[0].stderr)
         self.assertIn(f"{FULL_SIZE} routes: {FULL_SIZE} added", answers[0].stdout)
         self.assertGreater(len(waits), 20)
         self.assertLess(sorted(waits)[len(waits) * 9 // 10], 0.1)
+        self.assertLess(max(waits), max(0.1, took / 4))  # a busy machine stretches both
         self.assertEqual(self.next_hop_to("78.1.2.3"), testbed.SERVER_MAC)
         both = [threading.Thread(target=self.load, args=("66.0.0.0/8 blackhole\n",))]
         both += [threading.Thread(target=self.weft.cli, args=(f"ip route load {full}",))]
