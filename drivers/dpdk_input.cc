@@ -37,12 +37,9 @@ uint32_t dpdk_input(node_run& run) noexcept
                          static_cast<uint16_t>(space.size()));
     if (count == 0)
         return 0;
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < count; ++i)
-        bytes += space[i]->length();
     ctx.counters->rx_packets.add(count);
-    ctx.counters->rx_bytes.add(bytes);
-    run.admit(space.data(), count, ctx.queue.interface, to_ethernet_input);
+    ctx.counters->rx_bytes.add(
+        run.admit(space.data(), count, ctx.queue.interface, to_ethernet_input));
     return count;
 }
 

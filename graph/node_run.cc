@@ -185,11 +185,14 @@ void node_run::send(packet* p, fate to) noexcept
     route(&p, 1, to);
 }
 
-void node_run::admit(packet** packets, uint32_t count, uint16_t interface, fate to) noexcept
+uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, fate to) noexcept
 {
     const packet_mark mark{.adjacency = 0, .interface = interface, .l3_offset = 0, .flags = 0};
-    for (uint32_t i = 0; i < count; ++i)
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; ++i) {
         packets[i]->mark() = mark;
+        bytes += packets[i]->length();
+    }
     thread_->entered_.add(count);
     if (auto* buffer = thread_->tracing_.load(std::memory_order_acquire)) [[unlikely]] {
         for (uint32_t i = 0; i < count; ++i) {
@@ -205,10 +208,11 @@ void node_run::admit(packet** packets, uint32_t count, uint16_t interface, fate 
     frame& open = *target.open_;
     if (packets != open.packets.data() + open.count) {
         target.receive(packets, count);
-        return;
+        return bytes;
     }
     open.count += count;
     thread_->pend(target.rank_);
+    return bytes;
 }
 
 void node_run::trace(frame& in, fate to) noexcept

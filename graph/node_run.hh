@@ -121,7 +121,8 @@ public:
 
     // Input nodes: takes `count` fresh packets (marks unset) from interface `interface` into the
     // graph, starts traces, and sends them to slot `to`. They may lie in input_space(to) already.
-    void admit(packet** packets, uint32_t count, uint16_t interface, fate to) noexcept;
+    // Returns the bytes of all.
+    uint64_t admit(packet** packets, uint32_t count, uint16_t interface, fate to) noexcept;
     // Room behind the packets that wait for slot `to`, to receive into without copying.
     // At least 64 packets, since some drivers' vector receive paths want whole groups.
     [[nodiscard]] std::span<packet*> input_space(fate to) noexcept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ethernet-input for many packets at once: most are IPv4 for this router's MAC address, which three compares tell.
+#include "graph/lanes.hh"
 #include "graph/net/headers.hh"
 #include "nodes/ethernet/ethernet_input.hh"
 
@@ -7,35 +8,60 @@ namespace weft::ethernet {
 
 namespace {
 
+using lanes::words;
+
+// What the words of a frame must be for ip4-input, by the interface that it came from.
+struct expected {
+    void take(const interface_table& interfaces, interface_index of) noexcept
+    {
+        const interface_hot& hot = interfaces.hot(of);
+        interface = of;
+        down = hot.admin_up.load(std::memory_order_relaxed) ? 0 : ~uint32_t{0};
+        std::memcpy(&mac_begin, hot.mac.bytes.data(), 4);
+        std::memcpy(&mac_end, hot.mac.bytes.data() + 4, 2);
+    }
+
+    interface_index interface = no_interface;
+    uint32_t down = 0; // all bits: nothing is as expected
+    uint32_t mac_begin = 0;
+    uint16_t mac_end = 0;
+};
+
+// Loads a whole header before its length is known: a buffer has room for it wherever a driver lets its data begin.
+WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const expected& want) noexcept
+{
+    constexpr uint32_t ip4 = net::ether_type::ip4.wire();
+    const std::byte* mbufs[lanes::count];
+    const std::byte* headers[lanes::count];
+    for (uint32_t i = 0; i < lanes::count; ++i) {
+        mbufs[i] = reinterpret_cast<const std::byte*>(packets[i]) + lanes::mbuf_words::offset;
+        headers[i] = packets[i]->data();
+    }
+    const auto mbuf = lanes::load_four(mbufs);
+    const auto header = lanes::load_four(headers); // the last word: two bytes of the source, the type
+    constexpr uint32_t low = 0xffff;
+    const words differ = (header.word[0] ^ want.mac_begin) |
+                         ((header.word[1] ^ want.mac_end) & low) | ((header.word[3] & low) ^ ip4) |
+                         ((mbuf.word[lanes::mbuf_words::place] ^ want.interface) & low) | want.down;
+    return lanes::bits_of(lanes::mask_of(differ != 0) |
+                          lanes::mask_of((mbuf.word[lanes::mbuf_words::data_len] & low) <
+                                         sizeof(net::ethernet_header)));
+}
+
 void ethernet_input(node_run& run, frame& in) noexcept
 {
-    constexpr uint64_t mac_mask = 0xffff'ffff'ffff; // the first six bytes of a little-endian load
-    constexpr uint32_t ahead = 8; // packets; their headers are asked for while the ones before are looked at
     const auto& ctx = run.context<input::context>();
     packet* const* const packets = in.packets.data();
-    const uint32_t last = in.count - 1;
-    // what the interface of the packet before wants
-    interface_index interface = no_interface;
-    uint64_t mac = 0;
-    bool up = false;
+    expected want;
     packet_set odd;
-    odd.find(in.count, [&](uint32_t i) noexcept {
-        rte_prefetch0(packets[i + ahead < last ? i + ahead : last]->data());
-        packet& p = *packets[i];
-        packet_mark& mark = p.mark();
-        if (mark.interface != interface) [[unlikely]] {
-            interface = mark.interface;
-            const interface_hot& hot = ctx.interfaces.hot(interface);
-            up = hot.admin_up.load(std::memory_order_relaxed);
-            std::memcpy(&mac, &hot.mac, sizeof hot.mac);
+    odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept {
+        if (packets[i]->mark().interface != want.interface) [[unlikely]]
+            want.take(ctx.interfaces, packets[i]->mark().interface);
+        for (uint32_t k = i; k < i + lanes::count; ++k) {
+            in.prefetch_header(k);
+            packets[k]->mark().l3_offset = sizeof(net::ethernet_header);
         }
-        // Read before the length is known: a buffer has room for both wherever a driver lets its data begin.
-        uint64_t begin;
-        std::memcpy(&begin, p.data(), sizeof begin);
-        const bool is_ip4 = p.header<net::ethernet_header>(0).type == net::ether_type::ip4;
-        const bool is_whole = p.contiguous() >= sizeof(net::ethernet_header);
-        mark.l3_offset = sizeof(net::ethernet_header);
-        return !((((begin ^ mac) & mac_mask) == 0) & is_ip4 & is_whole & up);
+        return odd_ones(packets + i, want);
     });
     run.each_but(in, input::to_ip4_input, odd,
                  [&](packet& p) noexcept { return input::decide(ctx, p); });

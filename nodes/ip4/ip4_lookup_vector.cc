@@ -13,15 +13,16 @@ void ip4_lookup(node_run& run, frame& in) noexcept
     const forwarding& hops = ip4.hops();
     packet* const* const packets = in.packets.data();
     const uint32_t count = in.count;
+    const prefix_table& table = ip4.table();
     net::ip4_address destinations[vector_size];
-    prefix_table::value_type balances[vector_size];
-    for (uint32_t i = 0; i < count; ++i)
+    for (uint32_t i = 0; i < count; ++i) {
         destinations[i] = net::from_wire(packets[i]->network<net::ip4_header>().destination);
-    ip4.table().lookup(destinations, balances, count);
+        table.expect(destinations[i]);
+    }
     packet_set odd;
     odd.find(count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
-        const path chosen = lookup::pick(hops.balance_at(balances[i]), p);
+        const path chosen = lookup::pick(hops.balance_at(table.lookup(destinations[i])), p);
         p.mark().adjacency = chosen.adjacency();
         return chosen.is_unusual();
     });

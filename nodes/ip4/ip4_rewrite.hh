@@ -6,6 +6,9 @@
 #include "graph/node_run.hh"
 #include "nodes/ip4/ip4.hh"
 
+#include <bit>
+#include <cstring>
+
 namespace weft::ip4 {
 
 namespace rewrite {
@@ -21,12 +24,16 @@ struct context {
 [[nodiscard]] fate decide(node_run& run, const forwarding& hops, packet& p) noexcept;
 
 // The TTL is the high byte of its 16-bit word, so one less is 0x0100 less there, and RFC 1624's sum
-// is the old checksum plus 0x0100 with the carry put back.
+// is the old checksum plus 0x0100 with the carry put back. TTL, protocol and checksum are one little-endian word: in
+// its high half 0x0100 in wire order is 1.
 [[gnu::always_inline]] inline void decrement_ttl(net::ip4_header& header) noexcept
 {
-    const uint32_t sum = uint32_t{header.checksum.wire()} + net::be16{0x0100}.wire();
-    header.checksum = net::be16::from_wire(static_cast<uint16_t>(sum + (sum >= 0xffff)));
-    --header.ttl;
+    static_assert(std::endian::native == std::endian::little);
+    uint32_t word;
+    std::memcpy(&word, &header.ttl, sizeof word);
+    const uint32_t carry = word >= 0xfffe'0000 ? 0x1'0000 : 0;
+    word += 0x1'0000 - 1 + carry;
+    std::memcpy(&header.ttl, &word, sizeof word);
 }
 } // namespace rewrite
 

@@ -18,11 +18,11 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
         packet_mark& mark = p.mark();
         const adjacency& to = hops.adjacency_at(mark.adjacency);
         const uint32_t offset = mark.l3_offset;
+        // The frame holds the packet, as ip4-input has seen; what is behind it only makes this stricter.
+        if ((p.length() - offset > to.mtu) | (mark.flags & packet_mark::locally_made)) [[unlikely]]
+            return true;
         std::byte* const at = p.data() + offset;
         auto& header = *reinterpret_cast<net::ip4_header*>(at);
-        if ((header.total_length.host() > to.mtu) | (p.length() - offset > to.mtu) |
-            (mark.flags & packet_mark::locally_made)) [[unlikely]]
-            return true;
         rewrite::decrement_ttl(header);
         static_assert(sizeof(net::ethernet_header) == 14);
         std::memcpy(at - 14, to.rewrite.data(), 8);

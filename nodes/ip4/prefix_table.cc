@@ -17,49 +17,20 @@ namespace weft::ip4 {
 namespace {
 
 constexpr size_t first_entries = size_t{1} << 24;
-constexpr size_t block_entries = 256;
 constexpr size_t highest_blocks = size_t{1}
                                   << 23; // an entry's index fits in 31 - 8 bits and a flag
-constexpr uint32_t block_flag = uint32_t{1} << 31;
 constexpr uint8_t in_block = 255; // the owner of a first-stage entry that names a block
 
-// Release and acquire, because a value names something of the owner's that a reader goes on to
-// read, and because an entry that names a block publishes the block's entries.
 void write_entry(uint32_t& entry, uint32_t content) noexcept
 {
     std::atomic_ref{entry}.store(content, std::memory_order_release);
 }
 
-uint32_t read_entry(uint32_t& entry) noexcept
-{
-    return std::atomic_ref{entry}.load(std::memory_order_acquire);
-}
-
-size_t second_index(uint32_t entry, uint32_t address) noexcept
-{
-    return size_t{entry & ~block_flag} * block_entries + (address & 0xff);
-}
-
-// Looks up `group` addresses. Few of them need the second stage, so one branch stands for all.
-constexpr size_t group = 8;
-void lookup_group(uint32_t* first_stage, uint32_t* second_stage, const net::ip4_address* addresses,
-                  uint32_t* values) noexcept
-{
-    uint32_t any = 0;
-    for (size_t i = 0; i < group; ++i) {
-        values[i] = read_entry(first_stage[addresses[i].value >> 8]);
-        any |= values[i];
-    }
-    if ((any & block_flag) == 0)
-        return;
-    for (size_t i = 0; i < group; ++i)
-        if ((values[i] & block_flag) != 0)
-            values[i] = read_entry(second_stage[second_index(values[i], addresses[i].value)]);
-}
-
 // The second stage and who may have which block of it.
 class block_pool {
 public:
+    static constexpr size_t block_entries = 256;
+
     [[nodiscard]] bool map(size_t most) noexcept
     {
         most_ = most;
@@ -267,26 +238,13 @@ prefix_table::match(net::ip4_address address) const
                      value};
 }
 
-prefix_table::value_type prefix_table::lookup(net::ip4_address address) const noexcept
-{
-    const uint32_t entry = read_entry(first_stage_[address.value >> 8]);
-    if ((entry & block_flag) == 0)
-        return entry;
-    return read_entry(second_stage_[second_index(entry, address.value)]);
-}
-
 void prefix_table::lookup(const net::ip4_address* addresses, value_type* values,
                           size_t count) const noexcept
 {
-    // A prefetch retires at once where a load would hold up the reorder buffer, so all the misses
-    // of the vector are under way together.
     for (size_t i = 0; i < count; ++i)
-        __builtin_prefetch(&first_stage_[addresses[i].value >> 8]);
-    size_t at = 0;
-    for (; at + group <= count; at += group)
-        lookup_group(first_stage_, second_stage_, addresses + at, values + at);
-    for (; at < count; ++at)
-        values[at] = lookup(addresses[at]);
+        expect(addresses[i]);
+    for (size_t i = 0; i < count; ++i)
+        values[i] = lookup(addresses[i]);
 }
 
 const prefix_set& prefix_table::prefixes() const noexcept
