@@ -4,6 +4,7 @@
 
 #include "graph/engine.hh"
 
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <rte_cycles.h>
@@ -85,70 +86,121 @@ void node_run::enqueue(frame& in, const fate* fates) noexcept
         enqueue_all(in, fates[0]);
         return;
     }
+    deliver_each(in.packets.data(), fates, count);
+}
+
+// The end of the open frame of a next node if it has room for so many.
+packet** node_run::room_for(fate to, uint32_t count, packet** otherwise) noexcept
+{
+    frame& open = *nexts_[to]->open_;
+    return open.count + count <= vector_size ? open.packets.data() + open.count : otherwise;
+}
+
+// Packets that lie where room_for() said.
+void node_run::deliver(fate to, packet** packets, uint32_t count) noexcept
+{
+    if (thread_->tracing()) [[unlikely]]
+        for (uint32_t i = 0; i < count; ++i)
+            trace_one(packets[i], to);
+    node_run& target = *nexts_[to];
+    if (count > 0 && packets == target.open_->packets.data() + target.open_->count)
+        received(target, to, count);
+    else if (count > 0)
+        route(packets, count, to);
+}
+
+void node_run::deliver_all(packet* const* packets, uint32_t count, fate to) noexcept
+{
+    if (thread_->tracing() && to != consumed) [[unlikely]]
+        for (uint32_t i = 0; i < count; ++i)
+            trace_one(packets[i], to);
+    route(packets, count, to);
+}
+
+void node_run::deliver_each(packet* const* packets, const fate* fates, uint32_t count) noexcept
+{
     if (thread_->tracing()) [[unlikely]]
         for (uint32_t i = 0; i < count; ++i)
             if (fates[i] != consumed) // those are another's by now
-                trace_one(in.packets[i], fates[i]);
-    if (scatter(in, fates))
+                trace_one(packets[i], fates[i]);
+    deal(packets, fates, count);
+}
+
+// Packets to slot `to` that stand behind those of its open frame already.
+void node_run::received(node_run& target, fate to, uint32_t count) noexcept
+{
+    check_taken(target.open_->packets.data() + target.open_->count, count);
+    sent_[to].add(count);
+    target.open_->count += count;
+    thread_->pend(target.rank_);
+}
+
+// Deals packets out by their fates, in order, without a branch for each: all packets are gone through once for each
+// place that some of them go to, which are few.
+void node_run::deal(packet* const* packets, const fate* fates, uint32_t count) noexcept
+{
+    constexpr uint32_t most_places = 64;
+    constexpr uint32_t few = 4; // for which this does not pay
+    const uint32_t dropped = next_count_, kept = next_count_ + 1u;
+    uint32_t differ = 0;
+    for (uint32_t i = 1; i < count; ++i)
+        differ |= uint32_t{fates[i]} ^ fates[0];
+    if (differ == 0 || count <= few || kept >= most_places) {
+        deal_runs(packets, fates, count);
         return;
+    }
+    std::array<uint8_t, vector_size> places;
+    uint64_t present = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        uint32_t place = fates[i];
+        place = (fates[i] & drop_bit) != 0 ? dropped : place;
+        place = fates[i] == consumed ? kept : place;
+        places[i] = static_cast<uint8_t>(place);
+        present |= uint64_t{1} << place;
+    }
+    present &= ~(uint64_t{1} << kept);
+    for (; present != 0; present &= present - 1) {
+        const auto place = static_cast<uint8_t>(std::countr_zero(present));
+        std::array<packet*, vector_size> chosen;
+        std::array<fate, vector_size> why;
+        packet** const to =
+            place == dropped ? chosen.data() : room_for(place, count, chosen.data());
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < count; ++i) {
+            to[n] = packets[i];
+            why[n] = fates[i];
+            n += places[i] == place;
+        }
+        if (place == dropped)
+            drop_each(to, why.data(), n);
+        else if (to != chosen.data())
+            received(*nexts_[place], place, n);
+        else
+            route(to, n, place);
+    }
+}
+
+void node_run::deal_runs(packet* const* packets, const fate* fates, uint32_t count) noexcept
+{
+    uint32_t same = 1;
     for (uint32_t begin = 0; begin < count; begin += same) {
         same = 1;
         while (begin + same < count && fates[begin + same] == fates[begin])
             ++same;
-        route(&in.packets[begin], same, fates[begin]);
+        route(packets + begin, same, fates[begin]);
     }
 }
 
-// Deals the packets out to the next nodes' open frames without a branch for each packet. Only where every one of
-// them has room for all packets; false, and nothing done, where not.
-bool node_run::scatter(frame& in, const fate* fates) noexcept
+// Each for the reason in its fate.
+void node_run::drop_each(packet* const* packets, const fate* fates, uint32_t count) noexcept
 {
-    constexpr uint32_t least = 8; // fewer are dealt out one by one in less time
-    if (!scatters_ || in.count < least)
-        return false;
-    // the last two places are for dropped and for consumed packets
-    std::array<packet**, most_scattered + 2> ends;
-    std::array<packet*, vector_size> kept;
-    for (uint32_t slot = 0; slot < next_count_; ++slot) {
-        frame& open = *nexts_[slot]->open_;
-        if (open.count + in.count > vector_size)
-            return false;
-        ends[slot] = open.packets.data() + open.count;
+    check_taken(packets, count);
+    for (uint32_t i = 0; i < count; ++i) {
+        const auto reason = static_cast<uint16_t>(fates[i] & ~drop_bit);
+        reasons_[reason].add(1);
+        packets[i]->note().drop_reason = make_reason_id(id_, reason);
     }
-    std::array<packet*, vector_size> dropped;
-    std::array<uint16_t, vector_size> why;
-    const uint32_t drops = next_count_, keeps = next_count_ + 1u;
-    ends[drops] = dropped.data();
-    ends[keeps] = kept.data();
-    uint32_t drop_count = 0;
-    for (uint32_t i = 0; i < in.count; ++i) {
-        const fate to = fates[i];
-        const bool is_drop = (to & drop_bit) != 0;
-        const uint32_t place = is_drop ? drops : to == consumed ? keeps : to;
-        why[drop_count] = to & static_cast<fate>(~drop_bit);
-        drop_count += is_drop;
-        *ends[place]++ = in.packets[i];
-    }
-    for (uint32_t slot = 0; slot < next_count_; ++slot) {
-        node_run& target = *nexts_[slot];
-        packet** const begin = target.open_->packets.data() + target.open_->count;
-        const auto sent = static_cast<uint32_t>(ends[slot] - begin);
-        if (sent == 0)
-            continue;
-        check_taken(begin, sent);
-        sent_[slot].add(sent);
-        target.open_->count += sent;
-        thread_->pend(target.rank_);
-    }
-    if (drop_count > 0) {
-        check_taken(dropped.data(), drop_count);
-        for (uint32_t i = 0; i < drop_count; ++i) {
-            reasons_[why[i]].add(1);
-            dropped[i]->note().drop_reason = make_reason_id(id_, why[i]);
-        }
-        nexts_[next_count_]->receive(dropped.data(), drop_count);
-    }
-    return true;
+    nexts_[next_count_]->receive(packets, count);
 }
 
 std::span<packet*> node_run::input_space(fate to) noexcept

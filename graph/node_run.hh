@@ -9,6 +9,9 @@
 #include <array>
 #include <cstring>
 #include <rte_prefetch.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 namespace weft {
 
@@ -57,6 +60,43 @@ public:
     {
         return (words_[0] | words_[1] | words_[2] | words_[3]) == 0;
     }
+    [[nodiscard]] bool has(uint32_t place) const noexcept
+    {
+        return (words_[place / 64] >> place % 64 & 1) != 0;
+    }
+    [[nodiscard]] uint32_t size() const noexcept
+    {
+        uint32_t sum = 0;
+        for (uint64_t word : words_)
+            sum += static_cast<uint32_t>(__builtin_popcountll(word));
+        return sum;
+    }
+    void remove(uint32_t place) noexcept { words_[place / 64] &= ~(uint64_t{1} << place % 64); }
+    // Parts packets in order: those in the set to `odd`, the others to `usual`. Anything may be read from the
+    // `lookahead` places behind the packets, and written to those behind either of the others.
+    [[gnu::always_inline]] void split(packet* const* packets, uint32_t count, packet** usual,
+                                      packet** odd) const noexcept
+    {
+#if defined(__AVX512F__)
+        for (uint32_t i = 0; i < count; i += 8) {
+            const uint32_t all = count - i < 8 ? (1u << (count - i)) - 1 : 0xff;
+            const uint32_t those = (words_[i / 64] >> i % 64) & all;
+            const __m512i eight = _mm512_loadu_si512(packets + i);
+            _mm512_storeu_si512(usual, _mm512_maskz_compress_epi64(
+                                           static_cast<__mmask8>(all & ~those), eight));
+            _mm512_storeu_si512(odd, _mm512_maskz_compress_epi64(static_cast<__mmask8>(those), eight));
+            usual += __builtin_popcount(all & ~those);
+            odd += __builtin_popcount(those);
+        }
+#else
+        for (uint32_t i = 0; i < count; ++i) { // written to both, kept in one
+            const bool chosen = has(i);
+            *usual = *odd = packets[i];
+            usual += !chosen;
+            odd += chosen;
+        }
+#endif
+    }
     template <class Function>
     void for_each(Function&& function) const noexcept
     {
@@ -98,17 +138,70 @@ public:
     // The same for forms that judge many packets at once: all go to `usual`, but for those in `odd`, for which
     // `decide` is called.
     template <class Decide>
-    void each_but(frame& in, fate usual, const packet_set& odd, Decide&& decide) noexcept
+    void each_but(frame& in, fate usual, packet_set& odd, Decide&& decide) noexcept
     {
         if (odd.none()) {
             enqueue_all(in, usual);
             return;
         }
+        std::array<fate, vector_size> fates; // of those whose fate is another
+        uint32_t count = 0;
+        odd.for_each([&](uint32_t i) noexcept {
+            fates[count] = decide(*in.packets[i]);
+            if (fates[count] == usual)
+                odd.remove(i);
+            else
+                ++count;
+        });
+        if (count == 0) {
+            enqueue_all(in, usual);
+            return;
+        }
+        std::array<packet*, vector_size + lookahead> others, spare;
+        packet** const to = room_for(usual, in.count, spare.data());
+        odd.split(in.packets.data(), in.count, to, others.data());
+        deliver(usual, to, in.count - count);
+        deliver_each(others.data(), fates.data(), count);
+    }
+    // For nodes in which packets of one key have one fate: all of a key are decided at once.
+    template <class Key, class Decide>
+    void each_by(frame& in, Key&& key, Decide&& decide) noexcept
+    {
+        constexpr uint32_t most_keys = 8; // taken out one by one; packets of any more are decided one by one
+        std::array<packet*, vector_size + lookahead> left[2], spare;
+        packet* const* rest = in.packets.data();
+        uint32_t count = in.count;
+        for (uint32_t turn = 0; turn < most_keys; ++turn) {
+            const auto first = key(*rest[0]);
+            const fate to = decide(first);
+            uint64_t differ = 0;
+            for (uint32_t i = 1; i < count; ++i)
+                differ |= key(*rest[i]) ^ first;
+            if (differ == 0 && rest == in.packets.data() && to < consumed) {
+                enqueue_all(in, to);
+                return;
+            }
+            if (differ == 0) {
+                deliver_all(rest, count, to);
+                return;
+            }
+            packet_set others;
+            others.find(count, [&](uint32_t i) noexcept { return key(*rest[i]) != first; });
+            packet** const same = to < consumed ? room_for(to, count, spare.data()) : spare.data();
+            packet** const next = left[turn % 2].data();
+            others.split(rest, count, same, next);
+            const uint32_t other_count = others.size();
+            if (to < consumed)
+                deliver(to, same, count - other_count);
+            else
+                deliver_all(same, count - other_count, to);
+            rest = next;
+            count = other_count;
+        }
         std::array<fate, vector_size> fates;
-        for (uint32_t i = 0; i < in.count; ++i)
-            fates[i] = usual;
-        odd.for_each([&](uint32_t i) noexcept { fates[i] = decide(*in.packets[i]); });
-        enqueue(in, fates.data());
+        for (uint32_t i = 0; i < count; ++i)
+            fates[i] = decide(key(*rest[i]));
+        deliver_each(rest, fates.data(), count);
     }
     // Carries out the fates that the node chose for the packets of its frame, in order.
     void enqueue(frame& in, const fate* fates) noexcept;
@@ -151,13 +244,18 @@ private:
     friend class graph_thread;
     friend class plan;
 
-    static constexpr size_t most_scattered = 14; // next nodes
-
     void released(uint32_t count) noexcept;
     void receive(packet* const* packets, uint32_t count) noexcept;
     void receive_full(packet* const* packets, uint32_t count) noexcept;
     void route(packet* const* packets, uint32_t count, fate to) noexcept;
-    bool scatter(frame& in, const fate* fates) noexcept;
+    [[nodiscard]] packet** room_for(fate to, uint32_t count, packet** otherwise) noexcept;
+    void deliver(fate to, packet** packets, uint32_t count) noexcept;
+    void deliver_all(packet* const* packets, uint32_t count, fate to) noexcept;
+    void deliver_each(packet* const* packets, const fate* fates, uint32_t count) noexcept;
+    void received(node_run& target, fate to, uint32_t count) noexcept;
+    void deal(packet* const* packets, const fate* fates, uint32_t count) noexcept;
+    void deal_runs(packet* const* packets, const fate* fates, uint32_t count) noexcept;
+    void drop_each(packet* const* packets, const fate* fates, uint32_t count) noexcept;
     void mark_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept;
     void trace_one(packet* p, fate to) noexcept;
 #if WEFT_CHECK_FATES
@@ -192,7 +290,6 @@ private:
     node_id original_ = no_node; // of a clone: its template
     node_type type_ = node_type::internal;
     node_state state_ = node_state::polling;
-    bool scatters_ = false; // its next nodes are few and all different
     uint16_t thread_index_ = 0;
     int64_t owned_ = 0;  // debug: packets in this call's custody
     uint32_t token_ = 0; // debug: marks the packets of this call

@@ -5,7 +5,6 @@
 #include "graph/engine.hh"
 
 #include <algorithm>
-#include <set>
 #include <fmt/ranges.h>
 #include <numeric>
 
@@ -209,9 +208,6 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         for (node_id next : entry.nexts)
             next_table_.push_back(by_id_[next]);
         next_table_.push_back(drop);
-        run.scatters_ = entry.nexts.size() <= node_run::most_scattered &&
-                        std::set<node_run*>(run.nexts_, run.nexts_ + entry.nexts.size() + 1).size() ==
-                            entry.nexts.size() + 1;
         if (run.type_ == node_type::pre_input)
             pre_inputs_.push_back(&run);
         else if (run.type_ == node_type::input && run.state_ == node_state::polling)
