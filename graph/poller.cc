@@ -120,15 +120,19 @@ void poller::wait(duration limit)
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
     const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (limit - seconds).count()};
     std::array<epoll_event, 64> ready;
-    const int count =
+    int count =
         epoll_pwait2(epoll_, ready.data(), static_cast<int>(ready.size()), &timeout, nullptr);
+    using std::chrono::milliseconds;
+    if (count < 0 && errno == ENOSYS) // Linux before 5.11, valgrind 3.19
+        count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()),
+                           static_cast<int>(std::chrono::ceil<milliseconds>(limit).count()));
     const int reason = errno;
     sleeping_.store(false, std::memory_order_seq_cst);
     // With the order of an acquire: what was queued before wake() is seen by the caller, who looks
     // now.
     pending_.exchange(false, std::memory_order_seq_cst);
     if (count < 0 && reason != EINTR)
-        throw std::system_error{reason, std::generic_category(), "epoll_pwait2"};
+        throw std::system_error{reason, std::generic_category(), "waiting for events"};
 
     for (int index = 0; index < count; ++index) {
         const uint64_t token = ready[static_cast<size_t>(index)].data.u64;
