@@ -18,7 +18,7 @@ import time
 
 from report import Report
 
-__all__ = ["BenchError", "Lab", "Report", "Watch", "tail"]
+__all__ = ["BenchError", "Lab", "Report", "Watch", "measures_time", "tail"]
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -115,7 +115,7 @@ class Daemon:
 class Lab:
     """The checkout, the machine, and a folder for one run's files (removed at its end)."""
 
-    def __init__(self, rounds=20, quick=False, prefixes=None):
+    def __init__(self, rounds=20, quick=False, prefixes=None, record=False, hugepages=True):
         self.root = ROOT
         self.build = os.path.join(ROOT, "build/release")
         cache = os.environ.get("WEFT_BENCH_CACHE") or os.path.expanduser("~/.cache/weft-bench")
@@ -126,6 +126,8 @@ class Lab:
         self.rounds = min(rounds, 3) if quick else rounds
         self.quick = quick
         self.prefixes = prefixes
+        self.record = record
+        self._wants_hugepages = hugepages
         self.work = None
         self.hugepages = False  # whether all programs get them; else all run on small pages
         self._hugepages_before = 0
@@ -141,12 +143,14 @@ class Lab:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.work = tempfile.mkdtemp(prefix="weft-bench-")
         self._hugepages_before = _hugepages("nr")
-        _set_hugepages(self._hugepages_before + max(0, HUGEPAGES - _hugepages("free")))
-        self.hugepages = _hugepages("free") >= HUGEPAGES
+        if self._wants_hugepages:
+            _set_hugepages(self._hugepages_before + max(0, HUGEPAGES - _hugepages("free")))
+        self.hugepages = self._wants_hugepages and _hugepages("free") >= HUGEPAGES
         return self
 
     def __exit__(self, *_):
-        _set_hugepages(self._hugepages_before)
+        if self._wants_hugepages:
+            _set_hugepages(self._hugepages_before)
         shutil.rmtree(self.work, ignore_errors=True)
         self._lock.close()
 
@@ -224,9 +228,9 @@ class Lab:
             process.wait()
 
     @contextlib.contextmanager
-    def daemon(self, config_text, *, ready_within=60):
+    def daemon(self, config_text, *, under=(), ready_within=60):
         """A running weftd. The lab adds where its CLI socket is, and the sections cpu, memory and
-        log where config_text has none."""
+        log where config_text has none. under: a program and its arguments that runs weftd."""
         self._daemons += 1
         stem = os.path.join(self.work, f"weft-{self._daemons}")
         config, control, notify, log = (stem + end for end in (".yaml", ".sock", ".ready", ".log"))
@@ -247,7 +251,7 @@ class Lab:
             ready.settimeout(0.2)
             started = time.monotonic()
             process = self.start(
-                [self.program("weftd"), "-c", config],
+                [*under, self.program("weftd"), "-c", config],
                 env={**os.environ, "NOTIFY_SOCKET": notify},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -300,7 +304,7 @@ class Lab:
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
             "machine": self.machine(),
             "versions": self.versions(),
-            "noise": self.noise(),
+            "noise": self.noise() if measures_time(suite) else {},
         }
         try:
             report = suite.run(self)
@@ -313,7 +317,7 @@ class Lab:
         stem = os.path.join(ROOT, "build/bench", name)
         report.write(stem, about)
         self.say("")
-        for key in ("machine", "versions", "noise"):
+        for key in filter(about.get, ("machine", "versions", "noise")):
             values = ", ".join(f"{what} {_short(value)}" for what, value in about[key].items())
             self.say(f"{key}: {values}")
         for line in about["commands"]:
@@ -326,6 +330,12 @@ class Lab:
         written = [stem + end for end in (".json", ".svg") if os.path.exists(stem + end)]
         self.say(f"written: {', '.join(written)}")
         return report
+
+
+def measures_time(suite):
+    """Whether it does, and so wants hugepages and to know the noise; the others say
+    MEASURES_TIME = False."""
+    return getattr(suite, "MEASURES_TIME", True)
 
 
 def _hugepages(which):

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from lab import BenchError, Lab
+from lab import BenchError, Lab, measures_time
 
 SUITES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "suites")
 
@@ -34,6 +34,9 @@ def parse_arguments(suites):
     parser.add_argument("--rounds", type=int, default=20, help="rounds of a measurement (20)")
     parser.add_argument("--quick", action="store_true", help="few short rounds: does it work?")
     parser.add_argument(
+        "--record", action="store_true", help="write bench/instructions.json anew (instructions)"
+    )
+    parser.add_argument(
         "--prefixes",
         metavar="FILE",
         default=os.environ.get("WEFT_BENCH_PREFIXES"),
@@ -55,8 +58,10 @@ def main():
     # ended from outside, it stops what it started and gives the hugepages back all the same
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kept = True
-    with Lab(asked.rounds, asked.quick, asked.prefixes) as lab:
-        for name in asked.suites or suites:
+    chosen = asked.suites or list(suites)
+    hugepages = any(measures_time(suites[name]) for name in chosen)
+    with Lab(asked.rounds, asked.quick, asked.prefixes, asked.record, hugepages) as lab:
+        for name in chosen:
             report = lab.measure(name, suites[name])
             kept = kept and report.kept()
     if not kept:
