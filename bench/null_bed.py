@@ -51,18 +51,22 @@ class Bed:
         time.sleep(seconds)
         return self.daemon.json("show runtime")["threads"]
 
-    def rounds(self, lab):
-        """The nodes of every round in which the worker got packets: {name: (vectors, clocks)}."""
-        self.run("packet-generator enable s")
-        self.threads(0.1 if lab.quick else 1)  # warms up
+    def rounds(self, lab, *names):
+        """The nodes of every round in which the worker got packets of all of these streams, which
+        take turns: a list for each stream of {node: (vectors, clocks)}."""
         found = []
-        for _ in range(lab.rounds):
-            (worker,) = (t for t in self.threads(ROUND_SECONDS) if t["name"] == "worker-1")
-            nodes = {n["name"]: (n["vectors"], n["clocks"]) for n in worker["nodes"]}
-            if nodes.get("packet-generator-s", (0, 0))[0] > 0:
-                found.append(nodes)
-        self.run("packet-generator disable s")
-        return found
+        for number in range(lab.rounds):
+            turns = []
+            for name in names:
+                self.daemon.cli(f"packet-generator enable {name}")
+                self.threads(0.05 if lab.quick or number > 0 else 0.5)  # warms up
+                (worker,) = (t for t in self.threads(ROUND_SECONDS) if t["name"] == "worker-1")
+                self.daemon.cli(f"packet-generator disable {name}")
+                turns.append({n["name"]: (n["vectors"], n["clocks"]) for n in worker["nodes"]})
+            if all(t.get(f"packet-generator-{n}", (0, 0))[0] > 0 for t, n in zip(turns, names)):
+                found.append(turns)
+        self.commands.append(f"packet-generator enable and disable {' and '.join(names)} in turn")
+        return [list(column) for column in zip(*found)]
 
 
 def write_routes(prefixes, path):

@@ -6,6 +6,7 @@
 #include "graph/result.hh"
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,6 +20,13 @@ struct mac_address {
     [[nodiscard]] constexpr bool is_group() const noexcept { return (bytes[0] & 1) != 0; }
     [[nodiscard]] constexpr bool is_zero() const noexcept { return *this == mac_address{}; }
     friend constexpr auto operator<=>(const mac_address&, const mac_address&) noexcept = default;
+    // The default one calls memcmp().
+    friend constexpr bool operator==(const mac_address& a, const mac_address& b) noexcept
+    {
+        const auto x = std::bit_cast<std::array<uint16_t, 3>>(a.bytes);
+        const auto y = std::bit_cast<std::array<uint16_t, 3>>(b.bytes);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+    }
 };
 static_assert(sizeof(mac_address) == 6);
 
