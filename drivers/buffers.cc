@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pool of packet buffers: its configuration section and `show buffers`.
+#include "drivers/device.hh"
 #include "graph/command.hh"
 #include "graph/config.hh"
 #include "graph/engine.hh"
+#include "graph/mapped_memory.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
+#include <sys/mman.h>
 
 namespace weft::drivers {
 
@@ -20,6 +24,68 @@ constexpr uint32_t default_size = 2048;
 // is warm and the pool's ring, where others wait, is left alone.
 constexpr unsigned cache_size = 512;
 
+// Whether a device reaches buffers otherwise than through this process's addresses: a NIC by DMA, and
+// virtio-user's peer, by mapping the files that DPDK's memory is. Other virtual devices copy.
+bool maps_buffers(std::string_view device)
+{
+    return device != null_device &&
+           (!device.starts_with("net_") || device.starts_with("net_virtio_user"));
+}
+
+// On small pages nearly every packet misses the TLB, and DPDK's memory has no others without
+// reserved hugepages; memory of this process's own can have transparent ones.
+bool wants_own_memory(const config::value& root)
+{
+    const auto* memory = root.find("memory");
+    if (memory != nullptr && memory->get("hugepages", false))
+        return false;
+    const auto* interfaces = root.find("interfaces");
+    if (interfaces == nullptr)
+        return true;
+    const auto& all = interfaces->entries();
+    return std::none_of(all.begin(), all.end(), [](const auto& entry) {
+        return maps_buffers(entry.value.find("device")->text());
+    });
+}
+
+void unmap(rte_mempool_memhdr* chunk, void*)
+{
+    munmap(chunk->addr, chunk->len);
+}
+
+// As rte_pktmbuf_pool_create does, but in memory that map_memory() gives. nullptr: see rte_errno.
+rte_mempool* make_in_own_memory(uint32_t count, unsigned cache, uint16_t room)
+{
+    // One range of addresses is all that devices see, so a buffer may lie across pages.
+    rte_mempool* pool = rte_mempool_create_empty("buffers", count, sizeof(rte_mbuf) + room, cache,
+                                                 sizeof(rte_pktmbuf_pool_private),
+                                                 static_cast<int>(rte_socket_id()),
+                                                 RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+    if (pool == nullptr)
+        return nullptr;
+    rte_pktmbuf_pool_private sizes{};
+    sizes.mbuf_data_room_size = room;
+    int error = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr);
+    if (error == 0) {
+        rte_pktmbuf_pool_init(pool, &sizes);
+        const auto area =
+            map_memory(size_t{count} * (pool->header_size + pool->elt_size + pool->trailer_size));
+        error = area.empty() ? -ENOMEM
+                             : rte_mempool_populate_iova(pool, reinterpret_cast<char*>(area.data()),
+                                                         reinterpret_cast<rte_iova_t>(area.data()),
+                                                         area.size(), unmap, nullptr);
+        if (error < 0 && !area.empty())
+            munmap(area.data(), area.size());
+    }
+    if (error < 0) {
+        rte_mempool_free(pool);
+        rte_errno = -error;
+        return nullptr;
+    }
+    rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+    return pool;
+}
+
 result<void> make_pool(const config::value& root, engine& host)
 {
     const auto* buffers = root.find("buffers");
@@ -27,9 +93,11 @@ result<void> make_pool(const config::value& root, engine& host)
     const auto size = buffers == nullptr ? default_size : buffers->get("size", default_size);
     const unsigned threads = host.thread_count();
     const unsigned cache = std::min(cache_size, count / (2 * threads));
-    rte_mempool* pool = rte_pktmbuf_pool_create("buffers", count, cache, 0,
-                                                static_cast<uint16_t>(size + RTE_PKTMBUF_HEADROOM),
-                                                static_cast<int>(rte_socket_id()));
+    const auto room = static_cast<uint16_t>(size + RTE_PKTMBUF_HEADROOM);
+    rte_mempool* pool = wants_own_memory(root)
+                            ? make_in_own_memory(count, cache, room)
+                            : rte_pktmbuf_pool_create("buffers", count, cache, 0, room,
+                                                      static_cast<int>(rte_socket_id()));
     if (pool == nullptr)
         return fail(errc::exhausted,
                     "buffers: {} buffers of {} bytes cannot be made: {} (memory.size holds {} MB)",

@@ -2,6 +2,8 @@
 // An array whose memory is mapped, for tables that are large or may become so.
 #pragma once
 
+#include "graph/mapped_memory.hh"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -12,9 +14,8 @@
 
 namespace weft::ip4 {
 
-// Memory that takes address space at once, and pages, which are zero, when they are touched. Where it
-// fills huge pages it asks for them: the tables are read at random, and on small pages most reads
-// would miss the TLB too.
+// Mapped, not allocated, because tables are read at random: on small pages most reads would miss the
+// TLB too.
 template <class T>
 class reserved_array {
 public:
@@ -37,22 +38,10 @@ public:
 
     [[nodiscard]] bool map(size_t count) noexcept
     {
-        bytes_ = (count * sizeof(T) + huge_page - 1) / huge_page * huge_page;
-        void* area = mmap(nullptr, bytes_ + huge_page, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (area == MAP_FAILED)
-            return false;
-        // Aligned by cutting off both ends, so that huge pages fit.
-        const auto start = reinterpret_cast<uintptr_t>(area);
-        const size_t before = (huge_page - start % huge_page) % huge_page;
-        auto* const aligned = static_cast<std::byte*>(area) + before;
-        if (before > 0)
-            munmap(area, before);
-        munmap(aligned + bytes_, huge_page - before);
-        if (count * sizeof(T) >= huge_page)
-            madvise(aligned, bytes_, MADV_HUGEPAGE);
-        data_ = reinterpret_cast<T*>(aligned);
-        return true;
+        const auto area = map_memory(count * sizeof(T));
+        data_ = reinterpret_cast<T*>(area.data());
+        bytes_ = area.size();
+        return data_ != nullptr;
     }
 
     T& operator[](size_t i) const noexcept { return data_[i]; }
@@ -74,7 +63,6 @@ public:
     }
 
 private:
-    static constexpr size_t huge_page = size_t{2} << 20;
     T* data_ = nullptr;
     size_t bytes_ = 0;
 };
