@@ -7,6 +7,7 @@
 #include "daemon/pages.hh"
 #include "daemon/settings.hh"
 #include "daemon/yaml_file.hh"
+#include "drivers/buffers.hh"
 #include "graph/command.hh"
 #include "graph/config.hh"
 #include "graph/engine.hh"
@@ -165,6 +166,7 @@ int run(const options& asked)
     const settings s = settings_of(*tree);
     start_log(s);
     const int signals = open_signals();
+    drivers::take_buffer_memory(*tree);
     auto dpdk = eal::start(s);
     result<void> outcome =
         dpdk ? run_router(*tree, *schema, *commands, s, signals) : result<void>{pass(dpdk)};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pool of packet buffers: its configuration section and `show buffers`.
+#include "drivers/buffers.hh"
+
 #include "drivers/device.hh"
 #include "graph/command.hh"
 #include "graph/config.hh"
@@ -12,7 +14,11 @@
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
+#include <span>
 #include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
 
 namespace weft::drivers {
 
@@ -48,38 +54,104 @@ bool wants_own_memory(const config::value& root)
     });
 }
 
+struct pool_shape {
+    uint32_t count = default_count;
+    uint32_t size = default_size;
+
+    explicit pool_shape(const config::value& root)
+    {
+        if (const auto* buffers = root.find("buffers")) {
+            count = buffers->get("count", count);
+            size = buffers->get("size", size);
+        }
+    }
+    [[nodiscard]] uint16_t room() const
+    {
+        return static_cast<uint16_t>(size + RTE_PKTMBUF_HEADROOM);
+    }
+    [[nodiscard]] uint32_t element() const
+    {
+        return static_cast<uint32_t>(sizeof(rte_mbuf)) + room();
+    }
+};
+
+// One range of addresses is all that devices see of it, so a buffer may lie across pages.
+constexpr unsigned own_memory_flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+
+// The memory of a pool to come and the thread that touches it.
+class pool_memory {
+public:
+    void take(const pool_shape& shape)
+    {
+        area_ = map_memory(size_t{shape.count} *
+                           rte_mempool_calc_obj_size(shape.element(), own_memory_flags, nullptr));
+        toucher_ = std::jthread{[area = area_] {
+            const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+            for (size_t at = 0; at < area.size(); at += page)
+                static_cast<volatile std::byte&>(area[at]) = std::byte{0};
+        }};
+    }
+
+    // Empty if nothing was taken. Waits for the thread.
+    std::span<std::byte> give()
+    {
+        if (toucher_.joinable())
+            toucher_.join();
+        return std::exchange(area_, {});
+    }
+
+private:
+    std::span<std::byte> area_;
+    std::jthread toucher_;
+};
+
+pool_memory& memory_ahead()
+{
+    static pool_memory memory;
+    return memory;
+}
+
 void unmap(rte_mempool_memhdr* chunk, void*)
 {
     munmap(chunk->addr, chunk->len);
 }
 
-// As rte_pktmbuf_pool_create does, but in memory that map_memory() gives. nullptr: see rte_errno.
-rte_mempool* make_in_own_memory(uint32_t count, unsigned cache, uint16_t room)
+// Fills the pool with the memory; a negative errno if it cannot.
+int populate(rte_mempool* pool, std::span<std::byte> area)
 {
-    // One range of addresses is all that devices see, so a buffer may lie across pages.
-    rte_mempool* pool = rte_mempool_create_empty("buffers", count, sizeof(rte_mbuf) + room, cache,
+    if (area.empty())
+        return -ENOMEM;
+    auto* const start = reinterpret_cast<char*>(area.data());
+    const int done = rte_mempool_populate_iova(pool, start, reinterpret_cast<rte_iova_t>(start),
+                                               area.size(), unmap, nullptr);
+    if (done < 0)
+        munmap(area.data(), area.size());
+    return done;
+}
+
+// As rte_pktmbuf_pool_create does, but in memory that map_memory() gave. nullptr: see rte_errno.
+rte_mempool* make_in_own_memory(const pool_shape& shape, unsigned cache)
+{
+    auto area = memory_ahead().give();
+    if (area.empty()) {
+        memory_ahead().take(shape);
+        area = memory_ahead().give();
+    }
+    rte_mempool* pool = rte_mempool_create_empty("buffers", shape.count, shape.element(), cache,
                                                  sizeof(rte_pktmbuf_pool_private),
                                                  static_cast<int>(rte_socket_id()),
-                                                 RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+                                                 own_memory_flags);
     if (pool == nullptr)
         return nullptr;
     rte_pktmbuf_pool_private sizes{};
-    sizes.mbuf_data_room_size = room;
-    int error = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr);
-    if (error == 0) {
-        rte_pktmbuf_pool_init(pool, &sizes);
-        const auto area =
-            map_memory(size_t{count} * (pool->header_size + pool->elt_size + pool->trailer_size));
-        error = area.empty() ? -ENOMEM
-                             : rte_mempool_populate_iova(pool, reinterpret_cast<char*>(area.data()),
-                                                         reinterpret_cast<rte_iova_t>(area.data()),
-                                                         area.size(), unmap, nullptr);
-        if (error < 0 && !area.empty())
-            munmap(area.data(), area.size());
-    }
-    if (error < 0) {
+    sizes.mbuf_data_room_size = shape.room();
+    rte_pktmbuf_pool_init(pool, &sizes);
+    int done = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr);
+    if (done == 0)
+        done = populate(pool, area);
+    if (done < 0) {
         rte_mempool_free(pool);
-        rte_errno = -error;
+        rte_errno = -done;
         return nullptr;
     }
     rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
@@ -88,20 +160,16 @@ rte_mempool* make_in_own_memory(uint32_t count, unsigned cache, uint16_t room)
 
 result<void> make_pool(const config::value& root, engine& host)
 {
-    const auto* buffers = root.find("buffers");
-    const auto count = buffers == nullptr ? default_count : buffers->get("count", default_count);
-    const auto size = buffers == nullptr ? default_size : buffers->get("size", default_size);
-    const unsigned threads = host.thread_count();
-    const unsigned cache = std::min(cache_size, count / (2 * threads));
-    const auto room = static_cast<uint16_t>(size + RTE_PKTMBUF_HEADROOM);
+    const pool_shape shape{root};
+    const unsigned cache = std::min(cache_size, shape.count / (2 * host.thread_count()));
     rte_mempool* pool = wants_own_memory(root)
-                            ? make_in_own_memory(count, cache, room)
-                            : rte_pktmbuf_pool_create("buffers", count, cache, 0, room,
+                            ? make_in_own_memory(shape, cache)
+                            : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, shape.room(),
                                                       static_cast<int>(rte_socket_id()));
     if (pool == nullptr)
         return fail(errc::exhausted,
                     "buffers: {} buffers of {} bytes cannot be made: {} (memory.size holds {} MB)",
-                    count, size, rte_strerror(rte_errno),
+                    shape.count, shape.size, rte_strerror(rte_errno),
                     rte_eal_get_physmem_size() >> 20);
     host.add_pool(pool);
     return {};
@@ -150,5 +218,11 @@ const command_registration show{"show buffers",
                                 show_buffers, buffers_text};
 
 } // namespace
+
+void take_buffer_memory(const config::value& root)
+{
+    if (wants_own_memory(root))
+        memory_ahead().take(pool_shape{root});
+}
 
 } // namespace weft::drivers

@@ -2,6 +2,7 @@
 // Maps memory for transparent hugepages.
 #include "graph/mapped_memory.hh"
 
+#include <algorithm>
 #include <cstdint>
 #include <sys/mman.h>
 
@@ -13,7 +14,7 @@ constexpr size_t huge_page = size_t{2} << 20;
 
 } // namespace
 
-std::span<std::byte> map_memory(size_t bytes) noexcept
+std::span<std::byte> map_memory(size_t bytes, size_t small_from) noexcept
 {
     const size_t whole = (bytes + huge_page - 1) / huge_page * huge_page;
     void* area = mmap(nullptr, whole + huge_page, PROT_READ | PROT_WRITE,
@@ -28,7 +29,7 @@ std::span<std::byte> map_memory(size_t bytes) noexcept
         munmap(area, before);
     munmap(aligned + whole, huge_page - before);
     if (bytes >= huge_page)
-        madvise(aligned, whole, MADV_HUGEPAGE);
+        madvise(aligned, std::min(whole, small_from), MADV_HUGEPAGE);
     return {aligned, whole};
 }
 

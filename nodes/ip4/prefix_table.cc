@@ -17,6 +17,9 @@ namespace weft::ip4 {
 namespace {
 
 constexpr size_t first_entries = size_t{1} << 24;
+// Multicast and reserved addresses: few packets go there, but all their entries are written at the
+// start, which takes long where the kernel has to clear huge pages first.
+constexpr size_t first_not_unicast = first_entries / 16 * 14;
 constexpr size_t highest_blocks = size_t{1}
                                   << 23; // an entry's index fits in 31 - 8 bits and a flag
 constexpr uint8_t in_block = 255; // the owner of a first-stage entry that names a block
@@ -166,7 +169,8 @@ result<prefix_table> prefix_table::make(defer_function defer, size_t most_blocks
                     first_entries);
     auto prepared = std::make_unique<state>();
     prepared->defer = std::move(defer);
-    if (!prepared->first.map(first_entries) || !prepared->owners.map(first_entries) ||
+    if (!prepared->first.map(first_entries, first_not_unicast) ||
+        !prepared->owners.map(first_entries, first_not_unicast) ||
         !prepared->blocks->map(most_blocks))
         return fail(errc::exhausted, "prefix table: no address space for {} entries and {} blocks",
                     first_entries, most_blocks);

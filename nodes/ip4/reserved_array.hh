@@ -36,9 +36,10 @@ public:
             munmap(data_, bytes_);
     }
 
-    [[nodiscard]] bool map(size_t count) noexcept
+    // Elements from `small_from` on lie in small pages.
+    [[nodiscard]] bool map(size_t count, size_t small_from = SIZE_MAX / sizeof(T)) noexcept
     {
-        const auto area = map_memory(count * sizeof(T));
+        const auto area = map_memory(count * sizeof(T), small_from * sizeof(T));
         data_ = reinterpret_cast<T*>(area.data());
         bytes_ = area.size();
         return data_ != nullptr;
