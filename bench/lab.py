@@ -286,7 +286,7 @@ class Lab:
             with open(target, "w", encoding="ascii") as file:
                 file.writelines(lines)
             return target, f"{len(lines):,} prefixes of {os.path.basename(self.prefixes)}"
-        target = os.path.join(self.cache, "synthetic-prefixes.txt")
+        target = os.path.join(self.cache, "unicast-prefixes.txt")
         if not os.path.exists(target):
             with open(target + ".new", "w", encoding="ascii") as file:
                 file.writelines(f"{prefix}\n" for prefix in synthetic_prefixes())
@@ -359,10 +359,12 @@ def _short(value):
 
 
 def synthetic_prefixes():
-    """Unique prefixes in 1.0.0.0 to 223.255.255.255, the same ones each time."""
+    """Unique prefixes in 1.0.0.0 to 223.255.255.255 without 127.0.0.0/8, the same ones each time."""
     rng = random.Random(1)
     for length, count in LENGTHS.items():
         shift = 32 - length
-        space = range(1 << 24 >> shift, 224 << 24 >> shift)
-        for network in sorted(rng.sample(space, count)):
+        eight = 1 << 24 >> shift  # so many make a network of 8 bits
+        for network in sorted(rng.sample(range(eight, 223 * eight), count)):
+            if network >= 127 * eight:
+                network += eight
             yield f"{ipaddress.ip_address(network << shift)}/{length}"
