@@ -71,7 +71,7 @@ const config::registration memory{{
              {"memory.hugepages", config::boolean(),
               "Take it from hugepages (default false; physical NICs want true)."},
              {"memory.size", config::size(uint64_t{64} << 20, uint64_t{1} << 40),
-              "How much (default 256M)."}},
+              "How much (default 256M). Without hugepages, buffers for virtual devices come on top."}},
 }};
 
 const config::registration cli{{
