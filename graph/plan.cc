@@ -11,13 +11,13 @@
 namespace weft {
 
 node_store::node_store(engine& host, unsigned thread, const node_entry& entry)
-    : reasons{std::make_unique<counter[]>(entry.descriptor->reasons.size())},
+    : reasons{entry.descriptor->reasons.size() + 1}, // an array of none has no data()
       reason_count{entry.descriptor->reasons.size()}, type_{entry.descriptor->context}
 {
     if (type_.make == nullptr)
         return;
     // whole cache lines, so that two threads never write one
-    const size_t alignment = std::max<size_t>(type_.alignment, 64);
+    const size_t alignment = std::max<size_t>(type_.alignment, cache_line);
     const size_t size = (type_.size + alignment - 1) / alignment * alignment;
     context = std::aligned_alloc(alignment, size);
     if (context == nullptr)
@@ -37,9 +37,9 @@ counter* node_store::sent_for(size_t slots)
 {
     if (sent_.empty() || sent_.back().slots < slots) {
         const size_t room = std::max<size_t>(slots + 8, 16);
-        sent_.push_back({room, std::make_unique<counter[]>(room)});
+        sent_.push_back({room, counter_array{room}});
     }
-    return sent_.back().counters.get();
+    return sent_.back().counters.data();
 }
 
 uint64_t node_store::sent(size_t slot) const noexcept
@@ -160,7 +160,13 @@ result<std::vector<node_id>> plan::order(const node_registry& registry, unsigned
 
 result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph_thread& thread)
 {
-    static_assert(node_run::hot_end() <= 64, "the hot part of a node run is one cache line");
+    // What two workers write lies in different cache lines, and what each packet's way needs lies in few.
+    static_assert(node_run::hot_end() <= cache_line && alignof(node_run) == cache_line);
+    static_assert(sizeof(node_counters) <= cache_line && alignof(node_store) == cache_line);
+    static_assert(alignof(graph_thread) == cache_line && sizeof(graph_thread) % cache_line == 0);
+    static_assert(alignof(interface_counters) == cache_line &&
+                  sizeof(interface_counters) == cache_line);
+    static_assert(sizeof(frame) % cache_line == 0);
     auto ranked = order(registry, thread.index());
     if (!ranked)
         return pass(ranked);
@@ -201,7 +207,7 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         run.thread_index_ = static_cast<uint16_t>(thread.index());
         run.context_ = store.context;
         run.counters_ = &store.counters;
-        run.reasons_ = store.reasons.get();
+        run.reasons_ = store.reasons.data();
         run.sent_ = store.sent_for(entry.nexts.size() + 1);
         run.next_count_ = static_cast<uint16_t>(entry.nexts.size());
         run.nexts_ = next_table_.data() + next_table_.size();

@@ -25,8 +25,8 @@ public:
     counter* sent_for(size_t slots);
     [[nodiscard]] uint64_t sent(size_t slot) const noexcept;
 
-    node_counters counters;
-    std::unique_ptr<counter[]> reasons;
+    alignas(cache_line) node_counters counters;
+    alignas(cache_line) counter_array reasons;
     size_t reason_count;
     void* context = nullptr;
 
@@ -34,7 +34,7 @@ private:
     const context_type type_;
     struct block {
         size_t slots;
-        std::unique_ptr<counter[]> counters;
+        counter_array counters;
     };
     std::vector<block> sent_; // the last one is written, the others are history
 };
