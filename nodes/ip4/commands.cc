@@ -7,6 +7,7 @@
 #include "nodes/ip4/route_load.hh"
 
 #include <chrono>
+#include <optional>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -163,9 +164,23 @@ result<json> route_load(command_context& context)
     if (!path.starts_with('/'))
         return fail(errc::invalid_argument, "{} is not an absolute path; the daemon does not know "
                     "your working directory", quote(path));
-    const auto start = std::chrono::steady_clock::now();
-    const auto done = load_routes(context.host.room<tables>(), path, [&] {
-        if (context.self != nullptr)
+    const uint64_t rate = context.arguments.has("rate") ? context.arguments.number("rate") : 0;
+    if (context.arguments.has("rate") && rate == 0)
+        return fail(errc::invalid_argument, "rate: 0 changes a second would never end");
+    using clock = std::chrono::steady_clock;
+    const auto start = clock::now();
+    std::optional<clock::time_point> first; // change
+    const auto done = load_routes(context.host.room<tables>(), path, [&](size_t applied) {
+        if (context.self == nullptr)
+            return;
+        if (applied > 0 && !first)
+            first = clock::now();
+        const std::chrono::duration<double> due{rate == 0 ? 0.0
+                                                          : static_cast<double>(applied) /
+                                                                static_cast<double>(rate)};
+        if (const auto early = due - (clock::now() - first.value_or(start)); early.count() > 0)
+            context.self->sleep_for(std::chrono::duration_cast<duration>(early));
+        else
             context.self->yield();
     });
     if (!done)
@@ -189,8 +204,9 @@ std::string load_text(const json& data)
                        static_cast<double>(count("routes")) / seconds / 1e6);
 }
 
-const command_registration load{"ip route load <path:word>",
-                                "Adds, changes and removes static routes as a file says", route_load,
+const command_registration load{"ip route load <path:word> [rate <rate:number>]",
+                                "Adds, changes and removes static routes as a file says, at most so "
+                                "many a second", route_load,
                                 load_text};
 
 result<json> change_address(command_context& context, bool add_it)

@@ -78,7 +78,7 @@ result<void> apply_one(tables& ip4, const route_change& change, held_balances& b
 } // namespace
 
 result<load_counts> apply_routes(tables& ip4, const route_list& list, std::string_view name,
-                                 const std::function<void()>& pause)
+                                 const load_pause& pause)
 {
     using clock = std::chrono::steady_clock;
     load_counts counts;
@@ -91,7 +91,7 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
         if (i % group == 0) {
             if (clock::now() - begun > slice) {
                 balances.forget();
-                pause();
+                pause(i);
                 begun = clock::now();
             }
             for (size_t ahead = i; ahead < std::min(i + group, changes.size()); ++ahead)
@@ -105,10 +105,10 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
 }
 
 result<load_counts> load_routes(tables& ip4, const std::string& path,
-                                const std::function<void()>& pause)
+                                const load_pause& pause)
 {
     const auto usable = [&](net::ip4_address a) { return ip4.interface_towards(a).has_value(); };
-    const auto list = read_route_file(path, usable, pause);
+    const auto list = read_route_file(path, usable, [&] { pause(0); });
     if (!list)
         return pass(list);
     return apply_routes(ip4, *list, path, pause);

@@ -15,16 +15,19 @@ struct load_counts {
     size_t unchanged = 0;
 };
 
+// Is told how many changes were applied so far; may let others run, who may change the tables.
+using load_pause = std::function<void(size_t applied)>;
+
 // Applies the changes in their order as static routes. Main thread. `pause` is called at least every
-// half millisecond, and may let others run, who may change the tables. Stops at the first change that
+// half millisecond. Stops at the first change that
 // cannot be made (its next hop's network has gone meanwhile, a table is full); the error names its
 // line in file `name` and how many were applied.
 [[nodiscard]] result<load_counts> apply_routes(tables& ip4, const route_list& list,
                                                std::string_view name,
-                                               const std::function<void()>& pause);
+                                               const load_pause& pause);
 
 // Reads a file and applies it; nothing if the file has an error.
 [[nodiscard]] result<load_counts> load_routes(tables& ip4, const std::string& path,
-                                              const std::function<void()>& pause);
+                                              const load_pause& pause);
 
 } // namespace weft::ip4

@@ -209,7 +209,7 @@ TEST_CASE("a load gives way, and next hops it holds are let go", "[nodes]")
     const file many{text};
     size_t pauses = 0;
     const auto hops = t.hops().next_hops().size();
-    const auto done = ip4::load_routes(t.ip4(), many.path, [&] { ++pauses; });
+    const auto done = ip4::load_routes(t.ip4(), many.path, [&](size_t) { ++pauses; });
     REQUIRE(done.has_value());
     CHECK(done->added == count);
     CHECK(pauses > 20);
