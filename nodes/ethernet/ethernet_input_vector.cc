@@ -57,11 +57,13 @@ void ethernet_input(node_run& run, frame& in) noexcept
     odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept {
         if (packets[i]->mark().interface != want.interface) [[unlikely]]
             want.take(ctx.interfaces, packets[i]->mark().interface);
-        for (uint32_t k = i; k < i + lanes::count; ++k) {
+        for (uint32_t k = i; k < i + lanes::count; ++k)
             in.prefetch_header(k);
+        const uint32_t bits = odd_ones(packets + i, want);
+        // After the loads: a wide load waits for a narrow store before it to reach the cache.
+        for (uint32_t k = i; k < i + lanes::count; ++k)
             packets[k]->mark().l3_offset = sizeof(net::ethernet_header);
-        }
-        return odd_ones(packets + i, want);
+        return bits;
     });
     run.each_but(in, input::to_ip4_input, odd,
                  [&](packet& p) noexcept { return input::decide(ctx, p); });

@@ -66,11 +66,14 @@ public:
     path(adjacency_index index, adjacency_kind kind) noexcept
         : bits_{index | (kind == adjacency_kind::rewrite ? 0 : unusual)}
     {}
-    [[nodiscard]] adjacency_index adjacency() const noexcept { return bits_ & ~unusual; }
+    [[nodiscard]] adjacency_index adjacency() const noexcept { return bits_ & index_mask; }
+    // The index, once `index_mask` is put on it; without, where the path is not unusual.
+    static constexpr uint32_t index_mask = 0x7fff'ffff;
+    [[nodiscard]] uint32_t bits() const noexcept { return bits_; }
     [[nodiscard]] bool is_unusual() const noexcept { return (bits_ & unusual) != 0; }
 
 private:
-    static constexpr uint32_t unusual = 1u << 31;
+    static constexpr uint32_t unusual = ~index_mask;
     uint32_t bits_ = unusual; // adjacency 0, unreachable
 };
 using atomic_path = std::atomic<path>;

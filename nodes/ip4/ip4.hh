@@ -10,6 +10,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 namespace weft::ip4 {
@@ -40,6 +41,12 @@ public:
         return (address * 0x9e37'79b1u) >> 20;
     }
     [[nodiscard]] const uint32_t* filter() const noexcept { return filter_.data(); }
+    // All addresses in wire order if they are few enough to be compared one by one; else empty.
+    static constexpr size_t few = 8;
+    [[nodiscard]] std::span<const uint32_t> few_on_wire() const noexcept
+    {
+        return {wire_.data(), all_.size() <= few ? all_.size() : 0};
+    }
     [[nodiscard]] bool on_interface(net::ip4_address a, interface_index interface) const noexcept;
     // The address with which the router speaks to `peer` from an interface: of the peer's network if it has one
     // there, else the interface's first; 0.0.0.0 if it has none.
@@ -56,6 +63,7 @@ private:
     [[nodiscard]] bool search(net::ip4_address a) const noexcept;
 
     std::array<uint32_t, filter_bits / 32> filter_{};
+    std::array<uint32_t, few> wire_{};
     std::vector<owned> all_; // in order of configuration
 };
 

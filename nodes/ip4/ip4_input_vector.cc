@@ -54,19 +54,35 @@ WEFT_LANES_INLINE words lengths_odd(const header_words& h, const lanes::four_wor
            lanes::mask_of(offset + sizeof(net::ip4_header) > contiguous);
 }
 
-// A source that no packet may have, or perhaps the router's own.
-WEFT_LANES_INLINE words source_odd(const header_words& h, const uint32_t* own) noexcept
+// The router's own addresses as a source is compared with them.
+struct own_sources {
+    std::span<const uint32_t> few;
+    const uint32_t* filter; // unless they are few
+};
+
+WEFT_LANES_INLINE words perhaps_own(words source, const own_sources& own) noexcept
 {
-    const words top = h.source & 0xff;
-    const words slot = own_addresses::slot_of(lanes::swap_bytes(h.source));
+    words found{};
+    for (const uint32_t address : own.few)
+        found |= lanes::mask_of(source == address);
+    if (!own.few.empty()) [[likely]]
+        return found;
+    const words slot = own_addresses::slot_of(lanes::swap_bytes(source));
     words word{};
     for (uint32_t i = 0; i < lanes::count; ++i)
-        word[i] = own[slot[i] / 32];
-    return lanes::mask_of(top == 0) | lanes::mask_of(top == 127) | lanes::mask_of(top >= 224) |
-           lanes::mask_of((word >> (slot & 31) & 1) != 0);
+        word[i] = own.filter[slot[i] / 32];
+    return lanes::mask_of((word >> (slot & 31) & 1) != 0);
 }
 
-WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const uint32_t* own) noexcept
+// A source that no packet may have, or perhaps the router's own.
+WEFT_LANES_INLINE words source_odd(words source, const own_sources& own) noexcept
+{
+    const words top = source & 0xff;
+    return lanes::mask_of(top == 0) | lanes::mask_of(top == 127) | lanes::mask_of(top >= 224) |
+           perhaps_own(source, own);
+}
+
+WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const own_sources& own) noexcept
 {
     const std::byte* mbufs[lanes::count];
     const std::byte* headers[lanes::count];
@@ -78,7 +94,7 @@ WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const uint32_t* own)
     const header_words h = load_headers(headers);
     constexpr uint32_t flags_at = 24;
     const words flags = mbuf.word[lanes::mbuf_words::place] >> flags_at;
-    return lanes::bits_of(checksum_wrong(h) | lengths_odd(h, mbuf) | source_odd(h, own) |
+    return lanes::bits_of(checksum_wrong(h) | lengths_odd(h, mbuf) | source_odd(h.source, own) |
                           lanes::mask_of((flags & packet_mark::layer3_broadcast) != 0) |
                           lanes::mask_of((h.ttl & 0xff) <= 1));
 }
@@ -86,10 +102,10 @@ WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const uint32_t* own)
 void ip4_input(node_run& run, frame& in) noexcept
 {
     const auto& own = run.context<input::context>().ip4.own();
-    const uint32_t* const filter = own.filter();
+    const own_sources sources{own.few_on_wire(), own.filter()};
     packet* const* const packets = in.packets.data();
     packet_set odd;
-    odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept { return odd_ones(packets + i, filter); });
+    odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept { return odd_ones(packets + i, sources); });
     run.each_but(in, input::to_lookup, odd,
                  [&](packet& p) noexcept { return input::decide(run, own, p); });
 }

@@ -23,11 +23,13 @@ void ip4_lookup(node_run& run, frame& in) noexcept
     odd.find(count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
         const path chosen = lookup::pick(hops.balance_at(table.lookup(destinations[i])), p);
-        p.mark().adjacency = chosen.adjacency();
+        p.mark().adjacency = chosen.bits();
         return chosen.is_unusual();
     });
-    run.each_but(in, lookup::to_rewrite, odd,
-                 [&](packet& p) noexcept { return lookup::decide(run, hops, p); });
+    run.each_but(in, lookup::to_rewrite, odd, [&](packet& p) noexcept {
+        p.mark().adjacency &= path::index_mask;
+        return lookup::decide(run, hops, p);
+    });
 }
 
 const node_form_registration registration{"ip4-lookup", form::WEFT_FORM, ip4_lookup};

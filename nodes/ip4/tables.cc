@@ -49,6 +49,8 @@ own_addresses::own_addresses(std::vector<owned> all) : all_{std::move(all)}
 {
     for (const auto& o : all_)
         filter_[slot_of(o.address.value) / 32] |= 1u << slot_of(o.address.value) % 32;
+    for (size_t i = 0; i < std::min(few, all_.size()); ++i)
+        wire_[i] = all_[i].address.wire().wire();
 }
 
 bool own_addresses::search(net::ip4_address a) const noexcept
