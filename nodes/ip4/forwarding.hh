@@ -147,6 +147,9 @@ public:
     {
         return balances_[index];
     }
+    // All of them, for loops: these do not change.
+    [[nodiscard]] const load_balance* balances() const noexcept { return balances_; }
+    [[nodiscard]] const adjacency* adjacencies() const noexcept { return adjacencies_; }
 
 private:
     struct balance_entry {

@@ -13,16 +13,18 @@ void ip4_lookup(node_run& run, frame& in) noexcept
     const forwarding& hops = ip4.hops();
     packet* const* const packets = in.packets.data();
     const uint32_t count = in.count;
-    const prefix_table& table = ip4.table();
-    net::ip4_address destinations[vector_size];
+    const prefix_table::reader table = ip4.table().read();
+    const load_balance* const balances = hops.balances();
+    uint32_t destinations[vector_size]; // of ip4_address, which would be zeroed first
     for (uint32_t i = 0; i < count; ++i) {
-        destinations[i] = net::from_wire(packets[i]->network<net::ip4_header>().destination);
-        table.expect(destinations[i]);
+        const auto destination = net::from_wire(packets[i]->network<net::ip4_header>().destination);
+        destinations[i] = destination.value;
+        table.expect(destination);
     }
     packet_set odd;
     odd.find(count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
-        const path chosen = lookup::pick(hops.balance_at(table.lookup(destinations[i])), p);
+        const path chosen = lookup::pick(balances[table.lookup({destinations[i]})], p);
         p.mark().adjacency = chosen.bits();
         return chosen.is_unusual();
     });

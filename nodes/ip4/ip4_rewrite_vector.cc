@@ -11,15 +11,18 @@ namespace {
 void ip4_rewrite(node_run& run, frame& in) noexcept
 {
     const forwarding& hops = run.context<rewrite::context>().ip4.hops();
+    const adjacency* const adjacencies = hops.adjacencies();
     packet* const* const packets = in.packets.data();
     packet_set odd;
     odd.find(in.count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
         packet_mark& mark = p.mark();
-        const adjacency& to = hops.adjacency_at(mark.adjacency);
+        const adjacency& to = adjacencies[mark.adjacency];
         const uint32_t offset = mark.l3_offset;
         // The frame holds the packet, as ip4-input has seen; what is behind it only makes this stricter.
-        if ((p.length() - offset > to.mtu) | (mark.flags & packet_mark::locally_made)) [[unlikely]]
+        if (p.length() - offset > to.mtu) [[unlikely]]
+            return true;
+        if ((mark.flags & packet_mark::locally_made) != 0) [[unlikely]]
             return true;
         std::byte* const at = p.data() + offset;
         auto& header = *reinterpret_cast<net::ip4_header*>(at);

@@ -178,10 +178,11 @@ result<prefix_table> prefix_table::make(defer_function defer, size_t most_blocks
 }
 
 prefix_table::prefix_table(std::unique_ptr<state> prepared) noexcept
-    : state_{std::move(prepared)},
-      first_stage_{state_->first.data()},
-      second_stage_{state_->blocks->entries.data()}
-{}
+    : state_{std::move(prepared)}
+{
+    reader_.first_stage_ = state_->first.data();
+    reader_.second_stage_ = state_->blocks->entries.data();
+}
 
 prefix_table::prefix_table(prefix_table&&) noexcept = default;
 prefix_table& prefix_table::operator=(prefix_table&&) noexcept = default;
@@ -245,10 +246,11 @@ prefix_table::match(net::ip4_address address) const
 void prefix_table::lookup(const net::ip4_address* addresses, value_type* values,
                           size_t count) const noexcept
 {
+    const reader table = reader_;
     for (size_t i = 0; i < count; ++i)
-        expect(addresses[i]);
+        table.expect(addresses[i]);
     for (size_t i = 0; i < count; ++i)
-        values[i] = lookup(addresses[i]);
+        values[i] = table.lookup(addresses[i]);
 }
 
 const prefix_set& prefix_table::prefixes() const noexcept

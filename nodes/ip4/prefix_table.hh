@@ -54,20 +54,35 @@ public:
     [[nodiscard]] std::optional<std::pair<net::ip4_prefix, value_type>>
     match(net::ip4_address address) const;
 
-    // Any thread inside an RCU read side. No allocation, no lock. Release and acquire, because a value names something
-    // of the owner's that a reader goes on to read, and because an entry that names a block publishes its entries.
-    [[nodiscard, gnu::always_inline]] value_type lookup(net::ip4_address address) const noexcept
+    // What readers read, to be copied before a loop, so that it stays in registers there. Any thread inside an RCU read
+    // side. No allocation, no lock. Release and acquire, because a value names something of the owner's that a reader
+    // goes on to read, and because an entry that names a block publishes its entries.
+    class reader {
+    public:
+        [[nodiscard, gnu::always_inline]] value_type lookup(net::ip4_address address) const noexcept
+        {
+            const uint32_t entry = read_entry(first_stage_[address.value >> 8]);
+            if ((entry & block_flag) == 0) [[likely]]
+                return entry;
+            return read_entry(second_stage_[second_index(entry, address.value)]);
+        }
+        // Asks for what a lookup reads. A prefetch retires at once where a load would hold up the reorder buffer: asked
+        // for one after the other before the first lookup, the cache misses of a whole vector are under way together.
+        [[gnu::always_inline]] void expect(net::ip4_address address) const noexcept
+        {
+            __builtin_prefetch(&first_stage_[address.value >> 8]);
+        }
+
+    private:
+        friend class prefix_table;
+        // An entry is a value, or a block's index with the top bit set.
+        uint32_t* first_stage_ = nullptr;  // 2^24 entries, by the upper 24 bits of the address
+        uint32_t* second_stage_ = nullptr; // blocks of 256 entries, by the lower 8 bits
+    };
+    [[nodiscard]] reader read() const noexcept { return reader_; }
+    [[nodiscard]] value_type lookup(net::ip4_address address) const noexcept
     {
-        const uint32_t entry = read_entry(first_stage_[address.value >> 8]);
-        if ((entry & block_flag) == 0) [[likely]]
-            return entry;
-        return read_entry(second_stage_[second_index(entry, address.value)]);
-    }
-    // Asks for what a lookup reads. A prefetch retires at once where a load would hold up the reorder buffer: asked for
-    // one after the other before the first lookup, the cache misses of a whole vector are under way together.
-    [[gnu::always_inline]] void expect(net::ip4_address address) const noexcept
-    {
-        __builtin_prefetch(&first_stage_[address.value >> 8]);
+        return reader_.lookup(address);
     }
     // Both for `count` addresses at once.
     void lookup(const net::ip4_address* addresses, value_type* values, size_t count) const noexcept;
@@ -101,9 +116,7 @@ private:
     explicit prefix_table(std::unique_ptr<state> prepared) noexcept;
 
     std::unique_ptr<state> state_;
-    // What readers touch. An entry is a value, or a block's index with the top bit set.
-    uint32_t* first_stage_ = nullptr;  // 2^24 entries, by the upper 24 bits of the address
-    uint32_t* second_stage_ = nullptr; // blocks of 256 entries, by the lower 8 bits
+    reader reader_;
 };
 
 } // namespace weft::ip4
