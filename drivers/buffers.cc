@@ -83,8 +83,14 @@ class pool_memory {
 public:
     void take(const pool_shape& shape)
     {
-        area_ = map_memory(size_t{shape.count} *
-                           rte_mempool_calc_obj_size(shape.element(), own_memory_flags, nullptr));
+        const size_t bytes = size_t{shape.count} *
+                             rte_mempool_calc_obj_size(shape.element(), own_memory_flags, nullptr);
+        // The kernel would promise more than there is, and end the process when it is touched.
+        const auto machine = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
+                             static_cast<size_t>(sysconf(_SC_PAGESIZE));
+        if (bytes > machine / 4 * 3)
+            return;
+        area_ = map_memory(bytes);
         toucher_ = std::jthread{[area = area_] {
             const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
             for (size_t at = 0; at < area.size(); at += page)
@@ -162,15 +168,16 @@ result<void> make_pool(const config::value& root, engine& host)
 {
     const pool_shape shape{root};
     const unsigned cache = std::min(cache_size, shape.count / (2 * host.thread_count()));
-    rte_mempool* pool = wants_own_memory(root)
-                            ? make_in_own_memory(shape, cache)
+    const bool own = wants_own_memory(root);
+    rte_mempool* pool = own ? make_in_own_memory(shape, cache)
                             : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, shape.room(),
                                                       static_cast<int>(rte_socket_id()));
     if (pool == nullptr)
         return fail(errc::exhausted,
-                    "buffers: {} buffers of {} bytes cannot be made: {} (memory.size holds {} MB)",
-                    shape.count, shape.size, rte_strerror(rte_errno),
-                    rte_eal_get_physmem_size() >> 20);
+                    "buffers: {} buffers of {} bytes cannot be made: {}{}", shape.count, shape.size,
+                    rte_strerror(rte_errno),
+                    own ? ""
+                        : fmt::format(" (memory.size holds {} MB)", rte_eal_get_physmem_size() >> 20));
     host.add_pool(pool);
     return {};
 }

@@ -85,7 +85,8 @@ std::string_view description_of(form which) noexcept
 bool is_supported(form which) noexcept
 {
     const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("movbe") && __builtin_cpu_supports("lzcnt");
     switch (which) {
     case form::plain:
     case form::baseline: return true;
