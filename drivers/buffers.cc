@@ -24,8 +24,6 @@ namespace weft::drivers {
 
 namespace {
 
-constexpr uint32_t default_count = 16384;
-constexpr uint32_t default_size = 2048;
 // A thread's cache holds what it frees of one vector beside what it takes for the next, so that a packet's buffer
 // is warm and the pool's ring, where others wait, is left alone.
 constexpr unsigned cache_size = 512;
@@ -54,26 +52,15 @@ bool wants_own_memory(const config::value& root)
     });
 }
 
-struct pool_shape {
-    uint32_t count = default_count;
-    uint32_t size = default_size;
-
-    explicit pool_shape(const config::value& root)
-    {
-        if (const auto* buffers = root.find("buffers")) {
-            count = buffers->get("count", count);
-            size = buffers->get("size", size);
-        }
-    }
-    [[nodiscard]] uint16_t room() const
-    {
-        return static_cast<uint16_t>(size + RTE_PKTMBUF_HEADROOM);
-    }
-    [[nodiscard]] uint32_t element() const
-    {
-        return static_cast<uint32_t>(sizeof(rte_mbuf)) + room();
-    }
-};
+// Of one buffer, with the headroom that drivers leave before the packet.
+uint16_t room_of(const pool_shape& shape)
+{
+    return static_cast<uint16_t>(shape.size + RTE_PKTMBUF_HEADROOM);
+}
+uint32_t element_of(const pool_shape& shape)
+{
+    return static_cast<uint32_t>(sizeof(rte_mbuf)) + room_of(shape);
+}
 
 // One range of addresses is all that devices see of it, so a buffer may lie across pages.
 constexpr unsigned own_memory_flags = RTE_MEMPOOL_F_NO_IOVA_CONTIG;
@@ -84,7 +71,7 @@ public:
     void take(const pool_shape& shape)
     {
         const size_t bytes = size_t{shape.count} *
-                             rte_mempool_calc_obj_size(shape.element(), own_memory_flags, nullptr);
+                             rte_mempool_calc_obj_size(element_of(shape), own_memory_flags, nullptr);
         // The kernel would promise more than there is, and end the process when it is touched.
         const auto machine = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
                              static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -143,14 +130,14 @@ rte_mempool* make_in_own_memory(const pool_shape& shape, unsigned cache)
         memory_ahead().take(shape);
         area = memory_ahead().give();
     }
-    rte_mempool* pool = rte_mempool_create_empty("buffers", shape.count, shape.element(), cache,
+    rte_mempool* pool = rte_mempool_create_empty("buffers", shape.count, element_of(shape), cache,
                                                  sizeof(rte_pktmbuf_pool_private),
                                                  static_cast<int>(rte_socket_id()),
                                                  own_memory_flags);
     if (pool == nullptr)
         return nullptr;
     rte_pktmbuf_pool_private sizes{};
-    sizes.mbuf_data_room_size = shape.room();
+    sizes.mbuf_data_room_size = room_of(shape);
     rte_pktmbuf_pool_init(pool, &sizes);
     int done = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr);
     if (done == 0)
@@ -170,7 +157,7 @@ result<void> make_pool(const config::value& root, engine& host)
     const unsigned cache = std::min(cache_size, shape.count / (2 * host.thread_count()));
     const bool own = wants_own_memory(root);
     rte_mempool* pool = own ? make_in_own_memory(shape, cache)
-                            : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, shape.room(),
+                            : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, room_of(shape),
                                                       static_cast<int>(rte_socket_id()));
     if (pool == nullptr)
         return fail(errc::exhausted,
@@ -225,6 +212,14 @@ const command_registration show{"show buffers",
                                 show_buffers, buffers_text};
 
 } // namespace
+
+pool_shape::pool_shape(const config::value& root)
+{
+    if (const auto* buffers = root.find("buffers")) {
+        count = buffers->get("count", count);
+        size = buffers->get("size", size);
+    }
+}
 
 void take_buffer_memory(const config::value& root)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration section `interfaces`: opens ports and joins them to the graph.
+#include "drivers/buffers.hh"
 #include "drivers/port.hh"
 #include "graph/config.hh"
 #include "graph/engine.hh"
@@ -14,26 +15,21 @@ namespace weft::drivers {
 
 namespace {
 
-constexpr uint16_t lowest_mtu = 68;        // RFC 791
-
-constexpr uint32_t default_buffers = 16384;
+constexpr uint16_t lowest_mtu = 68; // RFC 791
 
 // Every receive ring is filled with buffers before the first packet comes, and as many must be left to be
 // under way.
-void check_buffers(const config::value& root, const config::value& interfaces,
+void check_buffers(const pool_shape& buffers, const config::value& interfaces,
                    config::problems& problems)
 {
-    const auto* buffers = root.find("buffers");
-    const uint32_t count =
-        buffers == nullptr ? default_buffers : buffers->get("count", default_buffers);
     uint64_t queues = 0;
     for (const auto& [name, key_at, settings] : interfaces.entries())
         if (settings.find("device")->text() != null_device)
             queues += settings.get<uint32_t>("queues", 1);
     const uint64_t least = 2 * queues * port_options{}.rx_descriptors;
-    if (count < least)
+    if (buffers.count < least)
         problems.add(interfaces, "{} receive queues need {} buffers at least, buffers.count is {}",
-                     queues, least, count);
+                     queues, least, buffers.count);
 }
 
 void check(const config::value& root, config::problems& problems)
@@ -41,12 +37,11 @@ void check(const config::value& root, config::problems& problems)
     const auto* interfaces = root.find("interfaces");
     if (interfaces == nullptr)
         return;
-    const auto* buffers = root.find("buffers");
-    const uint32_t room = buffers == nullptr ? 2048 : buffers->get<uint32_t>("size", 2048);
+    const pool_shape buffers{root};
     if (interfaces->entries().size() > max_interfaces)
         problems.add(*interfaces, "{} interfaces, more than {}", interfaces->entries().size(),
                      max_interfaces);
-    check_buffers(root, *interfaces, problems);
+    check_buffers(buffers, *interfaces, problems);
     std::map<std::string, std::string> owners;
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
         if (!good_name(name))
@@ -59,9 +54,9 @@ void check(const config::value& root, config::problems& problems)
             problems.add(*device, "device {} is interface {}'s already", owner->first,
                          owner->second);
         const auto* mtu = settings.find("mtu");
-        if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > room)
+        if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > buffers.size)
             problems.add(*mtu, "{} with {} bytes of Ethernet does not fit into a buffer of {} bytes "
-                         "(buffers.size)", mtu->text(), ethernet_overhead, room);
+                         "(buffers.size)", mtu->text(), ethernet_overhead, buffers.size);
     }
 }
 

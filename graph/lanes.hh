@@ -130,7 +130,6 @@ struct mbuf_words {
     static constexpr size_t offset = offsetof(rte_mbuf, pkt_len);
     static constexpr size_t pkt_len = 0;
     static constexpr size_t data_len = 1; // in the low half
-    static constexpr size_t adjacency = 2;
     static constexpr size_t place = 3; // interface, then 8 bits of l3_offset, then flags
     static_assert(offsetof(rte_mbuf, data_len) == offset + 4);
     static_assert(offsetof(rte_mbuf, hash) == offset + 8);

@@ -194,7 +194,8 @@ result<void> node_registry::set_form(node_id id, form which)
     const auto found = std::find_if(entry.forms.begin(), entry.forms.end(),
                                     [&](const auto& f) { return f.which == which; });
     if (found == entry.forms.end())
-        return fail(errc::not_found, "node `{}' has no form `{}'", entry.name, to_string(which));
+        return fail(errc::not_found, "node `{}' has no form `{}' (show node {})", entry.name,
+                    to_string(which), entry.name);
     if (!is_supported(which))
         return fail(errc::unsupported, "this processor does not run the form `{}'", to_string(which));
     entry.active_form = static_cast<size_t>(found - entry.forms.begin());

@@ -177,12 +177,11 @@ public:
             uint64_t differ = 0;
             for (uint32_t i = 1; i < count; ++i)
                 differ |= key(*rest[i]) ^ first;
-            if (differ == 0 && rest == in.packets.data() && to < consumed) {
-                enqueue_all(in, to);
-                return;
-            }
             if (differ == 0) {
-                deliver_all(rest, count, to);
+                if (turn == 0 && to < consumed)
+                    enqueue_all(in, to);
+                else
+                    deliver_all(rest, count, to);
                 return;
             }
             packet_set others;
