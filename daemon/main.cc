@@ -14,7 +14,6 @@
 #include "graph/init.hh"
 
 #include <csignal>
-#include <rte_mempool.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
@@ -97,17 +96,23 @@ void run_startup(engine& host, const command_table& commands, const settings& s)
     }
 }
 
-// Every packet must have come back once ports and rooms are gone.
-bool report_buffers(const std::vector<rte_mempool*>& pools)
+// From the moment when the router is whole until it is asked to stop.
+result<void> serve(engine& host, const command_table& commands, const settings& s, int signals)
 {
-    bool all = true;
-    for (rte_mempool* pool : pools) {
-        const unsigned free = rte_mempool_avail_count(pool);
-        all = all && free == pool->size;
-        spdlog::log(free == pool->size ? spdlog::level::info : spdlog::level::err,
-                    "{}: {} of {} returned", pool->name, free, pool->size);
-    }
-    return all;
+    auto socket = control_socket::open(s.socket, host, host.loop(), commands);
+    if (!socket)
+        return pass(socket);
+    auto watcher = host.loop().start("signals", [&](process& p) { watch_signals(p, signals); });
+    if (!watcher)
+        return pass(watcher);
+    run_startup(host, commands, s);
+    if (auto done = run_init(init_phase::main_loop_enter, host); !done)
+        return done;
+    sd_notify(0, "READY=1\nSTATUS=forwarding");
+    spdlog::info("forwarding; commands at {}", s.socket);
+    host.run();
+    sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+    return {};
 }
 
 result<void> run_router(const config::value& tree, const config::schema& schema,
@@ -119,27 +124,14 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
         return pass(nodes);
     engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true}};
     result<void> outcome = bring_to_life(host, tree, schema);
-    if (outcome) {
-        auto socket = control_socket::open(s.socket, host, host.loop(), commands);
-        auto watcher = host.loop().start("signals", [&](process& p) { watch_signals(p, signals); });
-        if (!socket) {
-            outcome = pass(socket);
-        } else if (!watcher) {
-            outcome = pass(watcher);
-        } else {
-            run_startup(host, commands, s);
-            sd_notify(0, "READY=1\nSTATUS=forwarding");
-            spdlog::info("forwarding; commands at {}", s.socket);
-            host.run();
-            sd_notify(0, "STOPPING=1\nSTATUS=stopping");
-        }
-    }
-    const auto pools = host.pools();
+    if (outcome)
+        outcome = serve(host, commands, s, signals);
     host.shut_down();
-    if (auto done = run_init(init_phase::exit, host); !done)
+    if (auto done = run_init(init_phase::exit, host); !done) {
         spdlog::error("{}", done.error().message);
-    if (!report_buffers(pools) && outcome)
-        return fail(errc::io, "packet buffers are missing");
+        if (outcome)
+            outcome = done;
+    }
     return outcome;
 }
 
@@ -149,6 +141,10 @@ int run(const options& asked)
     auto commands = command_table::registered();
     if (!schema || !commands) {
         fmt::print(stderr, "{}\n", schema ? commands.error().message : schema.error().message);
+        return 1;
+    }
+    if (const auto order = check_init_order(); !order) {
+        fmt::print(stderr, "{}\n", order.error().message);
         return 1;
     }
     if (!asked.page.empty()) {

@@ -6,6 +6,7 @@
 #include "graph/command.hh"
 #include "graph/config.hh"
 #include "graph/engine.hh"
+#include "graph/init.hh"
 #include "graph/mapped_memory.hh"
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 #include <span>
+#include <spdlog/spdlog.h>
 #include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
@@ -210,6 +212,22 @@ std::string buffers_text(const nlohmann::ordered_json& data)
 const command_registration show{"show buffers",
                                 "Packet buffers: size, free and used, and the packets in flight",
                                 show_buffers, buffers_text};
+
+// Every packet must have come back once ports and rooms are gone.
+result<void> count_returned(engine& host)
+{
+    result<void> outcome;
+    for (rte_mempool* pool : host.pools()) {
+        const unsigned free = rte_mempool_avail_count(pool);
+        spdlog::log(free == pool->size ? spdlog::level::info : spdlog::level::err,
+                    "{}: {} of {} returned", pool->name, free, pool->size);
+        if (free != pool->size)
+            outcome = fail(errc::io, "packet buffers are missing");
+    }
+    return outcome;
+}
+
+const init_registration returned{"buffers-returned", init_phase::exit, count_returned};
 
 } // namespace
 

@@ -300,8 +300,9 @@ const command_registration clear_1{"clear runtime", "Starts the counts of `show 
 const command_registration clear_2{"clear errors", "Starts the counts of `show errors' anew",
                                    clear_errors};
 
-// The time of `show runtime' begins when the graph does.
-const init_registration begin{"statistics", init_phase::start, [](engine& host) -> result<void> {
+// The time of `show runtime' begins when the router does its work.
+const init_registration begin{"statistics", init_phase::main_loop_enter,
+                              [](engine& host) -> result<void> {
                                   host.room<statistics>().clear_runtime();
                                   return {};
                               }};

@@ -2,27 +2,14 @@
 // The engine: owns the threads and everything that they share, publishes plans, runs the main thread.
 #include "graph/engine.hh"
 
-#include <pthread.h>
+#include "graph/init.hh"
+
+#include <future>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
-#include <sched.h>
-#include <spdlog/spdlog.h>
 
 namespace weft {
-
-namespace {
-
-void pin_to(unsigned core, const std::string& name)
-{
-    cpu_set_t cores;
-    CPU_ZERO(&cores);
-    CPU_SET(core, &cores);
-    if (const int error = pthread_setaffinity_np(pthread_self(), sizeof cores, &cores); error != 0)
-        spdlog::warn("thread {} could not be bound to core {}: {}", name, core, strerror(error));
-}
-
-} // namespace
 
 engine::engine(const clock_source& clock, node_registry nodes, engine_options options)
     : options_{std::move(options)}, registry_{std::move(nodes)},
@@ -87,23 +74,37 @@ result<void> engine::publish_plans()
     return {};
 }
 
-result<void> engine::start()
+// Each worker says how its init functions went before it loops; the first failure is what start() returns.
+result<void> engine::start_workers()
 {
-    if (options_.pin)
-        pin_to(options_.main_core, "main");
-    for (unsigned i = 1; i < thread_count(); ++i)
-        workers_.emplace_back([this, i] {
+    const auto order = init_order(init_phase::worker_start);
+    if (!order)
+        return pass(order);
+    std::vector<std::future<result<void>>> begun;
+    for (unsigned i = 1; i < thread_count(); ++i) {
+        std::promise<result<void>> outcome;
+        begun.push_back(outcome.get_future());
+        workers_.emplace_back([this, i, steps = *order, outcome = std::move(outcome)]() mutable {
             graph_thread& self = *threads_[i];
-            pthread_setname_np(pthread_self(), self.name().c_str());
-            if (options_.pin)
-                pin_to(self.core(), self.name());
-            // gives the thread an lcore id, and with it its own cache in every packet pool
-            if (rte_thread_register() != 0)
-                spdlog::warn("{} has no lcore id: its packets come from the pool without a cache",
-                             self.name());
-            self.run(stop_workers_);
+            auto done = run_init(steps, self);
+            const bool loops = done.has_value();
+            outcome.set_value(std::move(done));
+            if (loops)
+                self.run(stop_workers_);
             rte_thread_unregister();
         });
+    }
+    result<void> all;
+    for (size_t i = 0; i < begun.size(); ++i)
+        if (auto done = begun[i].get(); !done && all)
+            all = fail(done.error().code, "{}: {}", threads_[i + 1]->name(), done.error().message);
+    return all;
+}
+
+result<void> engine::start()
+{
+    if (auto done = start_workers(); !done)
+        return done;
     for (const auto* process : registered_processes()) {
         auto started = loop_->start(std::string{process->name}, process->function,
                                     process->stack_size);

@@ -66,7 +66,8 @@ public:
 
     // Compiles a plan for each thread from the registry and publishes them all, or none on an error.
     result<void> publish_plans();
-    // Starts the workers' threads and the registered processes.
+    // Starts the workers' threads and the registered processes; waits until every worker has done its init
+    // functions (graph/init.hh). On an error what has begun runs until shut_down().
     result<void> start();
     // Ends everything in order: workers, processes, rooms, interfaces; every packet is back in its pool
     // then. Also done by the destructor.
@@ -104,6 +105,7 @@ private:
     };
 
     void deliver_posted();
+    result<void> start_workers();
     void stop_workers();
 
     const engine_options options_;

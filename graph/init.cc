@@ -64,10 +64,54 @@ std::string cycle_of(const predecessor_map& remaining)
     }
 }
 
+// One who waits for another, and whether the other asked for it.
+bool asked_by(const init_registration& earlier, const init_registration& later)
+{
+    return std::find(later.after.begin(), later.after.end(), earlier.name) == later.after.end();
+}
+
+// The last one in `order` that has to come before `what`.
+init_step step_of(const init_registration& what, const predecessor_map& wanted,
+                  const std::vector<init_step>& order)
+{
+    const auto& earlier = wanted.at(what.name);
+    for (auto at = order.rbegin(); at != order.rend(); ++at)
+        if (earlier.contains(at->what->name))
+            return {&what, at->what, asked_by(*at->what, what)};
+    return {&what, nullptr, false};
+}
+
+// Calls what `call` makes of each step until one fails; all of them if `all`.
+template <class Steps, class Call>
+result<void> run_steps(const Steps& steps, bool all, Call&& call)
+{
+    result<void> outcome;
+    for (const init_step& step : steps) {
+        auto done = call(*step.what);
+        if (!done && outcome)
+            outcome = fail(done.error().code, "{}: {}", step.what->name, done.error().message);
+        if (!outcome && !all)
+            break;
+    }
+    return outcome;
+}
+
 } // namespace
 
+std::string_view to_string(init_phase phase) noexcept
+{
+    switch (phase) {
+    case init_phase::early: return "early";
+    case init_phase::start: return "start";
+    case init_phase::worker_start: return "worker-start";
+    case init_phase::main_loop_enter: return "main-loop-enter";
+    case init_phase::exit: return "exit";
+    }
+    return "unknown";
+}
+
 init_registration::init_registration(std::string_view name_, init_phase phase_,
-                                     result<void> (*function_)(engine&),
+                                     function_type function_,
                                      std::vector<std::string_view> after_,
                                      std::vector<std::string_view> before_,
                                      std::source_location where_)
@@ -77,7 +121,22 @@ init_registration::init_registration(std::string_view name_, init_phase phase_,
     registrations().push_back(this);
 }
 
-result<std::vector<const init_registration*>> init_order(init_phase phase)
+init_registration::init_registration(std::string_view name_, worker_function_type on_worker_,
+                                     std::vector<std::string_view> after_,
+                                     std::vector<std::string_view> before_,
+                                     std::source_location where_)
+    : name{name_}, phase{init_phase::worker_start}, on_worker{on_worker_},
+      after{std::move(after_)}, before{std::move(before_)}, where{where_}
+{
+    registrations().push_back(this);
+}
+
+init_registration::~init_registration()
+{
+    std::erase(registrations(), this);
+}
+
+result<std::vector<init_step>> init_order(init_phase phase)
 {
     std::vector<const init_registration*> chosen;
     for (const auto* f : registrations())
@@ -86,29 +145,37 @@ result<std::vector<const init_registration*>> init_order(init_phase phase)
     return init_order(std::move(chosen));
 }
 
-result<std::vector<const init_registration*>>
-init_order(std::vector<const init_registration*> functions)
+result<std::vector<init_step>> init_order(std::vector<const init_registration*> functions)
 {
     const auto named = by_name(functions);
     if (!named)
         return pass(named);
-    auto remaining = predecessors(*named);
-    if (!remaining)
-        return pass(remaining);
-    std::vector<const init_registration*> order;
-    while (!remaining->empty()) {
-        const auto ready = std::find_if(remaining->begin(), remaining->end(),
+    const auto wanted = predecessors(*named);
+    if (!wanted)
+        return pass(wanted);
+    auto remaining = *wanted;
+    std::vector<init_step> order;
+    while (!remaining.empty()) {
+        const auto ready = std::find_if(remaining.begin(), remaining.end(),
                                         [](const auto& entry) { return entry.second.empty(); });
-        if (ready == remaining->end())
+        if (ready == remaining.end())
             return fail(errc::invalid_argument, "init functions wait for each other: {}",
-                        cycle_of(*remaining));
+                        cycle_of(remaining));
         const auto name = ready->first;
-        order.push_back(named->at(name));
-        remaining->erase(ready);
-        for (auto& entry : *remaining)
+        order.push_back(step_of(*named->at(name), *wanted, order));
+        remaining.erase(ready);
+        for (auto& entry : remaining)
             entry.second.erase(name);
     }
     return order;
+}
+
+result<void> check_init_order()
+{
+    for (const auto phase : init_phases)
+        if (const auto order = init_order(phase); !order)
+            return fail(order.error().code, "phase {}: {}", to_string(phase), order.error().message);
+    return {};
 }
 
 result<void> run_init(init_phase phase, engine& host)
@@ -116,17 +183,15 @@ result<void> run_init(init_phase phase, engine& host)
     auto order = init_order(phase);
     if (!order)
         return pass(order);
-    if (phase == init_phase::exit)
+    const bool last = phase == init_phase::exit;
+    if (last)
         std::reverse(order->begin(), order->end());
-    result<void> outcome;
-    for (const auto* f : *order) {
-        auto done = f->function(host);
-        if (!done && outcome)
-            outcome = fail(done.error().code, "{}: {}", f->name, done.error().message);
-        if (!outcome && phase != init_phase::exit)
-            break;
-    }
-    return outcome;
+    return run_steps(*order, last, [&](const auto& f) { return f.function(host); });
+}
+
+result<void> run_init(std::span<const init_step> order, graph_thread& self)
+{
+    return run_steps(order, false, [&](const auto& f) { return f.on_worker(self); });
 }
 
 } // namespace weft
