@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // show node, show graph, and the completion of node names.
 #include "graph/command.hh"
+#include "graph/grace_period.hh"
 #include "graph/statistics.hh"
 
 #include <algorithm>
@@ -169,6 +170,10 @@ result<json> set_function(command_context& context)
         return pass(done);
     if (auto done = context.host.publish_plans(); !done)
         return pass(done);
+    // the answer means that no thread runs the old form any more
+    if (context.self != nullptr)
+        if (auto done = wait_grace_period(*context.self); !done)
+            return pass(done);
     return json("");
 }
 

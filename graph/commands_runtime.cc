@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// show runtime, show errors, show workers, show processes, and what clears them.
+// show runtime, show errors, show workers, and what clears them.
 #include "graph/command.hh"
 #include "graph/init.hh"
 #include "graph/statistics.hh"
@@ -26,17 +26,6 @@ std::string_view state_word(const node_entry& entry)
     return entry.state == node_state::interrupt ? "interrupt wait" : to_string(entry.state);
 }
 
-std::string_view state_word(process_state state)
-{
-    switch (state) {
-    case process_state::waiting_clock: return "time wait";
-    case process_state::waiting_event: return "event wait";
-    case process_state::waiting_event_or_clock: return "any wait";
-    case process_state::waiting_file: return "file wait";
-    default: return to_string(state);
-    }
-}
-
 json node_row(const node_entry& entry, const node_statistics& n)
 {
     const auto clocks = static_cast<double>(n.clocks);
@@ -59,7 +48,7 @@ json node_row(const node_entry& entry, const node_statistics& n)
 json process_row(const process_status& p)
 {
     return {{"name", p.name},
-            {"state", state_word(p.state)},
+            {"state", to_short_string(p.state)},
             {"calls", p.runs},
             {"vectors", 0},
             {"suspends", p.suspends},
@@ -239,51 +228,6 @@ std::string workers_text(const json& data)
 const command_registration workers{
     "show workers", "Threads, their cores, and the longest time that a change held each up",
     show_workers, workers_text};
-
-result<json> show_processes(command_context& context)
-{
-    json rows = json::array();
-    for (const auto& p : context.host.room<statistics>().processes())
-        rows.push_back({{"id", p.id},
-                        {"name", p.name},
-                        {"state", state_word(p.state)},
-                        {"time_left_s", p.time_left ? json(std::chrono::duration<double>(*p.time_left)
-                                                               .count())
-                                                    : json(nullptr)},
-                        {"suspends", p.suspends},
-                        {"runs", p.runs},
-                        {"clocks", p.clocks},
-                        {"events", p.events},
-                        {"events_pending", p.events_pending},
-                        {"events_lost", p.events_lost},
-                        {"long_runs", p.long_runs},
-                        {"stack_size", p.stack_size},
-                        {"stack_used", p.stack_used}});
-    return json{{"processes", rows}};
-}
-
-std::string processes_text(const json& data)
-{
-    text_table table{{{"ID", 5, right}, {"Name", 24, left}, {"State", 12, centre},
-                      {"Left", 9, right}, {"Suspends", 10, right}, {"Clocks/run", 12, right},
-                      {"Events", 8, right}, {"Lost", 6, right}, {"Long", 6, right},
-                      {"Stack used", 18, right}}};
-    for (const auto& p : data["processes"]) {
-        const double runs = std::max<double>(p["runs"].get<double>(), 1);
-        table.row({to_string(p["id"]), p["name"], p["state"],
-                   p["time_left_s"].is_null() ? "-"
-                                              : fmt::format("{:.2f}", p["time_left_s"].get<double>()),
-                   to_string(p["suspends"]), fmt::format("{:.2e}", p["clocks"].get<double>() / runs),
-                   to_string(p["events"]), to_string(p["events_lost"]), to_string(p["long_runs"]),
-                   fmt::format("{} of {}", p["stack_used"].get<size_t>(),
-                               p["stack_size"].get<size_t>())});
-    }
-    return table.str();
-}
-
-const command_registration processes{"show processes",
-                                     "Processes of the main thread: what each waits for, its stack",
-                                     show_processes, processes_text};
 
 result<json> clear_runtime(command_context& context)
 {

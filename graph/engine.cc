@@ -3,6 +3,7 @@
 #include "graph/engine.hh"
 
 #include "graph/init.hh"
+#include "graph/process_table.hh"
 
 #include <future>
 #include <rte_cycles.h>
@@ -105,12 +106,9 @@ result<void> engine::start()
 {
     if (auto done = start_workers(); !done)
         return done;
-    for (const auto* process : registered_processes()) {
-        auto started = loop_->start(std::string{process->name}, process->function,
-                                    process->stack_size);
-        if (!started)
+    for (const auto* process : registered_processes())
+        if (auto started = room<process_table>().add_registered(*process); !started)
             return pass(started);
-    }
     return {};
 }
 

@@ -10,6 +10,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weft {
 
@@ -23,6 +24,7 @@ struct scheduler {
     poller files;
     std::deque<fiber_process*> ready; // in the order in which they shall run
     uint64_t pass = 0;                // of run_ready()
+    uint32_t one_time_serial = 0;
     std::atomic<const char*> running{nullptr};
 
     // Where a wait of `d` that starts now ends; empty if beyond the end of time.
@@ -58,8 +60,15 @@ public:
     std::optional<event> wait_event_of(event_type type, duration d) override;
     bool wait_readable(int fd, duration d) override;
     bool wait_writable(int fd, duration d) override;
+    result<one_time_event> open_one_time_event() override;
 
 private:
+    struct one_time {
+        event_type type;
+        bool signalled; // it is among the events
+    };
+
+    void close_one_time_event(event_type type) noexcept override;
     void body();
     void resume();
     void suspend(process_state waiting, std::optional<duration> d = std::nullopt);
@@ -67,6 +76,7 @@ private:
     std::optional<event> wait_for(std::optional<event_type> type, std::optional<duration> d);
     bool wait_file(int fd, poller::direction which, duration d);
     void judge_run(duration from, duration to);
+    [[nodiscard]] std::string waits_for() const;
 
     scheduler& shared_;
     process_function function_;
@@ -74,6 +84,9 @@ private:
     timer timer_;
     std::deque<event> events_;
     std::optional<event_type> wanted_; // the only type that ends the wait for an event
+    std::vector<one_time> one_time_;   // those that are open
+    int file_ = -1;                    // waited for, in `direction_`
+    poller::direction direction_ = poller::direction::read;
     bool queued_ = false;              // among the ready ones
     bool file_ready_ = false;
     bool unwinding_ = false;

@@ -30,13 +30,14 @@ struct guard_entry {
     static constexpr uintptr_t claimed = 1;
 
     std::atomic<uintptr_t> begin{free};
+    size_t stack_size = 0;
     std::array<char, 56> owner{};
 };
 
 constinit std::array<guard_entry, 4096> guards{};
 constinit std::atomic<size_t> search_from{0};
 
-size_t list_guard(uintptr_t begin, std::string_view owner) noexcept
+size_t list_guard(uintptr_t begin, std::string_view owner, size_t stack_size) noexcept
 {
     const size_t first = search_from.load(std::memory_order_relaxed);
     for (size_t step = 0; step < guards.size(); ++step) {
@@ -48,6 +49,7 @@ size_t list_guard(uintptr_t begin, std::string_view owner) noexcept
         const auto length = std::min(owner.size(), entry.owner.size() - 1);
         std::memcpy(entry.owner.data(), owner.data(), length);
         entry.owner[length] = '\0';
+        entry.stack_size = stack_size;
         entry.begin.store(begin, std::memory_order_release);
         search_from.store(index + 1, std::memory_order_relaxed);
         return index;
@@ -76,14 +78,15 @@ __attribute__((no_sanitize("address", "thread"))) size_t untouched_bytes(const s
 
 } // namespace
 
-std::string_view process_owning_stack_guard(const void* address) noexcept
+stack_guard_owner owner_of_stack_guard(const void* address) noexcept
 {
     const auto where = reinterpret_cast<uintptr_t>(address);
     for (const auto& entry : guards) {
         const auto begin = entry.begin.load(std::memory_order_acquire);
         if (begin > guard_entry::claimed && where >= begin &&
             where - begin < fiber_stack::guard_size)
-            return {entry.owner.data(), strnlen(entry.owner.data(), entry.owner.size())};
+            return {{entry.owner.data(), strnlen(entry.owner.data(), entry.owner.size())},
+                    entry.stack_size};
     }
     return {};
 }
@@ -111,7 +114,7 @@ result<fiber_stack> fiber_stack::map(std::string_view owner, size_t size)
 fiber_stack::fiber_stack(std::byte* bottom, size_t size, std::string_view owner) noexcept
     : bottom_{bottom},
       size_{size},
-      guard_index_{list_guard(reinterpret_cast<uintptr_t>(bottom - guard_size), owner)}
+      guard_index_{list_guard(reinterpret_cast<uintptr_t>(bottom - guard_size), owner, size)}
 {}
 
 fiber_stack::fiber_stack(fiber_stack&& other) noexcept

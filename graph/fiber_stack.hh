@@ -17,7 +17,7 @@ public:
     static constexpr size_t guard_size = 64 * 1024;
 
     // Maps a stack; `size` is rounded up to pages and to minimum_size. `owner` is what
-    // process_owning_stack_guard() says of its guard. Fails with errc::exhausted.
+    // owner_of_stack_guard() says of its guard. Fails with errc::exhausted.
     [[nodiscard]] static result<fiber_stack> map(std::string_view owner, size_t size);
 
     fiber_stack(fiber_stack&& other) noexcept;

@@ -44,6 +44,8 @@ struct main_loop::state {
         return found == processes.end() ? nullptr : found->second.get();
     }
 
+    result<process_id> launch(process_id id, std::string name, process_function function,
+                              size_t stack_size);
     void deliver_posted();
     void run_one(fiber_process& next);
 };
@@ -89,17 +91,40 @@ void main_loop::stop_all()
         (void)stop(state_->processes.rbegin()->first);
 }
 
-result<process_id> main_loop::start(std::string name, process_function function, size_t stack_size)
+result<process_id> main_loop::state::launch(process_id id, std::string name,
+                                            process_function function, size_t stack_size)
 {
     auto stack = fiber_stack::map(name, stack_size);
     if (!stack)
         return pass(stack);
-    const process_id id = ++state_->last_id;
-    auto created = std::make_unique<fiber_process>(state_->shared, id, std::move(name),
-                                                   std::move(function), std::move(*stack));
+    auto created = std::make_unique<fiber_process>(shared, id, std::move(name), std::move(function),
+                                                   std::move(*stack));
     created->make_ready();
-    state_->processes.emplace(id, std::move(created));
+    processes.emplace(id, std::move(created));
     return id;
+}
+
+result<process_id> main_loop::start(std::string name, process_function function, size_t stack_size)
+{
+    auto started = state_->launch(state_->last_id + 1, std::move(name), std::move(function), stack_size);
+    if (started)
+        state_->last_id = *started;
+    return started;
+}
+
+result<process_id> main_loop::start_again(process_id id, std::string name,
+                                          process_function function, size_t stack_size)
+{
+    if (alive(id))
+        return fail(errc::exists, "process `{}' runs already", name);
+    if (id == 0 || id > state_->last_id)
+        return fail(errc::not_found, "no process has had the number {}", id);
+    return state_->launch(id, std::move(name), std::move(function), stack_size);
+}
+
+bool main_loop::alive(process_id id) const noexcept
+{
+    return state_->process_of(id) != nullptr;
 }
 
 result<void> main_loop::stop(process_id id)

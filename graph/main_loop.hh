@@ -21,6 +21,7 @@ class main_loop {
 public:
     static constexpr size_t event_queue_bound = 4096; // events pending for one process
     static constexpr size_t post_bound = 65536;       // posted events until the next run_ready()
+    static constexpr size_t one_time_bound = 64;      // one-time events open in one process
     static constexpr duration long_run = 10ms;
 
     // `clock` outlives the loop; with another one than steady_clock_source wait() does not sleep
@@ -36,10 +37,15 @@ public:
     // be mapped.
     [[nodiscard]] result<process_id> start(std::string name, process_function function,
                                            size_t stack_size = 64 * 1024);
+    // The same under the number of a process that has ended, so that whoever knew that one reaches
+    // this one. errc::exists while it runs; errc::not_found if no process had it.
+    [[nodiscard]] result<process_id> start_again(process_id id, std::string name,
+                                                 process_function function, size_t stack_size);
     // Unwinds and removes a process (not the calling one: errc::invalid_argument; errc::not_found).
     result<void> stop(process_id id);
     void stop_all(); // newest first; not from a process
     [[nodiscard]] process_id find(std::string_view name) const noexcept; // 0: none
+    [[nodiscard]] bool alive(process_id id) const noexcept;
 
     // Queues an event for a process and makes it ready if it waits for one. False: no such
     // process, or its queue is full (counted in events_lost).

@@ -47,11 +47,48 @@ std::string_view to_string(process_state state) noexcept
     return "unknown";
 }
 
+std::string_view to_short_string(process_state state) noexcept
+{
+    switch (state) {
+    case process_state::waiting_clock:
+        return "time wait";
+    case process_state::waiting_event:
+        return "event wait";
+    case process_state::waiting_event_or_clock:
+        return "any wait";
+    case process_state::waiting_file:
+        return "file wait";
+    default:
+        return to_string(state);
+    }
+}
+
 process_registration::process_registration(std::string_view process_name, void (*entry)(process&),
-                                           size_t process_stack_size, std::source_location place)
-    : name{process_name}, function{entry}, stack_size{process_stack_size}, where{place}
+                                           size_t process_stack_size,
+                                           process_control process_controlled,
+                                           std::source_location place)
+    : name{process_name},
+      function{entry},
+      stack_size{process_stack_size},
+      control{process_controlled},
+      where{place}
 {
     registrations().push_back(this);
+}
+
+process_registration::~process_registration()
+{
+    std::erase(registrations(), this);
+}
+
+one_time_event::one_time_event(one_time_event&& other) noexcept
+    : owner_{std::exchange(other.owner_, nullptr)}, type_{other.type_}
+{}
+
+one_time_event::~one_time_event()
+{
+    if (owner_ != nullptr)
+        owner_->close_one_time_event(type_);
 }
 
 std::span<const process_registration* const> registered_processes() noexcept
@@ -128,6 +165,7 @@ void fiber_process::resume()
 
 void fiber_process::judge_run(duration from, duration to)
 {
+    status_.longest_run = std::max(status_.longest_run, to - from);
     if (to - from <= main_loop::long_run)
         return;
     ++status_.long_runs;
@@ -169,7 +207,14 @@ void fiber_process::suspend(process_state waiting, std::optional<duration> d)
 
 bool fiber_process::deliver(const event& e)
 {
-    if (events_.size() >= main_loop::event_queue_bound) {
+    if ((e.type & one_time_bit) != 0) {
+        const auto open = std::find_if(one_time_.begin(), one_time_.end(),
+                                       [&](const auto& each) { return each.type == e.type; });
+        if (open == one_time_.end() || std::exchange(open->signalled, true)) {
+            ++status_.events_late;
+            return false;
+        }
+    } else if (events_.size() >= main_loop::event_queue_bound) {
         ++status_.events_lost;
         return false;
     }
@@ -182,14 +227,59 @@ bool fiber_process::deliver(const event& e)
     return true;
 }
 
+std::string fiber_process::waits_for() const
+{
+    std::string_view clock = timer_.active() ? " or clock" : "";
+    switch (status_.state) {
+    case process_state::waiting_clock:
+        return "clock";
+    case process_state::waiting_event:
+    case process_state::waiting_event_or_clock:
+        if (!wanted_)
+            return fmt::format("any event{}", clock);
+        return fmt::format("{} {}{}", (*wanted_ & one_time_bit) != 0 ? "one-time event" : "event",
+                           *wanted_ & ~one_time_bit, clock);
+    case process_state::waiting_file:
+        return fmt::format("file {} {}{}", file_,
+                           direction_ == poller::direction::read ? "readable" : "writable", clock);
+    default:
+        return {};
+    }
+}
+
 process_status fiber_process::status() const
 {
     process_status status = status_;
+    status.waits_for = waits_for();
     if (timer_.active())
         status.time_left = std::max(timer_.expires_at() - now(), duration::zero());
     status.events_pending = events_.size();
     status.stack_used = fiber_.stack().used();
     return status;
+}
+
+result<one_time_event> fiber_process::open_one_time_event()
+{
+    if (one_time_.size() >= main_loop::one_time_bound)
+        return fail(errc::exhausted, "process `{}' waits for {} one-time events, the most there can be",
+                    status_.name, one_time_.size());
+    // Numbers come again after 2^31 of them; one that is open is passed over.
+    const auto is_open = [&](event_type type) {
+        return std::any_of(one_time_.begin(), one_time_.end(),
+                           [&](const auto& each) { return each.type == type; });
+    };
+    event_type type = 0;
+    do
+        type = ++shared_.one_time_serial | one_time_bit;
+    while (is_open(type));
+    one_time_.push_back({type, false});
+    return one_time_event{*this, type};
+}
+
+void fiber_process::close_one_time_event(event_type type) noexcept
+{
+    std::erase_if(one_time_, [&](const auto& each) { return each.type == type; });
+    std::erase_if(events_, [&](const auto& each) { return each.type == type; });
 }
 
 void fiber_process::sleep_for(duration d)
@@ -235,6 +325,8 @@ std::optional<event> fiber_process::take_event(std::optional<event_type> type)
         return std::nullopt;
     const event taken = *found;
     events_.erase(found);
+    if ((taken.type & one_time_bit) != 0)
+        close_one_time_event(taken.type);
     return taken;
 }
 
@@ -264,6 +356,8 @@ bool fiber_process::wait_file(int fd, poller::direction which, duration d)
         self->make_ready();
     };
     file_ready_ = false;
+    file_ = fd;
+    direction_ = which;
     if (shared_.files.arm(fd, which, on_ready, this) == poller::arming::at_once) {
         yield(); // a loop over such a file shall not starve the others
         return true;

@@ -2,6 +2,8 @@
 // Reads the threads' counters.
 #include "graph/statistics.hh"
 
+#include "graph/process_table.hh"
+
 #include <algorithm>
 
 namespace weft {
@@ -85,9 +87,11 @@ std::vector<reason_statistics> statistics::reasons() const
 
 std::vector<process_status> statistics::processes() const
 {
-    auto all = host_.loop().status();
+    auto all = host_.room<process_table>().status();
     for (auto& p : all)
-        if (const auto before = process_bases_.find(p.id); before != process_bases_.end()) {
+        // one that was started again counts from there
+        if (const auto before = process_bases_.find(p.id);
+            before != process_bases_.end() && before->second.starts == p.starts) {
             p.runs -= before->second.runs;
             p.suspends -= before->second.suspends;
             p.clocks -= before->second.clocks;
@@ -99,7 +103,7 @@ std::vector<process_status> statistics::processes() const
 void statistics::clear_runtime()
 {
     process_bases_.clear();
-    for (auto& p : host_.loop().status())
+    for (auto& p : host_.room<process_table>().status())
         process_bases_.emplace(p.id, p);
     for (unsigned index = 0; index < host_.thread_count(); ++index) {
         base& b = bases_[index];

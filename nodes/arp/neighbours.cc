@@ -333,7 +333,8 @@ void age_neighbours(process& self)
     }
 }
 
-const process_registration ageing{"neighbours", age_neighbours};
+const process_registration ageing{"neighbours", age_neighbours, 64 * 1024,
+                                  process_control::restart};
 
 result<void> make_table(engine& host)
 {

@@ -246,6 +246,47 @@ TEST_CASE("a long run is counted, and logged once a second", "[graph][process]")
     CHECK(t.status(id).clocks > 1'000'000);
 }
 
+TEST_CASE("what a process waits for is told in words", "[graph][process]")
+{
+    process_tester t;
+    const auto id = t.start([](process& self) {
+        self.sleep_for(1s);
+        (void)self.wait_event();
+        (void)self.wait_event_of(pong, duration::max());
+        (void)self.wait_event_of(ping, 5s);
+        (void)self.wait_event_or_clock(5s);
+        self.yield();
+    });
+    CHECK(t.status(id).waits_for == "clock");
+    t.advance(1s);
+    CHECK(t.status(id).waits_for == "any event");
+    t.signal(id, other);
+    CHECK(t.status(id).waits_for == "event 2");
+    t.signal(id, pong);
+    CHECK(t.status(id).waits_for == "event 1 or clock");
+    CHECK(t.status(id).time_left == 5s);
+    t.advance(5s);
+    CHECK(t.status(id).waits_for == "any event or clock");
+    t.advance(5s);
+    CHECK(t.status(id).waits_for.empty());
+}
+
+TEST_CASE("the longest run is kept", "[graph][process]")
+{
+    process_tester t;
+    const auto id = t.start([](process& self) {
+        for (const auto d : {1ms, 4ms, 1ms}) {
+            spin_for(d);
+            self.yield();
+        }
+        self.sleep_for(1s);
+    });
+    t.loop.run_ready();
+    t.loop.run_ready();
+    CHECK(t.status(id).longest_run >= 4ms);
+    CHECK(t.status(id).longest_run < 1s);
+}
+
 TEST_CASE("runs and suspends are counted", "[graph][process]")
 {
     process_tester t;

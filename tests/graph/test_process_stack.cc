@@ -39,14 +39,15 @@ namespace {
     struct sigaction action {};
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     action.sa_sigaction = [](int, siginfo_t* fault, void*) {
-        const auto name = process_owning_stack_guard(fault->si_addr);
-        _exit(write(handler_output, name.data(), name.size()) < 0 ? 2 : 1);
+        const auto owner = owner_of_stack_guard(fault->si_addr);
+        const bool told = write(handler_output, owner.process.data(), owner.process.size()) > 0;
+        _exit(told && owner.stack_size == 128 * 1024 ? 1 : 2);
     };
     if (sigaltstack(&alternate, nullptr) != 0 || sigaction(SIGSEGV, &action, nullptr) != 0)
         _exit(3);
     process_tester t;
     t.start("careful", [](process& self) { self.sleep_for(1s); });
-    t.start("greedy", [](process&) { overrun_stack(0); });
+    t.start("greedy", [](process&) { overrun_stack(0); }, 128 * 1024);
     _exit(0);
 }
 
@@ -107,6 +108,7 @@ TEST_CASE("the guard area names the process whose stack it protects", "[graph][p
     const auto* const below = reinterpret_cast<const char*>(page + 4096 - t.status(id).stack_size);
     CHECK(process_owning_stack_guard(below - 1) == "deep");
     CHECK(process_owning_stack_guard(below - 4096) == "deep");
+    CHECK(owner_of_stack_guard(below - 1).stack_size == t.status(id).stack_size);
     CHECK(process_owning_stack_guard(below).empty());
     // The kernel itself says that the guard cannot be read.
     const pipe_ends pipe;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// show processes, and what starts and stops them.
+#include "graph/command.hh"
+#include "graph/process_table.hh"
+#include "graph/statistics.hh"
+
+#include <nlohmann/json.hpp>
+
+namespace weft {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using enum text_table::align;
+
+double milliseconds(duration d)
+{
+    return std::chrono::duration<double, std::milli>(d).count();
+}
+
+json time_left(const process_status& p)
+{
+    if (!p.time_left)
+        return nullptr;
+    return std::chrono::duration<double>(*p.time_left).count();
+}
+
+result<json> show_processes(command_context& context)
+{
+    json rows = json::array();
+    for (const auto& p : context.host.room<statistics>().processes())
+        rows.push_back({{"id", p.id},
+                        {"name", p.name},
+                        {"state", to_short_string(p.state)},
+                        {"waits_for", p.waits_for},
+                        {"time_left_s", time_left(p)},
+                        {"starts", p.starts},
+                        {"suspends", p.suspends},
+                        {"runs", p.runs},
+                        {"clocks", p.clocks},
+                        {"events", p.events},
+                        {"events_pending", p.events_pending},
+                        {"events_lost", p.events_lost},
+                        {"events_late", p.events_late},
+                        {"long_runs", p.long_runs},
+                        {"longest_run_ms", milliseconds(p.longest_run)},
+                        {"stack_size", p.stack_size},
+                        {"stack_used", p.stack_used}});
+    return json{{"processes", rows}};
+}
+
+std::string processes_text(const json& data)
+{
+    text_table table{{{"ID", 5, right}, {"Name", 20, left}, {"State", 12, centre},
+                      {"Waits for", 24, left}, {"Left", 9, right}, {"Suspends", 10, right},
+                      {"Clocks/run", 12, right}, {"Events", 8, right}, {"Lost", 6, right},
+                      {"Long", 6, right}, {"Longest ms", 11, right}, {"Stack used", 18, right}}};
+    for (const auto& p : data["processes"]) {
+        const double runs = std::max<double>(p["runs"].get<double>(), 1);
+        table.row({to_string(p["id"]), p["name"], p["state"], p["waits_for"],
+                   p["time_left_s"].is_null() ? "-"
+                                              : fmt::format("{:.2f}", p["time_left_s"].get<double>()),
+                   to_string(p["suspends"]), fmt::format("{:.2e}", p["clocks"].get<double>() / runs),
+                   to_string(p["events"]), to_string(p["events_lost"]), to_string(p["long_runs"]),
+                   fmt::format("{:.2f}", p["longest_run_ms"].get<double>()),
+                   fmt::format("{} of {}", p["stack_used"].get<size_t>(),
+                               p["stack_size"].get<size_t>())});
+    }
+    return table.str();
+}
+
+const command_registration processes{"show processes",
+                                     "Processes of the main thread: what each waits for, its stack",
+                                     show_processes, processes_text};
+
+result<json> control(command_context& context)
+{
+    auto& table = context.host.room<process_table>();
+    const auto name = context.arguments.text("name");
+    const auto action = context.arguments.text("action");
+    if (action == "stop") {
+        if (auto done = table.stop(name); !done)
+            return pass(done);
+    } else if (auto done = action == "start" ? table.start(name) : table.restart(name); !done) {
+        return pass(done);
+    }
+    return json("");
+}
+
+const command_registration control_command{
+    "process <action:start|stop|restart> <name:process>",
+    "Stops a process of the daemon, or starts it again from its beginning", control};
+
+const completion_registration process_names{
+    "process", [](engine& host) { return host.room<process_table>().names(); }};
+
+} // namespace
+
+} // namespace weft
