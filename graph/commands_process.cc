@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// show processes, and what starts and stops them.
+// show processes, what starts and stops them, and the timers that they wait by.
 #include "graph/command.hh"
 #include "graph/process_table.hh"
 #include "graph/statistics.hh"
@@ -91,8 +91,52 @@ const command_registration control_command{
     "process <action:start|stop|restart> <name:process>",
     "Stops a process of the daemon, or starts it again from its beginning", control};
 
-const completion_registration process_names{
-    "process", [](engine& host) { return host.room<process_table>().names(); }};
+result<json> show_timers(command_context& context)
+{
+    auto& loop = context.host.loop();
+    const timing_wheel& wheel = loop.timers();
+    const auto& counts = wheel.counts();
+    json next = nullptr;
+    if (const auto at = wheel.next_wakeup())
+        next = std::max(milliseconds(*at - loop.now()), 0.0);
+    return json{{"running", wheel.size()},
+                {"most", counts.most},
+                {"tick_us", std::chrono::duration<double, std::micro>(wheel.tick()).count()},
+                {"next_ms", next},
+                {"started", counts.started},
+                {"stopped", counts.stopped},
+                {"expired", counts.expired},
+                {"cascaded", counts.cascaded},
+                {"longest_delay_ms", milliseconds(counts.longest_delay)}};
+}
+
+std::string timers_text(const json& data)
+{
+    return fmt::format("{} timers run (at most {} did), in ticks of {:g} us\n"
+                       "next look at the wheel: {}\n"
+                       "started {}, stopped {}, expired {}, cascaded {}\n"
+                       "longest delay of an expiry: {:.3f} ms",
+                       data["running"].get<size_t>(), data["most"].get<size_t>(),
+                       data["tick_us"].get<double>(),
+                       data["next_ms"].is_null()
+                           ? "never"
+                           : fmt::format("in {:.3f} ms", data["next_ms"].get<double>()),
+                       data["started"].get<uint64_t>(), data["stopped"].get<uint64_t>(),
+                       data["expired"].get<uint64_t>(), data["cascaded"].get<uint64_t>(),
+                       data["longest_delay_ms"].get<double>());
+}
+
+const command_registration timers{"show timers",
+                                  "The main thread's timing wheel: timers, expiries, their delay",
+                                  show_timers, timers_text};
+
+// Those that cannot be stopped too: the table's errors say why.
+const completion_registration process_names{"process", [](engine& host) {
+                                                std::vector<std::string> names;
+                                                for (auto& p : host.room<process_table>().status())
+                                                    names.push_back(std::move(p.name));
+                                                return names;
+                                            }};
 
 } // namespace
 

@@ -2,6 +2,7 @@
 // The timing wheel's slots, cascades and the search for the next occupied slot.
 #include "graph/timing_wheel.hh"
 
+#include <algorithm>
 #include <bit>
 
 namespace weft {
@@ -25,18 +26,26 @@ timing_wheel::~timing_wheel()
 void timing_wheel::start(timer& t, duration deadline) noexcept
 {
     if (t.wheel_ != nullptr)
-        t.wheel_->stop(t);
+        t.wheel_->remove(t);
     t.deadline_ = deadline;
     t.tick_ = tick_after(deadline);
     t.wheel_ = this;
     append(t, list_for(t.tick_));
     ++size_;
+    ++counts_.started;
+    counts_.most = std::max(counts_.most, size_);
 }
 
 void timing_wheel::stop(timer& t) noexcept
 {
     if (t.wheel_ != this)
         return;
+    remove(t);
+    ++counts_.stopped;
+}
+
+void timing_wheel::remove(timer& t) noexcept
+{
     unlink(t);
     t.wheel_ = nullptr;
     --size_;
@@ -50,7 +59,7 @@ size_t timing_wheel::advance(duration now)
         unlink(*t);
         append(*t, running_list);
     }
-    size_t expired = run_expired();
+    size_t expired = run_expired(now);
 
     const uint64_t target =
         now <= origin_
@@ -60,7 +69,7 @@ size_t timing_wheel::advance(duration now)
     for (auto next = next_occupied(); next && next->tick <= target; next = next_occupied()) {
         now_tick_ = next->tick;
         redistribute(next->list);
-        expired += run_expired();
+        expired += run_expired(now);
     }
     if (target > now_tick_)
         now_tick_ = target;
@@ -172,18 +181,25 @@ void timing_wheel::redistribute(unsigned list) noexcept
         timer& t = *lists_[list];
         const bool was_last = &t == last;
         unlink(t);
-        append(t, t.tick_ == now_tick_ ? running_list : list_for(t.tick_));
+        if (t.tick_ == now_tick_) {
+            append(t, running_list);
+        } else {
+            append(t, list_for(t.tick_));
+            ++counts_.cascaded;
+        }
         if (was_last)
             return;
     }
 }
 
-size_t timing_wheel::run_expired()
+size_t timing_wheel::run_expired(duration now)
 {
     size_t expired = 0;
     while (timer* const t = lists_[running_list]) {
-        stop(*t);
+        remove(*t);
         ++expired;
+        ++counts_.expired;
+        counts_.longest_delay = std::max(counts_.longest_delay, now - t->deadline_);
         t->callback_(*t, t->argument_); // the timer may be gone after this
     }
     return expired;

@@ -38,6 +38,18 @@ private:
     uint16_t list_ = 0;
 };
 
+// What a wheel has done since it was made.
+struct timing_wheel_counts {
+    uint64_t started = 0; // moved ones too
+    uint64_t stopped = 0; // before they expired
+    uint64_t expired = 0;
+    uint64_t cascaded = 0; // timers brought to a lower level: at most one for each level and start
+    size_t most = 0;       // that ran at once
+    // The longest time from a deadline to the advance() that expired it: a tick, and what the owner
+    // slept or worked too long.
+    duration longest_delay{};
+};
+
 // Not thread-safe: the thread that owns it calls everything. One tick is `tick` long; the default
 // of 100 us gives processes a wait that is at most that much too long.
 class timing_wheel {
@@ -62,6 +74,8 @@ public:
     [[nodiscard]] std::optional<duration> next_wakeup() const noexcept;
 
     [[nodiscard]] size_t size() const noexcept { return size_; }
+    [[nodiscard]] duration tick() const noexcept { return tick_; }
+    [[nodiscard]] const timing_wheel_counts& counts() const noexcept { return counts_; }
 
 private:
     static constexpr unsigned level_bits = 8;
@@ -83,8 +97,9 @@ private:
     [[nodiscard]] std::optional<position> next_occupied() const noexcept;
     void append(timer& t, unsigned list) noexcept;
     void unlink(timer& t) noexcept;
+    void remove(timer& t) noexcept;
     void redistribute(unsigned list) noexcept;
-    size_t run_expired();
+    size_t run_expired(duration now);
 
     duration tick_;
     duration origin_;
@@ -94,6 +109,7 @@ private:
     // above.
     uint64_t now_tick_ = 0;
     size_t size_ = 0;
+    timing_wheel_counts counts_;
     std::array<timer*, levels * slots + 3> lists_{}; // heads of circular lists
     std::array<std::array<uint64_t, slots / 64>, levels> occupied_{};
 };

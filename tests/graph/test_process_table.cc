@@ -9,11 +9,15 @@ using namespace weft;
 
 namespace {
 
-// An engine with the processes `worker' (full control) and `vital' (restart only), and one that is
-// in nobody's table.
-struct table_tester : graph_tester {
+// What the processes write to lives longer than they do.
+struct record {
     int starts = 0;
     std::vector<int> heard;
+};
+
+// An engine with the processes `worker' (full control) and `vital' (restart only), and one that is
+// in nobody's table.
+struct table_tester : record, graph_tester {
     process_table& table = host.room<process_table>();
     process_id id = 0;
 
@@ -103,7 +107,8 @@ TEST_CASE("what must not be stopped is refused with what can be done", "[graph][
     CHECK(t.command("process stop cli-session-1") ==
           "error: process `cli-session-1' cannot be stopped: it belongs to what it serves; "
           "expected vital, worker");
-    CHECK(t.command("process restart ghost") == "error: no process `ghost', expected vital, worker");
+    CHECK_THAT(t.command("process restart ghost"), Catch::Contains("no process `ghost', expected"));
+    CHECK(t.table.restart("ghost").error().message == "no process `ghost', expected vital, worker");
     CHECK(t.status("cli-session-1").state == process_state::waiting_event);
 }
 
@@ -171,4 +176,27 @@ TEST_CASE("show processes has a row for each", "[graph][process]")
     CHECK(rows[0]["stack_size"] == 65536);
     CHECK(rows[0]["starts"] == 1);
     CHECK(rows[0]["time_left_s"].is_null());
+}
+
+TEST_CASE("show timers tells of the main thread's wheel", "[graph][process]")
+{
+    table_tester t;
+    CHECK(t.json("show timers")["next_ms"].is_null());
+    CHECK_THAT(t.command("show timers"), Catch::Contains("never"));
+    REQUIRE(t.table.add({"periodic", [](process& self) {
+                             while (true)
+                                 self.sleep_for(10ms);
+                         }}));
+    t.run();
+    CHECK_THAT(t.command("show timers"), Catch::Contains("1 timers run (at most 1 did)") &&
+                                             Catch::Contains("ticks of 100 us"));
+    t.clock.advance(12ms);
+    t.run();
+    const auto data = t.json("show timers");
+    CHECK(data["running"] == 1);
+    CHECK(data["started"] == 2);
+    CHECK(data["expired"] == 1);
+    CHECK(data["longest_delay_ms"] == 2.0);
+    CHECK(data["next_ms"] > 0);
+    CHECK(data["next_ms"] <= 10.0);
 }

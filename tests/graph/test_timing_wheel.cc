@@ -314,6 +314,69 @@ TEST_CASE("a timer may move to another wheel", "[graph][timing_wheel]")
     CHECK(other.advance(epoch + 1s) == 1);
 }
 
+TEST_CASE("a wheel counts what it does", "[graph][timing_wheel]")
+{
+    recorder timers{3};
+    timers.wheel.start(timers[0], epoch + 10ms);
+    timers.wheel.start(timers[1], epoch + 10s); // two levels up
+    timers.wheel.start(timers[2], epoch + 10s);
+    timers.wheel.start(timers[2], epoch + 20s);
+    timers.wheel.stop(timers[2]);
+    timers.wheel.stop(timers[2]);
+    CHECK(timers.advance(epoch + 13ms) == numbers{0});
+    CHECK(timers.wheel.counts().longest_delay == 3ms);
+    CHECK(timers.advance(epoch + 10s) == numbers{1});
+    const auto& counts = timers.wheel.counts();
+    CHECK(counts.started == 4);
+    CHECK(counts.stopped == 1);
+    CHECK(counts.expired == 2);
+    CHECK(counts.most == 3);
+    CHECK(counts.longest_delay == 3ms);
+    CHECK(counts.cascaded == 2); // from the third level to the second, and to the first
+}
+
+// Started, moved and stopped at random while the clock goes on by random steps: a timer may expire
+// only in the first advance() that reaches its deadline or the next tick after it.
+TEST_CASE("under random steps of the clock no timer is early or a tick late", "[graph][timing_wheel]")
+{
+    struct one {
+        timer clock{[](timer& t, void* self) { static_cast<one*>(self)->expire(t.expires_at()); }, this};
+        const duration* now;
+        const duration* before; // the advance() before
+        bool wrong = false;
+        explicit one(const duration& n, const duration& b) : now{&n}, before{&b} {}
+        void expire(duration deadline)
+        {
+            wrong = wrong || *now < deadline || *before >= deadline + tick;
+        }
+    };
+    std::mt19937_64 random{GENERATE(4, 5, 6, 7)};
+    duration now = epoch;
+    duration before = epoch;
+    timing_wheel wheel{epoch, tick};
+    std::deque<one> all;
+    for (int n = 0; n < 500; ++n)
+        all.emplace_back(now, before);
+    size_t expired = 0;
+    for (int step = 0; step < 20'000; ++step) {
+        for (int n = 0; n < 4; ++n) {
+            auto& chosen = all[random() % all.size()];
+            const duration d{static_cast<int64_t>(random() >> (random() % 34 + 24))};
+            if (random() % 8 == 0)
+                wheel.stop(chosen.clock);
+            else
+                wheel.start(chosen.clock, now + d);
+        }
+        before = now;
+        now += duration{static_cast<int64_t>(random() >> (random() % 30 + 30))};
+        expired += wheel.advance(now);
+    }
+    CHECK(expired > 10'000);
+    CHECK(std::none_of(all.begin(), all.end(), [](const one& t) { return t.wrong; }));
+    for (const auto& t : all) // what still runs is not overdue
+        CHECK((!t.clock.active() || t.clock.expires_at() + tick > now));
+}
+
 TEST_CASE("a million timers start, stop and expire", "[graph][timing_wheel]")
 {
     constexpr size_t count = 1'000'000;
