@@ -48,6 +48,7 @@ void dpdk_tx(node_run& run, frame& in) noexcept
     }
     run.trace(in, consumed);
     uint64_t bytes = 0;
+#pragma GCC unroll 4
     for (packet* p : in.all())
         bytes += p->length();
     uint32_t sent = 0;

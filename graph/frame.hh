@@ -17,11 +17,22 @@ inline constexpr uint32_t lookahead = 8;     // packets between asking for a hea
 // Fixed size, from its worker's free list, never grown.
 struct frame {
     uint32_t count = 0;
+    uint32_t word_count = 0; // of the first so many packets `words` says something
     frame* next = nullptr; // free list, or the queue of full frames of a node
     // Behind the last packet lies anything, so that prefetch_header() need not know where that is.
     alignas(64) std::array<packet*, vector_size + lookahead> packets{};
+    // What a node knows of each packet and gives to the next one with the whole frame (node_run::enqueue_all), as
+    // ip4-input does with the destination; nothing in a frame that came about in any other way.
+    alignas(64) std::array<uint32_t, vector_size + lookahead> words;
 
     [[nodiscard]] std::span<packet*> all() noexcept { return {packets.data(), count}; }
+    // Repeats the last packet behind itself, so that a group that begins with a packet can be read whole. The frame is
+    // the one that its node works on, and not empty.
+    void pad() noexcept
+    {
+        for (uint32_t i = 0; i < lookahead; ++i)
+            packets[count + i] = packets[count - 1];
+    }
     // Asks for the headers of the packet `lookahead` places behind the one at `place`. Found without a look at that
     // packet: in pools of weft's own the data of a fresh packet lies at one distance from it.
     void prefetch_header(uint32_t place) const noexcept

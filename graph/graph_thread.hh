@@ -163,6 +163,7 @@ private:
     void recycle(frame* f) noexcept
     {
         f->count = 0;
+        f->word_count = 0;
         f->next = free_frames_;
         free_frames_ = f;
     }

@@ -3,6 +3,7 @@
 #include "graph/node_run.hh"
 
 #include "graph/engine.hh"
+#include "graph/net/headers.hh"
 
 #include <bit>
 #include <cstdio>
@@ -59,7 +60,7 @@ void node_run::route(packet* const* packets, uint32_t count, fate to) noexcept
     nexts_[to]->receive(packets, count);
 }
 
-void node_run::enqueue_all(frame& in, fate to) noexcept
+void node_run::enqueue_all(frame& in, fate to, uint32_t words) noexcept
 {
     node_run& target = *nexts_[to];
     if (thread_->tracing()) [[unlikely]]
@@ -71,6 +72,7 @@ void node_run::enqueue_all(frame& in, fate to) noexcept
     // the frame changes hands; nothing is copied
     check_taken(in.packets.data(), in.count);
     sent_[to].add(in.count);
+    in.word_count = words;
     current_ = target.open_;
     target.open_ = &in;
     thread_->pend(target.rank_);
@@ -239,8 +241,10 @@ void node_run::send(packet* p, fate to) noexcept
 
 uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, fate to) noexcept
 {
-    const packet_mark mark{.adjacency = 0, .interface = interface, .l3_offset = 0, .flags = 0};
+    const packet_mark mark{
+        .adjacency = 0, .interface = interface, .l3_offset = sizeof(net::ethernet_header), .flags = 0};
     uint64_t bytes = 0;
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
         packets[i]->mark() = mark;
         bytes += packets[i]->length();

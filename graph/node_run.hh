@@ -41,19 +41,17 @@ public:
             words_[begin / 64] = bits;
         }
     }
-    // The same by groups, for which `odd` gives one bit each; those behind the last whole group are all in the set.
+    // The same by groups, for which `odd` gives one bit each. It looks at places behind the last (frame::pad), of which
+    // its bits do not matter.
     template <uint32_t group, class Odd>
     [[gnu::always_inline]] void find_groups(uint32_t count, Odd&& odd) noexcept
     {
         for (uint32_t begin = 0; begin < count; begin += 64) {
             const uint32_t end = count - begin < 64 ? count : begin + 64;
             uint64_t bits = 0;
-            uint32_t i = begin;
-            for (; i + group <= end; i += group)
+            for (uint32_t i = begin; i < end; i += group)
                 bits |= uint64_t{odd(i)} << (i - begin);
-            for (; i < end; ++i)
-                bits |= uint64_t{1} << (i - begin);
-            words_[begin / 64] = bits;
+            words_[begin / 64] = bits & ~uint64_t{0} >> (begin + 64 - end);
         }
     }
     [[nodiscard]] bool none() const noexcept
@@ -72,31 +70,39 @@ public:
         return sum;
     }
     void remove(uint32_t place) noexcept { words_[place / 64] &= ~(uint64_t{1} << place % 64); }
-    // Parts packets in order: those in the set to `odd`, the others to `usual`. Anything may be read from the
-    // `lookahead` places behind the packets, and written to those behind either of the others.
-    [[gnu::always_inline]] void split(packet* const* packets, uint32_t count, packet** usual,
-                                      packet** odd) const noexcept
+    // Copies, in order, the packets that are not in the set to `to`. Reads and writes up to `lookahead` places behind
+    // the last.
+    [[gnu::always_inline]] void copy_others(packet* const* packets, uint32_t count, packet** to) const noexcept
     {
 #if defined(__AVX512F__)
         for (uint32_t i = 0; i < count; i += 8) {
-            const uint32_t all = count - i < 8 ? (1u << (count - i)) - 1 : 0xff;
-            const uint32_t those = (words_[i / 64] >> i % 64) & all;
+            const uint32_t those = others_of_eight(i, count);
             const __m512i eight = _mm512_loadu_si512(packets + i);
-            _mm512_storeu_si512(usual, _mm512_maskz_compress_epi64(
-                                           static_cast<__mmask8>(all & ~those), eight));
-            _mm512_storeu_si512(odd, _mm512_maskz_compress_epi64(static_cast<__mmask8>(those), eight));
-            usual += __builtin_popcount(all & ~those);
-            odd += __builtin_popcount(those);
+            _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(static_cast<__mmask8>(those), eight));
+            to += __builtin_popcount(those);
         }
 #else
-        for (uint32_t i = 0; i < count; ++i) { // written to both, kept in one
-            const bool chosen = has(i);
-            *usual = *odd = packets[i];
-            usual += !chosen;
-            odd += chosen;
+        for (uint32_t i = 0; i < count; ++i) {
+            *to = packets[i];
+            to += !has(i);
         }
 #endif
     }
+#if defined(__AVX512F__)
+    // The same for what belongs to the packets; returns how much.
+    [[gnu::always_inline]] uint32_t copy_others(const uint32_t* words, uint32_t count, uint32_t* to) const noexcept
+    {
+        uint32_t* end = to;
+        for (uint32_t i = 0; i < count; i += 8) {
+            const uint32_t those = others_of_eight(i, count);
+            const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i));
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(end),
+                                _mm256_maskz_compress_epi32(static_cast<__mmask8>(those), eight));
+            end += __builtin_popcount(those);
+        }
+        return static_cast<uint32_t>(end - to);
+    }
+#endif
     template <class Function>
     void for_each(Function&& function) const noexcept
     {
@@ -106,6 +112,12 @@ public:
     }
 
 private:
+    [[nodiscard, gnu::always_inline]] uint32_t others_of_eight(uint32_t place, uint32_t count) const noexcept
+    {
+        const uint32_t all = count - place < 8 ? (1u << (count - place)) - 1 : 0xff;
+        return all & ~static_cast<uint32_t>(words_[place / 64] >> place % 64);
+    }
+
     std::array<uint64_t, vector_size / 64> words_{};
     static_assert(vector_size == 256);
 };
@@ -136,17 +148,19 @@ public:
         enqueue(in, fates.data());
     }
     // The same for forms that judge many packets at once: all go to `usual`, but for those in `odd`, for which
-    // `decide` is called.
+    // `decide` is called. The node has written `words` of the frame's.
     template <class Decide>
-    void each_but(frame& in, fate usual, packet_set& odd, Decide&& decide) noexcept
+    void each_but(frame& in, fate usual, packet_set& odd, Decide&& decide, uint32_t words = 0) noexcept
     {
         if (odd.none()) {
-            enqueue_all(in, usual);
+            enqueue_all(in, usual, words);
             return;
         }
-        std::array<fate, vector_size> fates; // of those whose fate is another
+        std::array<packet*, vector_size> others; // whose fate is another
+        std::array<fate, vector_size> fates;
         uint32_t count = 0;
         odd.for_each([&](uint32_t i) noexcept {
+            others[count] = in.packets[i];
             fates[count] = decide(*in.packets[i]);
             if (fates[count] == usual)
                 odd.remove(i);
@@ -154,12 +168,14 @@ public:
                 ++count;
         });
         if (count == 0) {
-            enqueue_all(in, usual);
+            enqueue_all(in, usual, words);
             return;
         }
-        std::array<packet*, vector_size + lookahead> others, spare;
+        std::array<packet*, vector_size + lookahead> spare;
         packet** const to = room_for(usual, in.count, spare.data());
-        odd.split(in.packets.data(), in.count, to, others.data());
+        odd.copy_others(in.packets.data(), in.count, to);
+        if (words == in.count)
+            carry_words(in, odd, usual, to);
         deliver(usual, to, in.count - count);
         deliver_each(others.data(), fates.data(), count);
     }
@@ -167,45 +183,44 @@ public:
     template <class Key, class Decide>
     void each_by(frame& in, Key&& key, Decide&& decide) noexcept
     {
-        constexpr uint32_t most_keys = 8; // taken out one by one; packets of any more are decided one by one
-        std::array<packet*, vector_size + lookahead> left[2], spare;
+        constexpr uint32_t most_turns = 4; // of two keys each; packets of any more are decided one by one
+        std::array<packet*, vector_size + lookahead> left[2], spare[2];
         packet* const* rest = in.packets.data();
         uint32_t count = in.count;
-        for (uint32_t turn = 0; turn < most_keys; ++turn) {
+        for (uint32_t turn = 0; turn < most_turns && count > 0; ++turn) {
             const auto first = key(*rest[0]);
             const fate to = decide(first);
-            uint64_t differ = 0;
-            for (uint32_t i = 1; i < count; ++i)
-                differ |= key(*rest[i]) ^ first;
-            if (differ == 0) {
+            const uint32_t same = count_alike(rest, count, key);
+            if (same == count) {
                 if (turn == 0 && to < consumed)
                     enqueue_all(in, to);
                 else
                     deliver_all(rest, count, to);
                 return;
             }
-            packet_set others;
-            others.find(count, [&](uint32_t i) noexcept { return key(*rest[i]) != first; });
-            packet** const same = to < consumed ? room_for(to, count, spare.data()) : spare.data();
-            packet** const next = left[turn % 2].data();
-            others.split(rest, count, same, next);
-            const uint32_t other_count = others.size();
-            if (to < consumed)
-                deliver(to, same, count - other_count);
-            else
-                deliver_all(same, count - other_count, to);
-            rest = next;
-            count = other_count;
+            const auto second = key(*rest[same]);
+            const fate to_second = decide(second);
+            packet** const firsts = place_for(to, count, spare[0].data());
+            packet** const seconds =
+                to_second == to ? spare[1].data() : place_for(to_second, count, spare[1].data());
+            packet** const others = left[turn % 2].data();
+            packet** ends[] = {firsts, seconds, others};
+            part(rest, count, key, first, second, ends);
+            deliver_placed(to, firsts, static_cast<uint32_t>(ends[0] - firsts));
+            deliver_placed(to_second, seconds, static_cast<uint32_t>(ends[1] - seconds));
+            rest = others;
+            count = static_cast<uint32_t>(ends[2] - others);
         }
         std::array<fate, vector_size> fates;
         for (uint32_t i = 0; i < count; ++i)
             fates[i] = decide(key(*rest[i]));
-        deliver_each(rest, fates.data(), count);
+        if (count > 0)
+            deliver_each(rest, fates.data(), count);
     }
     // Carries out the fates that the node chose for the packets of its frame, in order.
     void enqueue(frame& in, const fate* fates) noexcept;
-    // The whole frame to one next slot.
-    void enqueue_all(frame& in, fate to) noexcept;
+    // The whole frame to one next slot, with what the node wrote about its first packets into frame::words.
+    void enqueue_all(frame& in, fate to, uint32_t words = 0) noexcept;
     // One packet that is not in the frame (kept earlier) to a fate.
     void send(packet* p, fate to) noexcept;
     // Counts a reason without dropping: for packets that go on, as to ip4-icmp-error.
@@ -250,6 +265,85 @@ private:
     [[nodiscard]] packet** room_for(fate to, uint32_t count, packet** otherwise) noexcept;
     void deliver(fate to, packet** packets, uint32_t count) noexcept;
     void deliver_all(packet* const* packets, uint32_t count, fate to) noexcept;
+    // What the node wrote of the packets that it is about to deliver at `to`, if that is right behind what the next
+    // node is told of the packets before them. Only where it costs less than to find it out again.
+    [[gnu::always_inline]] void carry_words([[maybe_unused]] const frame& in, [[maybe_unused]] const packet_set& odd,
+                                            [[maybe_unused]] fate usual, [[maybe_unused]] packet* const* to) noexcept
+    {
+#if defined(__AVX512F__)
+        frame& open = *nexts_[usual]->open_;
+        if (to == open.packets.data() + open.count && open.word_count == open.count)
+            open.word_count += odd.copy_others(in.words.data(), in.count, open.words.data() + open.count);
+#endif
+    }
+    // How many packets from the first on have its key.
+    template <class Key>
+    [[nodiscard, gnu::always_inline]] static uint32_t count_alike(packet* const* packets, uint32_t count,
+                                                                  Key&& key) noexcept
+    {
+        constexpr uint32_t group = 8; // without a branch for each
+        const auto first = key(*packets[0]);
+        uint32_t same = 0;
+        for (; same + group <= count; same += group) {
+            uint64_t differ = 0;
+#pragma GCC unroll 8
+            for (uint32_t i = 0; i < group; ++i)
+                differ |= key(*packets[same + i]) ^ first;
+            if (differ != 0)
+                break;
+        }
+        while (same < count && key(*packets[same]) == first)
+            ++same;
+        return same;
+    }
+    // Appends each packet to the one of `ends` that is for the first key, the second, or any other.
+    template <class Key>
+    [[gnu::always_inline]] static void part(packet* const* packets, uint32_t count, Key&& key, uint32_t first,
+                                            uint32_t second, packet** (&ends)[3]) noexcept
+    {
+        packet **firsts = ends[0], **seconds = ends[1], **others = ends[2];
+        uint32_t i = 0;
+#if defined(__AVX512F__)
+        for (; i + 8 <= count; i += 8) {
+            uint32_t keys __attribute__((vector_size(32))) = {};
+            for (uint32_t k = 0; k < 8; ++k)
+                keys[k] = key(*packets[i + k]);
+            const auto all = reinterpret_cast<__m256i>(keys);
+            const uint32_t is_first = _mm256_cmpeq_epi32_mask(all, _mm256_set1_epi32(static_cast<int>(first)));
+            const uint32_t is_second = _mm256_cmpeq_epi32_mask(all, _mm256_set1_epi32(static_cast<int>(second)));
+            const __m512i eight = _mm512_loadu_si512(packets + i);
+            const auto append = [&](packet**& end, uint32_t those) noexcept {
+                _mm512_storeu_si512(end, _mm512_maskz_compress_epi64(static_cast<__mmask8>(those), eight));
+                end += __builtin_popcount(those);
+            };
+            append(firsts, is_first);
+            append(seconds, is_second);
+            append(others, ~(is_first | is_second) & 0xff);
+        }
+#endif
+        for (; i < count; ++i) { // written to all three, kept in one
+            const uint32_t of = key(*packets[i]);
+            *firsts = *seconds = *others = packets[i];
+            firsts += of == first;
+            seconds += of == second;
+            others += of != first && of != second;
+        }
+        ends[0] = firsts;
+        ends[1] = seconds;
+        ends[2] = others;
+    }
+    // Where packets for a fate may be put before deliver_placed().
+    [[nodiscard]] packet** place_for(fate to, uint32_t count, packet** otherwise) noexcept
+    {
+        return to < consumed ? room_for(to, count, otherwise) : otherwise;
+    }
+    void deliver_placed(fate to, packet** packets, uint32_t count) noexcept
+    {
+        if (to < consumed)
+            deliver(to, packets, count);
+        else
+            deliver_all(packets, count, to);
+    }
     void deliver_each(packet* const* packets, const fate* fates, uint32_t count) noexcept;
     void received(node_run& target, fate to, uint32_t count) noexcept;
     void deal(packet* const* packets, const fate* fates, uint32_t count) noexcept;

@@ -22,7 +22,7 @@ struct packet_mark {
 
     uint32_t adjacency = 0;  // chosen by lookup
     uint16_t interface = 0;  // where it came in; from rewrite on, where it goes out
-    uint8_t l3_offset = 0;   // bytes from data() to the network header
+    uint8_t l3_offset = 0;   // bytes from data() to the network header; an input node writes 14, Ethernet's
     uint8_t flags = 0;
 };
 static_assert(sizeof(packet_mark) == 8);

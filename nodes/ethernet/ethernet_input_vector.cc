@@ -16,13 +16,15 @@ struct expected {
     {
         const interface_hot& hot = interfaces.hot(of);
         interface = of;
+        place = of | uint32_t{sizeof(net::ethernet_header)} << 16;
         down = hot.admin_up.load(std::memory_order_relaxed) ? 0 : ~uint32_t{0};
         std::memcpy(&mac_begin, hot.mac.bytes.data(), 4);
         std::memcpy(&mac_end, hot.mac.bytes.data() + 4, 2);
     }
 
     interface_index interface = no_interface;
-    uint32_t down = 0; // all bits: nothing is as expected
+    uint32_t place = 0; // of the mark, as the input node writes it
+    uint32_t down = 0;  // all bits: nothing is as expected
     uint32_t mac_begin = 0;
     uint16_t mac_end = 0;
 };
@@ -42,7 +44,7 @@ WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const expected& want
     constexpr uint32_t low = 0xffff;
     const words differ = (header.word[0] ^ want.mac_begin) |
                          ((header.word[1] ^ want.mac_end) & low) | ((header.word[3] & low) ^ ip4) |
-                         ((mbuf.word[lanes::mbuf_words::place] ^ want.interface) & low) | want.down;
+                         ((mbuf.word[lanes::mbuf_words::place] ^ want.place) & 0xff'ffff) | want.down;
     return lanes::bits_of(lanes::mask_of(differ != 0) |
                           lanes::mask_of((mbuf.word[lanes::mbuf_words::data_len] & low) <
                                          sizeof(net::ethernet_header)));
@@ -54,16 +56,13 @@ void ethernet_input(node_run& run, frame& in) noexcept
     packet* const* const packets = in.packets.data();
     expected want;
     packet_set odd;
+    in.pad();
     odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept {
         if (packets[i]->mark().interface != want.interface) [[unlikely]]
             want.take(ctx.interfaces, packets[i]->mark().interface);
         for (uint32_t k = i; k < i + lanes::count; ++k)
             in.prefetch_header(k);
-        const uint32_t bits = odd_ones(packets + i, want);
-        // After the loads: a wide load waits for a narrow store before it to reach the cache.
-        for (uint32_t k = i; k < i + lanes::count; ++k)
-            packets[k]->mark().l3_offset = sizeof(net::ethernet_header);
-        return bits;
+        return odd_ones(packets + i, want);
     });
     run.each_but(in, input::to_ip4_input, odd,
                  [&](packet& p) noexcept { return input::decide(ctx, p); });

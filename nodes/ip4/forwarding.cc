@@ -22,7 +22,7 @@ T* map_table(size_t count)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (region == MAP_FAILED)
         throw std::bad_alloc{};
-    return static_cast<T*>(region); // zero bytes are valid objects of both tables
+    return static_cast<T*>(region); // zero bytes are valid objects of all tables
 }
 
 // With a power of two of paths each gets the same share; otherwise enough buckets make the shares
@@ -53,13 +53,14 @@ std::string_view to_string(adjacency_kind kind) noexcept
 
 forwarding::forwarding(engine& host)
     : host_{host}, adjacencies_{map_table<adjacency>(max_adjacencies)},
-      balances_{map_table<load_balance>(max_load_balances)}
+      balances_{map_table<load_balance>(max_load_balances)},
+      paths_{map_table<atomic_path>(max_load_balances)}
 {
     for (uint32_t i = 0; i < special_count; ++i) {
         const auto kind = static_cast<adjacency_kind>(i);
         adjacencies_[i].kind = kind;
         adjacencies_[i].lookup_fate = lookup_fate_of(kind);
-        balances_[i].single.store(path_to(i), std::memory_order_relaxed);
+        paths_[i].store(path_to(i), std::memory_order_relaxed);
     }
 }
 
@@ -67,6 +68,7 @@ forwarding::~forwarding()
 {
     munmap(adjacencies_, max_adjacencies * sizeof(adjacency));
     munmap(balances_, max_load_balances * sizeof(load_balance));
+    munmap(paths_, max_load_balances * sizeof(atomic_path));
 }
 
 adjacency_index forwarding::take_adjacency()
@@ -245,10 +247,11 @@ void forwarding::refill(load_balance_index index)
     for (auto hop : entry.hops)
         if (const next_hop& h = next_hops_.at(hop); usable(h))
             good.push_back(h.adjacency);
-    load_balance& live = balances_[index];
-    live.single.store(path_to(good.empty() ? 0 : good.front()), std::memory_order_release);
-    if (live.buckets == nullptr)
+    const load_balance& live = balances_[index];
+    if (live.buckets == nullptr) {
+        paths_[index].store(path_to(good.empty() ? 0 : good.front()), std::memory_order_release);
         return;
+    }
     for (uint32_t bucket = 0; bucket <= live.mask; ++bucket) {
         const next_hop& own = next_hops_.at(entry.hops[bucket % entry.hops.size()]);
         adjacency_index to = 0;
@@ -258,6 +261,7 @@ void forwarding::refill(load_balance_index index)
             to = good[bucket / entry.hops.size() % good.size()];
         live.buckets[bucket].store(path_to(to), std::memory_order_release);
     }
+    paths_[index].store(path::several(), std::memory_order_release);
 }
 
 void forwarding::hold_balance(load_balance_index index)
@@ -295,7 +299,7 @@ std::vector<adjacency_index> forwarding::buckets_of(load_balance_index index) co
     const load_balance& live = balances_[index];
     std::vector<adjacency_index> found;
     if (live.buckets == nullptr)
-        found.push_back(live.single.load().adjacency());
+        found.push_back(paths_[index].load().adjacency());
     else
         for (uint32_t bucket = 0; bucket <= live.mask; ++bucket)
             found.push_back(live.buckets[bucket].load().adjacency());

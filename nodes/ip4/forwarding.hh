@@ -71,6 +71,14 @@ public:
     static constexpr uint32_t index_mask = 0x7fff'ffff;
     [[nodiscard]] uint32_t bits() const noexcept { return bits_; }
     [[nodiscard]] bool is_unusual() const noexcept { return (bits_ & unusual) != 0; }
+    // Stands for the buckets of a load balance, of which each flow has one.
+    [[nodiscard]] static path several() noexcept
+    {
+        path all;
+        all.bits_ = ~uint32_t{0};
+        return all;
+    }
+    [[nodiscard]] bool is_several() const noexcept { return bits_ == ~uint32_t{0}; }
 
 private:
     static constexpr uint32_t unusual = ~index_mask;
@@ -79,11 +87,10 @@ private:
 using atomic_path = std::atomic<path>;
 static_assert(atomic_path::is_always_lock_free);
 
-// One path or several: `mask` is the number of buckets less one.
+// Several paths: `mask` is the number of buckets less one.
 struct load_balance {
-    atomic_path single{};
+    atomic_path* buckets = nullptr; // none where there is one path
     uint32_t mask = 0;
-    atomic_path* buckets = nullptr;
 };
 static_assert(sizeof(load_balance) == 16);
 
@@ -147,8 +154,8 @@ public:
     {
         return balances_[index];
     }
-    // All of them, for loops: these do not change.
-    [[nodiscard]] const load_balance* balances() const noexcept { return balances_; }
+    // All of them, for loops: these do not change. The path of each load balance, or path::several().
+    [[nodiscard]] const atomic_path* paths() const noexcept { return paths_; }
     [[nodiscard]] const adjacency* adjacencies() const noexcept { return adjacencies_; }
 
 private:
@@ -171,6 +178,7 @@ private:
     engine& host_;
     adjacency* adjacencies_;   // max_adjacencies, resident as used
     load_balance* balances_;   // max_load_balances
+    atomic_path* paths_;       // likewise, beside them: most packets need nothing else
     adjacency_index adjacencies_used_ = special_count;
     load_balance_index balances_used_ = special_count;
     std::vector<adjacency_index> free_adjacencies_;

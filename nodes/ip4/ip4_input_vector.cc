@@ -5,6 +5,8 @@
 #include "graph/net/headers.hh"
 #include "nodes/ip4/ip4_input.hh"
 
+#include <cstring>
+
 namespace weft::ip4 {
 
 namespace {
@@ -82,7 +84,9 @@ WEFT_LANES_INLINE words source_odd(words source, const own_sources& own) noexcep
            perhaps_own(source, own);
 }
 
-WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const own_sources& own) noexcept
+// `destinations`: room for those of the packets, in host order.
+WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const own_sources& own,
+                                    uint32_t* destinations) noexcept
 {
     const std::byte* mbufs[lanes::count];
     const std::byte* headers[lanes::count];
@@ -92,6 +96,8 @@ WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const own_sources& o
     }
     const auto mbuf = lanes::load_four(mbufs);
     const header_words h = load_headers(headers);
+    const words to = lanes::swap_bytes(h.destination);
+    std::memcpy(destinations, &to, sizeof to);
     constexpr uint32_t flags_at = 24;
     const words flags = mbuf.word[lanes::mbuf_words::place] >> flags_at;
     return lanes::bits_of(checksum_wrong(h) | lengths_odd(h, mbuf) | source_odd(h.source, own) |
@@ -105,9 +111,12 @@ void ip4_input(node_run& run, frame& in) noexcept
     const own_sources sources{own.few_on_wire(), own.filter()};
     packet* const* const packets = in.packets.data();
     packet_set odd;
-    odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept { return odd_ones(packets + i, sources); });
+    in.pad();
+    odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept {
+        return odd_ones(packets + i, sources, in.words.data() + i);
+    });
     run.each_but(in, input::to_lookup, odd,
-                 [&](packet& p) noexcept { return input::decide(run, own, p); });
+                 [&](packet& p) noexcept { return input::decide(run, own, p); }, in.count);
 }
 
 const node_form_registration registration{"ip4-input", form::WEFT_FORM, ip4_input};

@@ -38,8 +38,8 @@ void ip4_lookup(node_run& run, frame& in) noexcept
     const tables& ip4 = run.context<context>().ip4;
     run.each(in, [&](packet& p) noexcept {
         const auto destination = net::from_wire(p.network<net::ip4_header>().destination);
-        const load_balance& route = ip4.hops().balance_at(ip4.table().lookup(destination));
-        p.mark().adjacency = lookup::pick(route, p).adjacency();
+        const auto route = ip4.table().lookup(destination);
+        p.mark().adjacency = lookup::pick(ip4.hops(), ip4.hops().paths(), route, p).adjacency();
         return lookup::decide(run, ip4.hops(), p);
     });
 }

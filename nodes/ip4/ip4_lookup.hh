@@ -15,12 +15,14 @@ struct context {
     const tables& ip4;
 };
 
-// The packet's way among those of its route, which its flow keeps.
-[[nodiscard, gnu::always_inline]] inline path pick(const load_balance& balance,
-                                                   const packet& p) noexcept
+// The way that a route's packet takes, which is its flow's among several. `paths` are forwarding's.
+[[nodiscard, gnu::always_inline]] inline path pick(const forwarding& hops, const atomic_path* paths,
+                                                   load_balance_index route, const packet& p) noexcept
 {
-    if (balance.buckets == nullptr) [[likely]]
-        return balance.single.load(std::memory_order_acquire);
+    const path only = paths[route].load(std::memory_order_acquire);
+    if (!only.is_several()) [[likely]]
+        return only;
+    const load_balance& balance = hops.balance_at(route);
     const uint32_t hash = flow_hash(p, p.network<net::ip4_header>());
     return balance.buckets[hash & balance.mask].load(std::memory_order_acquire);
 }

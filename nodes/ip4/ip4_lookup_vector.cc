@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-lookup for many packets at once: the table is asked for the whole vector, so that all its cache misses are under way
 // together, and packets that just go to a next hop need no look at its adjacency.
+#include "graph/lanes.hh"
 #include "nodes/ip4/ip4_lookup.hh"
+
+#include <cstring>
 
 namespace weft::ip4 {
 
@@ -14,19 +17,25 @@ void ip4_lookup(node_run& run, frame& in) noexcept
     packet* const* const packets = in.packets.data();
     const uint32_t count = in.count;
     const prefix_table::reader table = ip4.table().read();
-    const load_balance* const balances = hops.balances();
-    uint32_t destinations[vector_size]; // of ip4_address, which would be zeroed first
+    const atomic_path* const paths = hops.paths();
+    // Destinations, as ip4-input gave them or as the packets have them; then paths.
+    uint32_t* const words = in.words.data();
+    for (uint32_t i = in.word_count; i < count; ++i)
+        words[i] = net::from_wire(packets[i]->network<net::ip4_header>().destination).value;
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < count; ++i)
+        table.expect({words[i]});
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
-        const auto destination = net::from_wire(packets[i]->network<net::ip4_header>().destination);
-        destinations[i] = destination.value;
-        table.expect(destination);
+        packet& p = *packets[i];
+        words[i] = lookup::pick(hops, paths, table.lookup({words[i]}), p).bits();
+        p.mark().adjacency = words[i];
     }
     packet_set odd;
-    odd.find(count, [&](uint32_t i) noexcept {
-        packet& p = *packets[i];
-        const path chosen = lookup::pick(balances[table.lookup({destinations[i]})], p);
-        p.mark().adjacency = chosen.bits();
-        return chosen.is_unusual();
+    odd.find_groups<lanes::count>(count, [&](uint32_t i) noexcept {
+        lanes::words group;
+        std::memcpy(&group, words + i, sizeof group);
+        return lanes::bits_of(group); // the top bit says that a path is unusual
     });
     run.each_but(in, lookup::to_rewrite, odd, [&](packet& p) noexcept {
         p.mark().adjacency &= path::index_mask;

@@ -8,6 +8,18 @@ namespace weft::ip4 {
 
 namespace {
 
+// Ethernet's 14 bytes with one store of 16, of which the last two are the packet's own again.
+[[gnu::always_inline]] inline void write_header(std::byte* at, const std::byte* header) noexcept
+{
+    using eight = uint16_t __attribute__((vector_size(16)));
+    static_assert(sizeof(net::ethernet_header) == 7 * sizeof(uint16_t));
+    eight fresh, old;
+    std::memcpy(&fresh, header, sizeof fresh);
+    std::memcpy(&old, at, sizeof old);
+    fresh = __builtin_shufflevector(fresh, old, 0, 1, 2, 3, 4, 5, 6, 15);
+    std::memcpy(at, &fresh, sizeof fresh);
+}
+
 void ip4_rewrite(node_run& run, frame& in) noexcept
 {
     const forwarding& hops = run.context<rewrite::context>().ip4.hops();
@@ -27,9 +39,7 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
         std::byte* const at = p.data() + offset;
         auto& header = *reinterpret_cast<net::ip4_header*>(at);
         rewrite::decrement_ttl(header);
-        static_assert(sizeof(net::ethernet_header) == 14);
-        std::memcpy(at - 14, to.rewrite.data(), 8);
-        std::memcpy(at - 8, to.rewrite.data() + 6, 8);
+        write_header(at - sizeof(net::ethernet_header), to.rewrite.data());
         mark.interface = to.interface;
         return false;
     });
