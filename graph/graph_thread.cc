@@ -34,6 +34,7 @@ graph_thread::graph_thread(engine& host, unsigned index, std::string name, unsig
         throw std::bad_alloc{};
     frames_ = unused_frames_ = static_cast<frame*>(region);
     frames_end_ = frames_ + count;
+    none_.count = vector_size + 1;
     for (size_t from = 0; from < thread_count; ++from)
         inboxes_.push_back(std::make_unique<spsc_ring<handed_packet>>(inbox_size));
     epoll_event wake_event{.events = EPOLLIN, .data = {.fd = wake_fd_}};
@@ -123,19 +124,23 @@ frame* graph_thread::take_frame() noexcept
 void graph_thread::adopt_plan() noexcept
 {
     plan* next = published_.load(std::memory_order_acquire);
-    if (next != plan_) [[unlikely]]
-        take_up(*next);
+    if (next == plan_) [[likely]]
+        return;
+    if (pending_words_ != 0) { // what was injected since the last loop
+        clock_ = rte_rdtsc();
+        run_pending();
+    }
+    take_up(*next);
 }
 
-// Between two loops every frame is empty, so the nodes' open frames just change their owners.
+// Between two loops every frame is empty: those of the old plan go back to the list. What this takes depends on how
+// many nodes were busy, not on how many there are.
 void graph_thread::take_up(plan& next) noexcept
 {
     const uint64_t begin = rte_rdtsc();
-    if (plan_ != nullptr)
-        for (node_run& run : plan_->runs())
-            recycle(run.open_);
-    for (node_run& run : next.runs())
-        run.open_ = take_frame();
+    for (size_t word = 0; word < words; ++word)
+        for (; opened_[word] != 0; opened_[word] &= opened_[word] - 1)
+            recycle(plan_->runs()[word * 64 + std::countr_zero(opened_[word])].open_);
     plan_ = &next;
     adopted_version_.store(next.version_, std::memory_order_release);
     plan_changes_.add(1);

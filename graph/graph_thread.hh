@@ -160,6 +160,7 @@ private:
         pending_words_ |= uint64_t{1} << (rank >> 6);
     }
     [[nodiscard]] frame* take_frame() noexcept;
+    void note_opened(uint16_t rank) noexcept { opened_[rank >> 6] |= uint64_t{1} << (rank & 63); }
     void recycle(frame* f) noexcept
     {
         f->count = 0;
@@ -175,6 +176,8 @@ private:
     uint64_t clock_ = 0; // TSC at the end of the last node
     uint32_t serial_ = 0;
     std::array<uint64_t, words> pending_{};
+    std::array<uint64_t, words> opened_{}; // by rank: nodes that packets have come to since the plan was taken up
+    frame none_{};                         // what the other nodes have: never written
 
     // counters, written here
     alignas(64) counter entered_;

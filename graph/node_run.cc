@@ -12,8 +12,17 @@
 
 namespace weft {
 
+// Until a packet comes to it a node has no frame, which looks like one that is too full.
+void node_run::open_first() noexcept
+{
+    open_ = thread_->take_frame();
+    thread_->note_opened(rank_);
+}
+
 void node_run::receive_full(packet* const* packets, uint32_t count) noexcept
 {
+    if (open_->count > vector_size)
+        open_first();
     while (count > 0) {
         if (open_->full()) {
             frame* full = open_;
@@ -66,8 +75,11 @@ void node_run::enqueue_all(frame& in, fate to, uint32_t words) noexcept
     if (thread_->tracing()) [[unlikely]]
         trace(in, to);
     if (target.open_->count != 0 || &in != current_) {
-        route(in.packets.data(), in.count, to);
-        return;
+        if (target.open_->count <= vector_size || &in != current_) {
+            route(in.packets.data(), in.count, to);
+            return;
+        }
+        target.open_first();
     }
     // the frame changes hands; nothing is copied
     check_taken(in.packets.data(), in.count);
@@ -209,6 +221,8 @@ std::span<packet*> node_run::input_space(fate to) noexcept
 {
     constexpr uint32_t least = 64;
     node_run& target = *nexts_[to];
+    if (target.open_->count > vector_size) [[unlikely]]
+        target.open_first();
     if (vector_size - target.open_->count < least) {
         frame* full = target.open_;
         target.open_ = thread_->take_frame();

@@ -261,6 +261,7 @@ private:
     void released(uint32_t count) noexcept;
     void receive(packet* const* packets, uint32_t count) noexcept;
     void receive_full(packet* const* packets, uint32_t count) noexcept;
+    void open_first() noexcept;
     void route(packet* const* packets, uint32_t count, fate to) noexcept;
     [[nodiscard]] packet** room_for(fate to, uint32_t count, packet** otherwise) noexcept;
     void deliver(fate to, packet** packets, uint32_t count) noexcept;

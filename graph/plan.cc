@@ -204,6 +204,7 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         run.state_ = entry.state;
         run.original_ = entry.clone_of;
         run.thread_ = &thread;
+        run.open_ = &thread.none_;
         run.thread_index_ = static_cast<uint16_t>(thread.index());
         run.context_ = store.context;
         run.counters_ = &store.counters;
