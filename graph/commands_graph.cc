@@ -44,11 +44,15 @@ json node_json(engine& host, const node_entry& entry)
         nexts.push_back({{"slot", slot},
                          {"index", entry.nexts[slot]},
                          {"node", host.registry().at(entry.nexts[slot]).name},
+                         {"owner", entry.slot_owners[slot]},
                          {"vectors", stats.sent(entry.id, slot)}});
     json previous = json::array();
     for (node_id id : host.registry().previous(entry.id))
         if (runs(host.registry().at(id)))
             previous.push_back({{"node", host.registry().at(id).name}, {"index", id}});
+    json siblings = json::array();
+    for (node_id id : host.registry().siblings(entry.id))
+        siblings.push_back({{"node", host.registry().at(id).name}, {"index", id}});
     json reasons = json::array();
     for (const auto& r : entry.descriptor->reasons)
         reasons.push_back({{"name", r.name},
@@ -68,9 +72,14 @@ json node_json(engine& host, const node_entry& entry)
               {"clone_of", entry.clone_of == no_node
                                ? json(nullptr)
                                : json(host.registry().at(entry.clone_of).name)},
+              {"sibling_of", entry.sibling_of == no_node
+                                 ? json(nullptr)
+                                 : json(host.registry().at(entry.sibling_of).name)},
               {"thread", entry.thread ? json(*entry.thread) : json(nullptr)},
+              {"owner", entry.owner},
               {"nexts", nexts},
               {"previous", previous},
+              {"siblings", siblings},
               {"forms", forms},
               {"reasons", reasons}};
     return data;
@@ -104,6 +113,21 @@ std::string forms_text(const json& forms)
     return "\n\n node function forms:\n" + table.str();
 }
 
+// Three to a line, as VPP does.
+std::string nodes_text(std::string_view title, const json& nodes)
+{
+    if (nodes.empty())
+        return "";
+    std::string out = fmt::format("\n\n {}:", title);
+    size_t column = 0;
+    for (const auto& n : nodes)
+        out += fmt::format("{}{:<34}", column++ % 3 == 0 ? "\n  " : "",
+                           fmt::format("{} ({})", n["node"].get<std::string>(),
+                                       n["index"].get<unsigned>()));
+    out.erase(out.find_last_not_of(' ') + 1);
+    return out;
+}
+
 std::string node_detail(const json& n)
 {
     std::string out = fmt::format("node {}, type {}, state {}, index {}", n["name"].get<std::string>(),
@@ -111,8 +135,12 @@ std::string node_detail(const json& n)
                                   n["index"].get<unsigned>());
     if (!n["clone_of"].is_null())
         out += ", clone of " + n["clone_of"].get<std::string>();
+    if (!n["sibling_of"].is_null())
+        out += ", sibling of " + n["sibling_of"].get<std::string>();
     if (!n["thread"].is_null())
         out += fmt::format(", on thread {}", n["thread"].get<unsigned>());
+    if (!n["owner"].get<std::string>().empty())
+        out += ", of " + n["owner"].get<std::string>();
     text_table nexts{{{"next-index", 12, right}, {"node-index", 12, right}, {"Node", 30, left},
                       {"Vectors", 16, right}}};
     for (const auto& next : n["nexts"])
@@ -120,15 +148,8 @@ std::string node_detail(const json& n)
                    to_string(next["vectors"])});
     if (!n["nexts"].empty())
         out += "\n\n next nodes:\n" + nexts.str();
-    if (!n["previous"].empty())
-        out += "\n\n known previous nodes:";
-    size_t column = 0;
-    for (const auto& p : n["previous"])
-        out += fmt::format("{}{:<34}", column++ % 3 == 0 ? "\n  " : "",
-                           fmt::format("{} ({})", p["node"].get<std::string>(),
-                                       p["index"].get<unsigned>()));
-    while (!out.empty() && out.back() == ' ')
-        out.pop_back();
+    out += nodes_text("known previous nodes", n["previous"]);
+    out += nodes_text("siblings, which share the next nodes", n["siblings"]);
     if (n["forms"].size() > 1)
         out += forms_text(n["forms"]);
     if (!n["reasons"].empty())
@@ -152,28 +173,28 @@ std::string node_text(const json& data)
 }
 
 const command_registration node{"show node [<name:node>]",
-                                "A node's type, state, next and previous nodes, forms and drop reasons",
+                                "A node's type, state, next and previous nodes, siblings, forms and drop reasons",
                                 show_node, node_text};
 
 result<json> set_function(command_context& context)
 {
-    auto& registry = context.host.registry();
     const auto name = context.arguments.text("name");
-    const auto* entry = registry.find(name);
+    const auto* entry = context.host.registry().find(name);
     if (entry == nullptr)
         return fail(errc::not_found, "no node `{}'", name);
+    const node_id id = entry->id;
     constexpr std::array all{form::plain, form::baseline, form::avx2, form::avx512};
     const auto wanted = std::find_if(all.begin(), all.end(), [&](form f) {
         return to_string(f) == context.arguments.text("form"); // the syntax has no others
     });
-    if (auto done = registry.set_form(entry->id, *wanted); !done)
-        return pass(done);
-    if (auto done = context.host.publish_plans(); !done)
+    const auto done = context.host.change_graph(
+        [&](node_registry& nodes) { return nodes.set_form(id, *wanted); });
+    if (!done)
         return pass(done);
     // the answer means that no thread runs the old form any more
     if (context.self != nullptr)
-        if (auto done = wait_grace_period(*context.self); !done)
-            return pass(done);
+        if (auto over = wait_grace_period(*context.self); !over)
+            return pass(over);
     return json("");
 }
 

@@ -60,21 +60,6 @@ std::vector<unsigned> engine::polling_threads() const
     return found;
 }
 
-result<void> engine::publish_plans()
-{
-    std::vector<std::unique_ptr<plan>> plans;
-    for (auto& thread : threads_) {
-        auto compiled = plan::compile(registry_, *thread);
-        if (!compiled)
-            return fail(compiled.error().code, "the graph of thread {} is not valid:\n{}",
-                        thread->name(), compiled.error().message);
-        plans.push_back(std::move(*compiled));
-    }
-    for (size_t i = 0; i < threads_.size(); ++i)
-        threads_[i]->publish(std::move(plans[i]));
-    return {};
-}
-
 // Each worker says how its init functions went before it loops; the first failure is what start() returns.
 result<void> engine::start_workers()
 {
@@ -148,9 +133,7 @@ void engine::run()
     while (!stop_.load()) {
         const uint64_t before = main().entered();
         run_main_once();
-        size_t plans_waiting = 0;
-        for (auto& thread : threads_)
-            plans_waiting += thread->reclaim_plans();
+        const size_t plans_waiting = reclaim_graph();
         duration limit = asleep;
         if (rcu_.pending() > 0 || plans_waiting > 0)
             limit = reclaiming;
@@ -174,6 +157,8 @@ void engine::reset_trace(bool tracing)
         if (old)
             rcu_.defer([old] {});
     }
+    for (const node_id id : std::exchange(traced_, {}))
+        release(id);
 }
 
 packet* engine::make_packet() noexcept

@@ -12,6 +12,7 @@
 #include "graph/result.hh"
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -66,6 +67,15 @@ public:
 
     // Compiles a plan for each thread from the registry and publishes them all, or none on an error.
     result<void> publish_plans();
+    // Changes the graph, also while it runs: calls `edit` on the registry, then publish_plans(). When either fails
+    // nothing has changed; references to nodes are not valid then.
+    result<void> change_graph(const std::function<result<void>(node_registry&)>& edit);
+    // Frees old plans, and what is kept of removed nodes, where no thread can look at them any more. Returns how
+    // many still wait for a thread.
+    size_t reclaim_graph();
+    // Calls `observer` for each removed node when its number is about to be used again: what was noted by number is
+    // to be forgotten.
+    void observe_release(std::function<void(node_id)> observer);
     // Starts the workers' threads and the registered processes; waits until every worker has done its init
     // functions (graph/init.hh). On an error what has begun runs until shut_down().
     result<void> start();
@@ -104,6 +114,17 @@ private:
         std::unique_ptr<void, void (*)(void*)> object{nullptr, [](void*) {}};
     };
 
+    // A node on its way out: first every thread leaves its plans, then packets handed to it are taken.
+    struct removed_node {
+        node_id id;
+        std::vector<uint64_t> versions;          // of each thread's first plan without it
+        std::vector<std::vector<size_t>> handed; // to each thread when all had left it; empty before
+    };
+
+    void forget_new_nodes(const node_registry& before);
+    void note_removed();
+    [[nodiscard]] bool is_left(removed_node& node);
+    void release(node_id id);
     void deliver_posted();
     result<void> start_workers();
     void stop_workers();
@@ -119,6 +140,9 @@ private:
     std::atomic<bool> stop_workers_{false};
     node_id handoff_ = no_node;
     std::vector<rte_mempool*> pools_;
+    std::deque<removed_node> removed_; // in order of their removal
+    std::vector<node_id> traced_;      // removed, but a trace tells of them still
+    std::vector<std::function<void(node_id)>> release_observers_;
     std::unordered_map<std::type_index, room_slot> rooms_;
 };
 

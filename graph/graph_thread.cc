@@ -86,6 +86,28 @@ const node_store* graph_thread::store_of(node_id id) const noexcept
     return id < stores_.size() ? stores_[id].get() : nullptr;
 }
 
+void graph_thread::forget(node_id id) noexcept
+{
+    if (id < stores_.size())
+        stores_[id].reset();
+}
+
+std::vector<size_t> graph_thread::handed_in() const
+{
+    std::vector<size_t> counts;
+    for (const auto& inbox : inboxes_)
+        counts.push_back(inbox->pushed());
+    return counts;
+}
+
+bool graph_thread::has_taken(const std::vector<size_t>& handed) const noexcept
+{
+    for (size_t from = 0; from < handed.size(); ++from)
+        if (static_cast<ptrdiff_t>(inboxes_[from]->popped() - handed[from]) < 0)
+            return false;
+    return true;
+}
+
 void graph_thread::wake() noexcept
 {
     if (index_ == 0) {

@@ -58,11 +58,22 @@ public:
     // a reclaim_plans() after the thread has taken up the new one.
     void publish(std::unique_ptr<plan> next);
     size_t reclaim_plans(); // how many are still to be freed
+    // The plan that was published last, and whether the thread runs it (or a later one).
+    [[nodiscard]] uint64_t published_version() const noexcept { return versions_; }
+    [[nodiscard]] bool has_adopted(uint64_t version) const noexcept
+    {
+        return adopted_version_.load(std::memory_order_acquire) >= version;
+    }
+    // Packets handed to this thread so far, and of those the ones it has taken, by producer.
+    [[nodiscard]] std::vector<size_t> handed_in() const;
+    [[nodiscard]] bool has_taken(const std::vector<size_t>& handed) const noexcept;
     // Publishes a trace (null ends tracing); returns the old one, to be freed after a grace period.
     [[nodiscard]] std::unique_ptr<trace_buffer> publish(std::unique_ptr<trace_buffer> next);
     [[nodiscard]] trace_buffer* trace() const noexcept { return tracing_.load(); }
     node_store& store_of(const node_entry& entry);
     [[nodiscard]] const node_store* store_of(node_id id) const noexcept;
+    // Frees what is kept of a node that stands in no plan that this thread can still run.
+    void forget(node_id id) noexcept;
     // Frees packets that were handed over and never taken; after this thread has stopped.
     void free_handed() noexcept;
     // Takes the next event that this thread posted to the main thread.

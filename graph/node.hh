@@ -19,7 +19,7 @@ class engine;
 class node_run;
 struct trace_record;
 
-using node_id = uint16_t; // index in the node registry; never reused while the daemon runs
+using node_id = uint16_t; // index in the node registry; a removed node's is reused once nothing refers to it
 inline constexpr node_id no_node = 0xffff;
 
 // VPP's four types; the fourth, the process, is registered with process_registration (graph/process.hh).
@@ -123,6 +123,7 @@ struct node_descriptor {
     input_function poll = nullptr;          // input and pre-input nodes
     input_wait_function wait = nullptr;     // input nodes that an idle thread may sleep on
     std::vector<std::string_view> nexts{};  // slot i leads to the node nexts[i]
+    std::string_view sibling_of{};          // instead: shares all next slots of that node
     std::vector<reason> reasons{};
     context_type context{};
     node_role role = node_role::none;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collects registered nodes, resolves their edges by name, adds clones and edges at run time.
+// Collects registered nodes, resolves their edges and siblings by name, finds them.
 #include "graph/node_registry.hh"
-
-#include "graph/trace.hh"
 
 #include <algorithm>
 #include <fmt/ranges.h>
@@ -126,18 +124,6 @@ result<node_registry> node_registry::registered()
     return of(registered_nodes());
 }
 
-node_entry& node_registry::append(std::string name, const node_descriptor& descriptor)
-{
-    const auto id = static_cast<node_id>(nodes_.size());
-    by_name_.emplace(name, id);
-    node_entry& entry = nodes_.emplace_back();
-    entry.id = id;
-    entry.name = std::move(name);
-    entry.descriptor = &descriptor;
-    entry.state = descriptor.state;
-    return entry;
-}
-
 result<node_registry> node_registry::of(std::span<const node_registration* const> given)
 {
     // by name, so that a node's index does not depend on the order of linking
@@ -151,41 +137,91 @@ result<node_registry> node_registry::of(std::span<const node_registration* const
         if (last != nullptr && last->what.name == registration->what.name)
             faults.push_back(fmt::format("two nodes are called `{}': {} and {}", last->what.name,
                                          place(last->where), place(registration->where)));
-        else
-            registry.append(std::string{registration->what.name}, registration->what);
+        else if (auto added = registry.append(std::string{registration->what.name}, registration->what);
+                 !added)
+            return pass(added);
         last = registration;
     }
-    for (auto& entry : registry.nodes_)
-        for (auto next : entry.descriptor->nexts) {
-            if (const auto* target = registry.find(next))
-                entry.nexts.push_back(target->id);
-            else
-                faults.push_back(fmt::format("node `{}' has an edge to `{}', which does not exist",
-                                             entry.name, next));
-        }
     if (const auto* drop = registry.find("drop"))
         registry.drop_ = drop->id;
+    const auto* null = registry.find("null-node");
+    registry.empty_ = null != nullptr ? null->id : registry.drop_;
+    for (auto& entry : registry.nodes_)
+        registry.join(entry, faults);
+    for (auto& entry : registry.nodes_)
+        registry.join_siblings(entry, faults);
     registry.add_forms();
     if (!faults.empty())
         return fail(errc::invalid_argument, "{}", fmt::join(faults, "\n"));
     return registry;
 }
 
-// The best form that the processor runs is the active one.
+// Resolves the names in a node's descriptor.
+void node_registry::join(node_entry& entry, std::vector<std::string>& faults)
+{
+    const auto of = entry.descriptor->sibling_of;
+    if (!of.empty() && !entry.descriptor->nexts.empty())
+        faults.push_back(fmt::format("node `{}' is a sibling of `{}' and names next nodes of its own",
+                                     entry.name, of));
+    if (const auto* sibling = find(of))
+        entry.sibling_of = sibling->id;
+    else if (!of.empty())
+        faults.push_back(fmt::format("node `{}' is a sibling of `{}', which does not exist",
+                                     entry.name, of));
+    for (auto next : entry.descriptor->nexts) {
+        if (const auto* target = find(next))
+            entry.nexts.push_back(target->id);
+        else
+            faults.push_back(fmt::format("node `{}' has an edge to `{}', which does not exist",
+                                         entry.name, next));
+    }
+    entry.slot_owners.resize(entry.nexts.size());
+}
+
+// Finds the one of a node's siblings, and of their siblings, that names the slots for all. A circle is told once, by
+// its first node.
+void node_registry::join_siblings(node_entry& entry, std::vector<std::string>& faults)
+{
+    if (entry.sibling_of == no_node)
+        return;
+    std::vector<std::string_view> way{entry.name};
+    node_id at = entry.sibling_of;
+    bool first = true;
+    while (at != entry.id && nodes_[at].sibling_of != no_node && way.size() <= nodes_.size()) {
+        way.push_back(nodes_[at].name);
+        first = first && at > entry.id;
+        at = nodes_[at].sibling_of;
+    }
+    if (at == entry.id && first)
+        faults.push_back(fmt::format("nodes are siblings in a circle: {} -> {}",
+                                     fmt::join(way, " -> "), entry.name));
+    if (at == entry.id || nodes_[at].sibling_of != no_node)
+        return;
+    node_entry& owner = nodes_[at];
+    owner.slots_of = entry.slots_of = at;
+    entry.nexts = owner.nexts;
+    entry.slot_owners = owner.slot_owners;
+}
+
 void node_registry::add_forms()
 {
+    for (auto& entry : nodes_)
+        add_forms(entry);
+}
+
+// The best form that the processor runs is the active one.
+void node_registry::add_forms(node_entry& entry)
+{
+    if (entry.descriptor->function == nullptr)
+        return;
     for (const auto* registration : registered_forms())
-        if (auto* entry = find(registration->node))
-            entry->forms.push_back({registration->which, registration->function});
-    for (auto& entry : nodes_) {
-        if (entry.descriptor->function == nullptr)
-            continue;
-        entry.forms.push_back({form::plain, entry.descriptor->function});
-        std::sort(entry.forms.begin(), entry.forms.end(),
-                  [](const auto& a, const auto& b) { return a.which > b.which; });
-        while (!is_supported(entry.forms[entry.active_form].which))
-            ++entry.active_form;
-    }
+        if (registration->node == entry.name)
+            entry.forms.push_back({registration->which, registration->function});
+    entry.forms.push_back({form::plain, entry.descriptor->function});
+    std::sort(entry.forms.begin(), entry.forms.end(),
+              [](const auto& a, const auto& b) { return a.which > b.which; });
+    while (!is_supported(entry.forms[entry.active_form].which))
+        ++entry.active_form;
 }
 
 result<void> node_registry::set_form(node_id id, form which)
@@ -202,40 +238,6 @@ result<void> node_registry::set_form(node_id id, form which)
     return {};
 }
 
-result<node_id> node_registry::clone(std::string_view of, std::string name, void* argument,
-                                     std::optional<unsigned> thread)
-{
-    const auto* original = find(of);
-    if (original == nullptr)
-        return fail(errc::not_found, "no node `{}' to clone", of);
-    if (find(name) != nullptr)
-        return fail(errc::exists, "a node `{}' exists already", name);
-    if (nodes_.size() == trace_buffer::max_nodes)
-        return fail(errc::exhausted, "{} nodes exist, the most there can be", nodes_.size());
-    const node_id original_id = original->id;
-    node_entry& entry = append(std::move(name), *original->descriptor);
-    entry.clone_of = original_id;
-    entry.argument = argument;
-    entry.thread = thread;
-    entry.nexts = nodes_[original_id].nexts;
-    entry.forms = nodes_[original_id].forms;
-    entry.active_form = nodes_[original_id].active_form;
-    return entry.id;
-}
-
-result<fate> node_registry::add_next(node_id from, node_id to)
-{
-    auto& nexts = nodes_[from].nexts;
-    const auto found = std::find(nexts.begin(), nexts.end(), to);
-    if (found != nexts.end())
-        return static_cast<fate>(found - nexts.begin());
-    if (nodes_[to].descriptor->type != node_type::internal)
-        return fail(errc::invalid_argument, "an edge from `{}' would lead into the {} node `{}'",
-                    nodes_[from].name, to_string(nodes_[to].descriptor->type), nodes_[to].name);
-    nexts.push_back(to);
-    return static_cast<fate>(nexts.size() - 1);
-}
-
 const node_entry* node_registry::find(std::string_view name) const noexcept
 {
     const auto found = by_name_.find(std::string{name});
@@ -250,8 +252,18 @@ node_entry* node_registry::find(std::string_view name) noexcept
 std::vector<node_id> node_registry::previous(node_id id) const
 {
     std::vector<node_id> found;
-    for (const auto& entry : nodes_)
+    for (const auto& entry : all())
         if (std::find(entry.nexts.begin(), entry.nexts.end(), id) != entry.nexts.end())
+            found.push_back(entry.id);
+    return found;
+}
+
+std::vector<node_id> node_registry::siblings(node_id id) const
+{
+    std::vector<node_id> found;
+    const node_id of = nodes_[id].slots_of;
+    for (const auto& entry : all())
+        if (of != no_node && entry.slots_of == of && entry.id != id)
             found.push_back(entry.id);
     return found;
 }

@@ -5,6 +5,7 @@
 #include "graph/engine.hh"
 
 #include <algorithm>
+#include <bit>
 #include <fmt/ranges.h>
 #include <numeric>
 
@@ -36,7 +37,7 @@ node_store::~node_store()
 counter* node_store::sent_for(size_t slots)
 {
     if (sent_.empty() || sent_.back().slots < slots) {
-        const size_t room = std::max<size_t>(slots + 8, 16);
+        const size_t room = std::bit_ceil(std::max<size_t>(slots, 16)); // few blocks, however often it grows
         sent_.push_back({room, counter_array{room}});
     }
     return sent_.back().counters.data();
@@ -68,7 +69,7 @@ public:
     result<std::vector<node_id>> order()
     {
         check_nodes();
-        visited_.assign(registry_.all().size(), false);
+        visited_.assign(registry_.bound(), false);
         std::vector<node_id> roots;
         for (node_id id : members_)
             if (is_source(id))
@@ -76,7 +77,7 @@ public:
         if (roots.empty())
             faults_.push_back("the graph has no source: no input node stands in it");
         for (node_id id : members_)
-            if (!is_source(id) && registry_.at(id).descriptor->joined_later)
+            if (!is_source(id) && registry_.at(id).joined_later)
                 roots.push_back(id);
         // the first root's order comes first, so it is visited last
         for (auto root = roots.rbegin(); root != roots.rend(); ++root)
@@ -173,7 +174,7 @@ result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph
     std::unique_ptr<plan> made{new plan};
     made->count_ = ranked->size();
     made->runs_ = std::make_unique<node_run[]>(made->count_);
-    made->by_id_.resize(registry.all().size(), nullptr);
+    made->by_id_.resize(registry.bound(), nullptr);
     for (size_t rank = 0; rank < made->count_; ++rank) {
         node_run& run = made->runs_[rank];
         const auto& entry = registry.at((*ranked)[rank]);

@@ -50,6 +50,9 @@ public:
         const size_t head = head_.load(std::memory_order_acquire);
         return tail_.load(std::memory_order_acquire) - head;
     }
+    // How many were pushed and popped since the beginning, from any thread.
+    [[nodiscard]] size_t pushed() const noexcept { return tail_.load(std::memory_order_acquire); }
+    [[nodiscard]] size_t popped() const noexcept { return head_.load(std::memory_order_acquire); }
     [[nodiscard]] size_t capacity() const noexcept { return mask_ + 1; }
 
 private:

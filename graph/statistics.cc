@@ -12,6 +12,15 @@ statistics::statistics(engine& host) : host_{host}, bases_(host.thread_count())
 {
     for (auto& b : bases_)
         b.at = host.loop().now();
+    host.observe_release([this](node_id id) { forget(id); });
+}
+
+void statistics::forget(node_id id)
+{
+    for (auto& b : bases_)
+        b.nodes.erase(id);
+    reason_bases_.erase(reason_bases_.lower_bound(make_reason_id(id, 0)),
+                        reason_bases_.upper_bound(make_reason_id(id, 0xffff)));
 }
 
 node_statistics statistics::raw(unsigned thread, node_id id) const

@@ -57,6 +57,7 @@ private:
         std::map<node_id, node_statistics> nodes;
     };
 
+    void forget(node_id id);
     [[nodiscard]] node_statistics raw(unsigned thread, node_id id) const;
     [[nodiscard]] std::map<reason_id, uint64_t> raw_reasons() const;
 

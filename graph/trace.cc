@@ -27,4 +27,13 @@ void trace_buffer::record(const packet& p, node_id node, fate to, uint64_t tsc) 
     used_.store(index + 1, std::memory_order_release);
 }
 
+bool trace_buffer::mentions(node_id id) const noexcept
+{
+    const auto all = records();
+    return budgets_[id].armed.load(std::memory_order_relaxed) != 0 ||
+           std::any_of(all.begin(), all.end(), [id](const trace_record& r) {
+               return r.node == id || r.note.drop_reason >> 16 == id;
+           });
+}
+
 } // namespace weft

@@ -61,6 +61,8 @@ public:
     {
         return {records_.get(), used_.load(std::memory_order_acquire)};
     }
+    // Main thread: whether anything here is about node `id`.
+    [[nodiscard]] bool mentions(node_id id) const noexcept;
     [[nodiscard]] uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
     // The thread: how many more packets may be sampled at a node, and taking one.

@@ -103,14 +103,14 @@ TEST_CASE("a clone needs a template and a free name", "[graph][node_registry]")
     const auto taken = t.registry.clone("in", "end", nullptr);
     CHECK(taken.error().code == errc::exists);
     CHECK_THAT(taken.error().message, Contains("`end'"));
-    CHECK(t.registry.all().size() == 4);
+    CHECK(t.registry.count() == 4);
 }
 
 TEST_CASE("clones are bounded by what a trace and a plan can hold", "[graph][node_registry]")
 {
     registry_tester t;
-    while (t.registry.all().size() < trace_buffer::max_nodes)
-        REQUIRE(t.registry.clone("end", fmt::format("end-{}", t.registry.all().size()), nullptr));
+    while (t.registry.count() < trace_buffer::max_nodes)
+        REQUIRE(t.registry.clone("end", fmt::format("end-{}", t.registry.count()), nullptr));
     CHECK(t.registry.clone("end", "more", nullptr).error().code == errc::exhausted);
     CHECK(t.registry.find("end-2000")->id == 2000);
 }
@@ -206,7 +206,7 @@ TEST_CASE("show node shows one node's edges with their counts", "[graph][node_re
     REQUIRE(data.size() == 1);
     CHECK(data[0]["type"] == "internal");
     CHECK(data[0]["nexts"].dump() ==
-          fmt::format(R"([{{"slot":0,"index":{},"node":"end","vectors":7}}])", g.tester.id("end")));
+          fmt::format(R"([{{"slot":0,"index":{},"node":"end","owner":"","vectors":7}}])", g.tester.id("end")));
     CHECK(data[0]["previous"].size() == 2); // the template joins nothing
     CHECK(data[0]["reasons"][0]["name"] == "cold");
     const auto text = g.tester.command("show node middle");
