@@ -13,7 +13,7 @@ namespace weft::drivers {
 
 namespace {
 
-enum next : fate { to_ethernet_input };
+enum next : fate { to_ethernet_input }; // of device-input
 
 struct context {
     explicit context(const node_setup& setup)
@@ -72,7 +72,7 @@ const node_registration registration{{
     .type = node_type::input,
     .poll = dpdk_input,
     .wait = wait_for_queue,
-    .nexts = {"ethernet-input"},
+    .sibling_of = "device-input",
     .context = context_of<context>(),
     .is_template = true,
 }};

@@ -179,7 +179,9 @@ result<void> join_output(engine& host, std::string_view of, const std::string& n
     const auto* output = registry.find("interface-output");
     if (output == nullptr)
         return fail(errc::not_found, "the graph has no node `interface-output'");
-    auto slot = registry.add_next(output->id, *tx);
+    const std::string owner = fmt::format("interface {}", name);
+    registry.at(*tx).owner = owner;
+    auto slot = registry.add_next(output->id, *tx, {}, owner);
     if (!slot)
         return pass(slot);
     host.interfaces().hot(index).output_slot.store(*slot);

@@ -16,16 +16,16 @@ namespace {
 
 constexpr event_type stream_done = 1;
 
-enum next : fate { to_ethernet_input };
+enum next : fate { to_ethernet_input }; // of device-input
 
 struct context {
     explicit context(const node_setup& setup)
         : host{setup.host},
-          slot{*static_cast<const stream_slot*>(setup.argument)},
+          packets{*static_cast<stream*>(setup.argument)},
           pool{setup.host.pools().front()}
     {}
     engine& host;
-    const stream_slot& slot;
+    stream& packets;
     rte_mempool* pool;
     interface_counters* counters = nullptr; // of the stream's interface
 };
@@ -77,32 +77,26 @@ uint32_t make_some(node_run& run, context& ctx, stream& s, std::span<packet*> pa
 uint32_t packet_generator_input(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
-    stream* s = ctx.slot.running.load(std::memory_order_acquire);
-    // a plan that is about to be replaced may still poll a node whose stream is gone, or is another
-    // one by now
-    if (s == nullptr || s->options.thread != run.thread_index())
-        return 0;
-    const uint64_t starts = s->starts.load(std::memory_order_acquire);
-    if (starts == 0)
-        return 0;
-    if (starts != s->started.get()) [[unlikely]]
-        begin(ctx, *s, run.thread_index(), starts);
-    const auto space = run.input_space(s->to);
-    const uint32_t wanted = due(*s, static_cast<uint32_t>(space.size()));
+    stream& s = ctx.packets;
+    const uint64_t starts = s.starts.load(std::memory_order_acquire);
+    if (starts != s.started.get()) [[unlikely]]
+        begin(ctx, s, run.thread_index(), starts);
+    const auto space = run.input_space(s.to);
+    const uint32_t wanted = due(s, static_cast<uint32_t>(space.size()));
     uint32_t made = 0;
     while (made < wanted) {
         const uint32_t part =
-            make_some(run, ctx, *s, space.subspan(made, std::min(wanted - made, group)));
+            make_some(run, ctx, s, space.subspan(made, std::min(wanted - made, group)));
         if (part == 0)
             break;
         made += part;
     }
-    s->not_made.add(wanted - made);
+    s.not_made.add(wanted - made);
     if (made == 0)
         return 0;
-    s->last.set(rte_rdtsc());
-    if (is_done(*s))
-        run.thread().post(ctx.slot.retirer, {.type = stream_done});
+    s.last.set(rte_rdtsc());
+    if (is_done(s))
+        run.thread().post(s.retirer, {.type = stream_done});
     return made;
 }
 
@@ -111,7 +105,7 @@ const node_registration registration{{
     .type = node_type::input,
     .state = node_state::disabled,
     .poll = packet_generator_input,
-    .nexts = {"ethernet-input"},
+    .sibling_of = "device-input",
     .context = context_of<context>(),
     .is_template = true,
 }};
@@ -131,69 +125,68 @@ const process_registration retirement{"packet-generator", retire};
 
 } // namespace
 
-result<stream_slot*> packet_generator::find(const std::string& name) const
+result<stream*> packet_generator::find(const std::string& name) const
 {
-    const auto found = slots_.find(name);
-    if (found == slots_.end() || !found->second->owned)
+    const auto found = streams_.find(name);
+    if (found == streams_.end())
         return fail(errc::not_found, "no stream `{}'", name);
     return found->second.get();
 }
 
+// The node of a stream lives as long as the stream, which lives as long as a thread can look at it.
 result<void> packet_generator::add(const std::string& name, const stream_options& options,
                                    std::unique_ptr<packet_source> packets)
 {
     if (find(name))
         return fail(errc::exists, "a stream `{}' exists already", name);
-    if (names().size() == most_streams)
+    if (streams_.size() == most_streams)
         return fail(errc::exhausted, "{} streams exist, the most there can be", most_streams);
-    auto& registry = host_.registry();
-    auto& slot = slots_[name];
-    if (!slot) {
-        auto fresh = std::make_unique<stream_slot>();
-        auto node = registry.clone("packet-generator", "packet-generator-" + name, fresh.get());
-        if (!node) {
-            slots_.erase(name);
+    const auto made = std::make_shared<stream>(options, std::move(packets), rte_get_tsc_hz());
+    made->retirer = retirer_;
+    const auto join = [&](node_registry& registry) -> result<void> {
+        const auto node = registry.clone("packet-generator", "packet-generator-" + name, made.get(),
+                                         options.thread);
+        if (!node)
             return pass(node);
-        }
-        fresh->node = *node;
-        fresh->retirer = retirer_;
-        slot = std::move(fresh);
-    }
-    auto made = std::make_unique<stream>(options, std::move(packets), rte_get_tsc_hz());
-    auto to = registry.add_next(slot->node, options.node);
-    if (!to)
-        return pass(to);
-    made->to = *to;
-    registry.at(slot->node).thread = options.thread;
-    slot->owned = std::move(made);
-    slot->running.store(slot->owned.get(), std::memory_order_release);
+        const auto to = registry.add_next(*node, options.node, {}, "the packet generator");
+        if (!to)
+            return pass(to);
+        node_entry& entry = registry.at(*node);
+        entry.keeps_argument = made;
+        entry.owner = fmt::format("stream {}", name);
+        made->self = *node;
+        made->to = *to;
+        return {};
+    };
+    if (auto done = host_.change_graph(join); !done)
+        return done;
+    streams_.emplace(name, made);
     return {};
 }
 
-result<void> packet_generator::set_polled(stream_slot& slot, bool polled)
+result<void> packet_generator::set_polled(const stream& s, bool polled)
 {
-    auto& state = host_.registry().at(slot.node).state;
-    const auto before = std::exchange(state, polled ? node_state::polling : node_state::disabled);
-    if (before == state)
+    const auto wanted = polled ? node_state::polling : node_state::disabled;
+    if (host_.registry().at(s.self).state == wanted)
         return {};
-    auto done = host_.publish_plans();
-    if (!done)
-        state = before;
-    return done;
+    return host_.change_graph([&](node_registry& registry) -> result<void> {
+        registry.at(s.self).state = wanted;
+        return {};
+    });
 }
 
 result<void> packet_generator::enable(const std::string& name, bool on)
 {
-    auto slot = find(name);
-    if (!slot)
-        return pass(slot);
+    const auto found = find(name);
+    if (!found)
+        return pass(found);
     retire_done();
-    stream& s = *(*slot)->owned;
+    stream& s = **found;
     if (s.enabled == on)
         return {};
     if (on)
         s.starts.fetch_add(1, std::memory_order_release);
-    if (auto done = set_polled(**slot, on); !done)
+    if (auto done = set_polled(s, on); !done)
         return done;
     s.enabled = on;
     return {};
@@ -201,23 +194,22 @@ result<void> packet_generator::enable(const std::string& name, bool on)
 
 result<void> packet_generator::remove(const std::string& name)
 {
-    auto slot = find(name);
-    if (!slot)
-        return pass(slot);
-    if (auto done = set_polled(**slot, false); !done)
+    const auto found = find(name);
+    if (!found)
+        return pass(found);
+    const auto leave = [&](node_registry& registry) { return registry.remove((*found)->self); };
+    if (auto done = host_.change_graph(leave); !done)
         return done;
-    (*slot)->running.store(nullptr, std::memory_order_release);
-    host_.rcu().defer([old = std::shared_ptr<stream>{std::move((*slot)->owned)}] {});
+    streams_.erase(name);
     return {};
 }
 
 void packet_generator::retire_done()
 {
-    for (const auto& [name, slot] : slots_) {
-        stream* s = slot->owned.get();
-        if (s == nullptr || !s->enabled || s->started.get() != s->starts.load() || !is_done(*s))
+    for (const auto& [name, s] : streams_) {
+        if (!s->enabled || s->started.get() != s->starts.load() || !is_done(*s))
             continue;
-        if (auto done = set_polled(*slot, false); !done)
+        if (auto done = set_polled(*s, false); !done)
             spdlog::warn("stream {}: {}", name, done.error().message);
         s->enabled = false;
     }
@@ -226,18 +218,17 @@ void packet_generator::retire_done()
 std::vector<std::string> packet_generator::names() const
 {
     std::vector<std::string> list;
-    for (const auto& [name, slot] : slots_)
-        if (slot->owned)
-            list.push_back(name);
+    for (const auto& [name, s] : streams_)
+        list.push_back(name);
     return list;
 }
 
 result<stream_status> packet_generator::status(const std::string& name) const
 {
-    auto slot = find(name);
-    if (!slot)
-        return pass(slot);
-    const stream& s = *(*slot)->owned;
+    const auto found = find(name);
+    if (!found)
+        return pass(found);
+    const stream& s = **found;
     stream_status status{
         .name = name, .state = s.enabled ? "enabled" : "disabled", .options = s.options};
     if (s.started.get() != s.starts.load() || s.starts.load() == 0)

@@ -66,8 +66,10 @@ struct stream {
     {}
 
     const stream_options options;
-    bool enabled = false; // main thread
-    fate to = 0;          // the slot of options.node; written before the node runs
+    bool enabled = false;    // main thread
+    node_id self = no_node;  // its node; like what follows written before that runs
+    fate to = 0;             // the slot of options.node
+    process_id retirer = 0;  // told when the stream is done
 
     // Written by the main thread: how often it was enabled. The maker begins anew when it sees
     // that.
@@ -79,15 +81,6 @@ struct stream {
     counter last;     // TSC of the last packet
     const std::unique_ptr<packet_source> packets;
     pacer pace;
-};
-
-// A node and the stream that it runs now, null between two of one name. Never freed: a node is not
-// either.
-struct stream_slot {
-    node_id node = no_node;
-    process_id retirer = 0; // told when a stream is done
-    std::atomic<stream*> running{nullptr};
-    std::unique_ptr<stream> owned; // the same; main thread
 };
 
 // What `show packet-generator` prints of one stream.
@@ -121,12 +114,12 @@ public:
     void set_retirer(process_id process) noexcept { retirer_ = process; }
 
 private:
-    [[nodiscard]] result<stream_slot*> find(const std::string& name) const;
-    result<void> set_polled(stream_slot& slot, bool polled);
+    [[nodiscard]] result<stream*> find(const std::string& name) const;
+    result<void> set_polled(const stream& s, bool polled);
 
     engine& host_;
     process_id retirer_ = 0;
-    std::map<std::string, std::unique_ptr<stream_slot>> slots_;
+    std::map<std::string, std::shared_ptr<stream>> streams_;
 };
 
 } // namespace weft::drivers

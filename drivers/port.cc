@@ -179,6 +179,7 @@ result<void> port::join(engine& host, const std::string& name, interface_index i
                                            queue.get(), queue->thread);
         if (!input)
             return pass(input);
+        host.registry().at(*input).owner = fmt::format("interface {}", name);
     }
     return join_output(host, "dpdk-tx", name, index, &tx_);
 }

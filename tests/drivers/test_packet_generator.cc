@@ -91,7 +91,7 @@ TEST_CASE("a name may be given again to another stream", "[drivers]")
     node_tester t;
     CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)).empty());
     run_enabled(t, "s");
-    const auto nodes = t.host.registry().all().size();
+    const auto nodes = t.host.registry().count();
     CHECK(t.command("packet-generator delete s").empty());
     CHECK(t.command("show packet-generator") == "No streams");
     t.run();
@@ -106,7 +106,7 @@ TEST_CASE("a name may be given again to another stream", "[drivers]")
     const auto sent = t.take();
     REQUIRE(sent.size() == 3);
     CHECK(sent[0].interface == t.port("a").index);
-    CHECK(t.host.registry().all().size() == nodes);
+    CHECK(t.host.registry().count() == nodes);
 }
 
 TEST_CASE("packets may enter behind ethernet-input", "[drivers]")
