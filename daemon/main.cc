@@ -76,7 +76,7 @@ result<void> bring_to_life(engine& host, const config::value& tree, const config
         return done;
     if (auto done = schema.apply(tree, host); !done)
         return done;
-    if (auto done = host.publish_plans(); !done)
+    if (auto done = host.publish_plans("start"); !done)
         return done;
     // the main thread's graph takes what bringing up the interfaces sends; no port is polled yet
     host.main().adopt_plan();

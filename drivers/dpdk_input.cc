@@ -24,6 +24,7 @@ struct context {
     rx_queue queue;
     interface_counters* counters;
     bool drains_fd = false; // the driver's interrupt is an eventfd that must be read
+    bool armed = false;
     bool no_fd = false;     // found out once: DPDK logs every question
 };
 
@@ -53,6 +54,7 @@ int wait_for_queue(node_run& run, bool arm) noexcept
         ctx.no_fd = true;
         return -1;
     }
+    ctx.armed = arm;
     if (!arm) {
         if (ctx.drains_fd) {
             rte_eth_dev_rx_intr_disable(ctx.queue.port, ctx.queue.queue);
@@ -67,6 +69,20 @@ int wait_for_queue(node_run& run, bool arm) noexcept
     return code == 0 || code == -ENOTSUP ? fd : -1;
 }
 
+// The queue comes to this thread, perhaps from another one: what was found out when it was here before is old.
+void take_queue(node_run& run) noexcept
+{
+    auto& ctx = run.context<context>();
+    ctx.drains_fd = ctx.armed = ctx.no_fd = false;
+}
+
+// The queue goes while this thread was about to sleep on it: who polls it next must not find its interrupt armed.
+void leave_queue(node_run& run) noexcept
+{
+    if (run.context<context>().armed)
+        wait_for_queue(run, false);
+}
+
 const node_registration registration{{
     .name = "dpdk-input",
     .type = node_type::input,
@@ -74,6 +90,8 @@ const node_registration registration{{
     .wait = wait_for_queue,
     .sibling_of = "device-input",
     .context = context_of<context>(),
+    .start = take_queue,
+    .stop = leave_queue,
     .is_template = true,
 }};
 

@@ -158,21 +158,22 @@ result<void> packet_generator::add(const std::string& name, const stream_options
         made->to = *to;
         return {};
     };
-    if (auto done = host_.change_graph(join); !done)
+    if (auto done = host_.change_graph(join, "packet-generator new " + name); !done)
         return done;
     streams_.emplace(name, made);
     return {};
 }
 
-result<void> packet_generator::set_polled(const stream& s, bool polled)
+result<void> packet_generator::set_polled(const std::string& name, const stream& s, bool polled)
 {
     const auto wanted = polled ? node_state::polling : node_state::disabled;
     if (host_.registry().at(s.self).state == wanted)
         return {};
-    return host_.change_graph([&](node_registry& registry) -> result<void> {
+    const auto edit = [&](node_registry& registry) -> result<void> {
         registry.at(s.self).state = wanted;
         return {};
-    });
+    };
+    return host_.change_graph(edit, fmt::format("packet-generator {} {}", polled ? "enable" : "disable", name));
 }
 
 result<void> packet_generator::enable(const std::string& name, bool on)
@@ -186,7 +187,7 @@ result<void> packet_generator::enable(const std::string& name, bool on)
         return {};
     if (on)
         s.starts.fetch_add(1, std::memory_order_release);
-    if (auto done = set_polled(s, on); !done)
+    if (auto done = set_polled(name, s, on); !done)
         return done;
     s.enabled = on;
     return {};
@@ -198,7 +199,7 @@ result<void> packet_generator::remove(const std::string& name)
     if (!found)
         return pass(found);
     const auto leave = [&](node_registry& registry) { return registry.remove((*found)->self); };
-    if (auto done = host_.change_graph(leave); !done)
+    if (auto done = host_.change_graph(leave, "packet-generator delete " + name); !done)
         return done;
     streams_.erase(name);
     return {};
@@ -209,7 +210,7 @@ void packet_generator::retire_done()
     for (const auto& [name, s] : streams_) {
         if (!s->enabled || s->started.get() != s->starts.load() || !is_done(*s))
             continue;
-        if (auto done = set_polled(*s, false); !done)
+        if (auto done = set_polled(name, *s, false); !done)
             spdlog::warn("stream {}: {}", name, done.error().message);
         s->enabled = false;
     }

@@ -115,7 +115,7 @@ public:
 
 private:
     [[nodiscard]] result<stream*> find(const std::string& name) const;
-    result<void> set_polled(const stream& s, bool polled);
+    result<void> set_polled(const std::string& name, const stream& s, bool polled);
 
     engine& host_;
     process_id retirer_ = 0;

@@ -188,7 +188,8 @@ result<json> set_function(command_context& context)
         return to_string(f) == context.arguments.text("form"); // the syntax has no others
     });
     const auto done = context.host.change_graph(
-        [&](node_registry& nodes) { return nodes.set_form(id, *wanted); });
+        [&](node_registry& nodes) { return nodes.set_form(id, *wanted); },
+        fmt::format("set node function {} {}", name, to_string(*wanted)));
     if (!done)
         return pass(done);
     // the answer means that no thread runs the old form any more

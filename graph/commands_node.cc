@@ -34,11 +34,18 @@ result<node_id> node_of(const command_context& context, std::string_view paramet
     return entry->id;
 }
 
+// What was asked for, in short, for show workers.
+std::string called(const command_context& context, std::string_view command, std::string_view first,
+                   std::string_view second)
+{
+    return fmt::format("{} {} {}", command, context.arguments.text(first), context.arguments.text(second));
+}
+
 // The answer means that every thread runs the graph as it is now.
-result<void> change(const command_context& context,
+result<void> change(const command_context& context, const std::string& why,
                     const std::function<result<void>(node_registry&)>& edit)
 {
-    auto done = context.host.change_graph(edit);
+    auto done = context.host.change_graph(edit, why);
     if (done && context.self != nullptr)
         done = wait_grace_period(*context.self);
     return done;
@@ -67,7 +74,8 @@ result<json> add_next(command_context& context)
     if (context.arguments.has("slot"))
         wanted = context.arguments.number("slot");
     fate slot = 0;
-    const auto done = change(context, [&](node_registry& registry) -> result<void> {
+    const auto done = change(context, called(context, "node add next", "from", "to"),
+                             [&](node_registry& registry) -> result<void> {
         const auto added = registry.add_next(ends->from, ends->to, wanted);
         if (!added)
             return pass(added);
@@ -90,7 +98,8 @@ result<json> update_next(command_context& context)
     if (!ends)
         return pass(ends);
     const size_t slot = context.arguments.number("slot");
-    const auto done = change(context, [&](node_registry& registry) {
+    const auto done = change(context, called(context, "node update next", "from", "to"),
+                             [&](node_registry& registry) {
         return registry.update_next(ends->from, slot, ends->to);
     });
     if (!done)
@@ -105,7 +114,8 @@ result<json> shrink(command_context& context)
         return pass(id);
     const size_t count = context.arguments.number("count");
     const auto done = change(
-        context, [&](node_registry& registry) { return registry.shrink(*id, count); });
+        context, called(context, "node shrink", "node", "count"),
+        [&](node_registry& registry) { return registry.shrink(*id, count); });
     if (!done)
         return pass(done);
     return json("");
@@ -127,7 +137,8 @@ result<json> clone(command_context& context)
         return fail(errc::invalid_argument,
                     "node `{}' is cloned for each interface, queue or stream, not by hand",
                     original.name);
-    const auto done = change(context, [&](node_registry& registry) -> result<void> {
+    const auto done = change(context, called(context, "node clone", "of", "name"),
+                             [&](node_registry& registry) -> result<void> {
         const auto made = registry.clone(original.name, name, nullptr);
         if (!made)
             return pass(made);
@@ -147,8 +158,8 @@ result<json> remove(command_context& context)
     const auto& entry = context.host.registry().at(*id);
     if (!entry.owner.empty())
         return fail(errc::invalid_argument, "node `{}' belongs to {}", entry.name, entry.owner);
-    const auto done =
-        change(context, [&](node_registry& registry) { return registry.remove(*id); });
+    const auto done = change(context, "node delete " + entry.name,
+                             [&](node_registry& registry) { return registry.remove(*id); });
     if (!done)
         return pass(done);
     return json("");

@@ -198,6 +198,7 @@ result<json> show_workers(command_context& context)
     json rows = json::array();
     for (unsigned i = 0; i < context.host.thread_count(); ++i) {
         const graph_thread& t = context.host.thread(i);
+        const change_pause pause = t.longest_pause();
         rows.push_back({{"id", i},
                         {"name", t.name()},
                         {"type", i == 0 ? "main" : "worker"},
@@ -206,7 +207,8 @@ result<json> show_workers(command_context& context)
                         {"sleeps", t.sleeps()},
                         {"packets_in", t.entered()},
                         {"plan_changes", t.plan_changes()},
-                        {"longest_pause_us", context.host.seconds_of(t.longest_pause()) * 1e6},
+                        {"longest_pause_us", context.host.seconds_of(pause.clocks) * 1e6},
+                        {"longest_pause_cause", pause.cause},
                         {"events_lost", t.events_lost()}});
     }
     return json{{"workers", rows}};
@@ -216,17 +218,18 @@ std::string workers_text(const json& data)
 {
     text_table table{{{"ID", 3, right}, {"Name", 16, left}, {"Type", 8, left}, {"lcore", 6, right},
                       {"Loops", 16, right}, {"Sleeps", 12, right}, {"Packets in", 16, right},
-                      {"Plans", 6, right}, {"Longest pause us", 17, right}}};
+                      {"Plans", 6, right}, {"Longest pause us", 17, right}, {"Cause", 5, left, left}}};
     for (const auto& w : data["workers"])
         table.row({to_string(w["id"]), w["name"], w["type"], to_string(w["core"]),
                    to_string(w["loops"]), to_string(w["sleeps"]), to_string(w["packets_in"]),
                    to_string(w["plan_changes"]),
-                   fmt::format("{:.1f}", w["longest_pause_us"].get<double>())});
+                   fmt::format("{:.1f}", w["longest_pause_us"].get<double>()),
+                   w["longest_pause_cause"]});
     return table.str();
 }
 
 const command_registration workers{
-    "show workers", "Threads, their cores, and the longest time that a change held each up",
+    "show workers", "Threads, their cores, the longest time that a change held each up, and its cause",
     show_workers, workers_text};
 
 result<json> clear_runtime(command_context& context)
@@ -239,7 +242,7 @@ result<json> clear_errors(command_context& context)
     context.host.room<statistics>().clear_reasons();
     return json("");
 }
-const command_registration clear_1{"clear runtime", "Starts the counts of `show runtime' anew",
+const command_registration clear_1{"clear runtime", "Starts the counts and maxima of `show runtime' anew",
                                    clear_runtime};
 const command_registration clear_2{"clear errors", "Starts the counts of `show errors' anew",
                                    clear_errors};

@@ -42,6 +42,7 @@ void engine::shut_down()
     if (main().current_plan() != nullptr)
         run_main_once(); // what the workers handed over last
     loop_->stop_all();   // processes may hold what belongs to rooms
+    main().leave_plan();
     while (rcu_.pending() > 0)
         rcu_.reclaim();
     rooms_.clear();

@@ -65,11 +65,13 @@ public:
         return *static_cast<T*>(slot.object.get());
     }
 
-    // Compiles a plan for each thread from the registry and publishes them all, or none on an error.
-    result<void> publish_plans();
+    // Compiles a plan for each thread from the registry and publishes them all, or none on an error. `why` names
+    // the change, as a person would type it: `show workers` has it with the longest pause.
+    result<void> publish_plans(std::string_view why = "plan");
     // Changes the graph, also while it runs: calls `edit` on the registry, then publish_plans(). When either fails
     // nothing has changed; references to nodes are not valid then.
-    result<void> change_graph(const std::function<result<void>(node_registry&)>& edit);
+    result<void> change_graph(const std::function<result<void>(node_registry&)>& edit,
+                              std::string_view why = "plan");
     // Frees old plans, and what is kept of removed nodes, where no thread can look at them any more. Returns how
     // many still wait for a thread.
     size_t reclaim_graph();

@@ -6,7 +6,7 @@
 
 namespace weft {
 
-result<void> engine::publish_plans()
+result<void> engine::publish_plans(std::string_view why)
 {
     std::vector<std::unique_ptr<plan>> plans;
     for (auto& thread : threads_) {
@@ -17,18 +17,18 @@ result<void> engine::publish_plans()
         plans.push_back(std::move(*compiled));
     }
     for (size_t i = 0; i < threads_.size(); ++i)
-        threads_[i]->publish(std::move(plans[i]));
+        threads_[i]->publish(std::move(plans[i]), std::string{why});
     note_removed();
     return {};
 }
 
-result<void> engine::change_graph(const std::function<result<void>(node_registry&)>& edit)
+result<void> engine::change_graph(const std::function<result<void>(node_registry&)>& edit, std::string_view why)
 {
     reclaim_graph(); // so that many changes in one go of the main thread find free numbers
     node_registry before = registry_;
     auto done = edit(registry_);
     if (done)
-        done = publish_plans();
+        done = publish_plans(why);
     if (done)
         return {};
     std::swap(registry_, before);

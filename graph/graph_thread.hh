@@ -35,6 +35,12 @@ struct handed_packet {
     node_id to;
 };
 
+// The longest time that a change held a thread up, and which change that was.
+struct change_pause {
+    uint64_t clocks = 0; // TSC cycles
+    std::string cause;   // as its publisher named it
+};
+
 class graph_thread {
 public:
     static constexpr size_t outbox_size = 2048; // events to the main thread
@@ -55,8 +61,8 @@ public:
     // --- main thread ---
 
     // Makes the thread run this plan from its next loop on. The plan that it replaces is freed by
-    // a reclaim_plans() after the thread has taken up the new one.
-    void publish(std::unique_ptr<plan> next);
+    // a reclaim_plans() after the thread has taken up the new one. `why`: the change's name, for show workers.
+    void publish(std::unique_ptr<plan> next, std::string why = "plan");
     size_t reclaim_plans(); // how many are still to be freed
     // The plan that was published last, and whether the thread runs it (or a later one).
     [[nodiscard]] uint64_t published_version() const noexcept { return versions_; }
@@ -67,6 +73,16 @@ public:
     // Packets handed to this thread so far, and of those the ones it has taken, by producer.
     [[nodiscard]] std::vector<size_t> handed_in() const;
     [[nodiscard]] bool has_taken(const std::vector<size_t>& handed) const noexcept;
+    // The plan that was published last, null before the first.
+    [[nodiscard]] plan* published() const noexcept { return published_.load(std::memory_order_relaxed); }
+    // Of all plans that the thread has taken up since it began.
+    [[nodiscard]] change_pause longest_pause() const;
+    // Makes the thread forget the costliest call of each node; until it has, readers see zero.
+    void clear_maxima() noexcept;
+    [[nodiscard]] uint64_t maxima_epoch() const noexcept
+    {
+        return maxima_epoch_.load(std::memory_order_relaxed);
+    }
     // Publishes a trace (null ends tracing); returns the old one, to be freed after a grace period.
     [[nodiscard]] std::unique_ptr<trace_buffer> publish(std::unique_ptr<trace_buffer> next);
     [[nodiscard]] trace_buffer* trace() const noexcept { return tracing_.load(); }
@@ -89,7 +105,6 @@ public:
     [[nodiscard]] uint64_t left() const noexcept { return left_.get(); }
     [[nodiscard]] uint64_t loops() const noexcept { return loops_.get(); }
     [[nodiscard]] uint64_t sleeps() const noexcept { return sleeps_.get(); }
-    [[nodiscard]] uint64_t longest_pause() const noexcept { return longest_pause_.get(); }
     [[nodiscard]] uint64_t plan_changes() const noexcept { return plan_changes_.get(); }
     [[nodiscard]] uint64_t events_lost() const noexcept { return events_lost_.get(); }
     // The node that runs just now, no_node between nodes; for the crash report.
@@ -119,6 +134,8 @@ public:
     }
     // Between two loops: takes up the plan that was published last, as the next loop would.
     void adopt_plan() noexcept;
+    // The end: stops the nodes of the plan, which the thread has then no more.
+    void leave_plan() noexcept;
     // A worker's life: loops, sleeps when idle, returns after stop was asked for.
     void run(const std::atomic<bool>& stop) noexcept;
 
@@ -161,6 +178,11 @@ private:
     void end_loop() noexcept;
     uint32_t run_interrupts() noexcept;
     void take_up(plan& next) noexcept;
+    void stop_nodes(plan& old, plan* next) noexcept;
+    void start_nodes(plan* old, plan& next) noexcept;
+    [[nodiscard]] static bool is_in(plan* p, const node_run& of) noexcept;
+    static void note_pause(change_pause& longest, const plan& p);
+    void forget_maxima() noexcept;
     void ring_bells() noexcept;
     void sleep(const std::atomic<bool>& stop) noexcept;
     void account(node_run& node, uint32_t packets, uint64_t begin) noexcept;
@@ -195,7 +217,6 @@ private:
     counter left_;
     counter loops_;
     counter sleeps_;
-    counter longest_pause_; // TSC cycles that a change held this thread up
     counter plan_changes_;
     counter events_lost_;
     std::atomic<node_id> running_{no_node};
@@ -208,6 +229,7 @@ private:
     // written by the main thread, read here
     alignas(64) std::atomic<plan*> published_{nullptr};
     std::atomic<trace_buffer*> tracing_{nullptr};
+    std::atomic<uint64_t> maxima_epoch_{0};
 
     // written by any thread
     alignas(64) std::atomic<bool> interrupted_{false};
@@ -226,7 +248,9 @@ private:
     int wake_fd_ = -1;
     int epoll_fd_ = -1;
     frame* frames_ = nullptr; // address space for all frames that there can be
+    uint64_t forgotten_epoch_ = 0; // this thread's: up to which maxima are forgotten
     // main thread only
+    change_pause longest_pause_; // of the plans that were freed
     std::vector<std::unique_ptr<node_store>> stores_; // by node_id
     std::vector<std::unique_ptr<plan>> retired_;
     uint64_t versions_ = 0;

@@ -63,7 +63,15 @@ using reason_id = uint32_t;
 // Which of a thread's rates in `show runtime` a node's packets count for.
 enum class node_role : uint8_t { none, output, dropped, punted };
 
-// What a node's per-thread context is made from. Main thread, before the plan with the node runs.
+// The life of a node on one thread:
+//   T(node_setup)   main thread, when the first plan of that thread with the node is compiled: memory, what may fail
+//   start           that thread, when it takes up a plan with the node: what belongs to the thread itself
+//   function/poll   that thread, while its plans have the node, however many come and go
+//   stop            that thread, when it takes up a plan without the node, or ends
+//   ~T              main thread, when no plan of that thread can have it any more
+// A node that comes back keeps its context, and is started again.
+
+// What a node's per-thread context is made from: the template of each thread's own data.
 struct node_setup {
     engine& host;
     unsigned thread; // 0 is the main thread
@@ -115,6 +123,11 @@ using input_function = uint32_t (*)(node_run&) noexcept;
 // node's thread, with `arm` before it sleeps and without after it woke.
 using input_wait_function = int (*)(node_run&, bool arm) noexcept;
 
+// Called between two loops of the node's thread, when all frames are empty: `start` in the order of the new plan's
+// ranks, `stop` before that in the reverse order of the old one's. Bounded, since the thread stands still for it
+// (`show workers` has the time); no packet may be sent on, but those that the node kept may be freed (node_run::free).
+using node_hook = void (*)(node_run&) noexcept;
+
 struct node_descriptor {
     std::string_view name;
     node_type type = node_type::internal;
@@ -126,6 +139,8 @@ struct node_descriptor {
     std::string_view sibling_of{};          // instead: shares all next slots of that node
     std::vector<reason> reasons{};
     context_type context{};
+    node_hook start = nullptr;
+    node_hook stop = nullptr;
     node_role role = node_role::none;
     bool is_template = false;  // runs only as clones
     bool joined_later = false; // may stand in a plan that does not reach it yet

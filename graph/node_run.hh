@@ -24,6 +24,9 @@ struct node_counters {
     counter clocks;  // TSC cycles
     counter max_clocks_calls; // of the costliest call: its cycles ...
     counter max_clocks_vectors; // ... and its packets
+    // Which of the thread's clear_maxima() the two are from; another one's are zero to a reader.
+    std::atomic<uint64_t> maxima_epoch{0};
+    counter turns; // of a node with a start or stop: odd from its start to its stop
 };
 
 // Some packets of a frame, by their places in it.

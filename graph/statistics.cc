@@ -30,8 +30,11 @@ node_statistics statistics::raw(unsigned thread, node_id id) const
         found.calls = store->counters.calls.get();
         found.vectors = store->counters.vectors.get();
         found.clocks = store->counters.clocks.get();
-        found.max_clocks = store->counters.max_clocks_calls.get();
-        found.max_clocks_vectors = store->counters.max_clocks_vectors.get();
+        if (store->counters.maxima_epoch.load(std::memory_order_acquire) ==
+            host_.thread(thread).maxima_epoch()) {
+            found.max_clocks = store->counters.max_clocks_calls.get();
+            found.max_clocks_vectors = store->counters.max_clocks_vectors.get();
+        }
     }
     return found;
 }
@@ -131,3 +134,4 @@ void statistics::clear_reasons()
 }
 
 } // namespace weft
+        host_.thread(index).clear_maxima();

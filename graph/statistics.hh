@@ -17,7 +17,7 @@ struct node_statistics {
     uint64_t calls = 0;
     uint64_t vectors = 0;
     uint64_t clocks = 0;
-    uint64_t max_clocks = 0; // since start
+    uint64_t max_clocks = 0; // of the costliest call
     uint64_t max_clocks_vectors = 0;
 };
 
