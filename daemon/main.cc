@@ -122,7 +122,7 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
     auto nodes = node_registry::registered();
     if (!nodes)
         return pass(nodes);
-    engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true}};
+    engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
     result<void> outcome = bring_to_life(host, tree, schema);
     if (outcome)
         outcome = serve(host, commands, s, signals);

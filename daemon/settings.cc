@@ -33,8 +33,8 @@ void check_cpu(const config::value& root, config::problems& problems)
     const auto* workers = cpu->find("workers");
     if (workers == nullptr)
         return;
-    for (const auto& core : workers->items())
-        check_core(core, problems);
+    for (const auto& worker : workers->items())
+        check_core(worker.what() == config::value::kind::mapping ? *worker.find("core") : worker, problems);
     if (workers->items().size() > most_workers)
         problems.add(*workers, "{} workers, more than {}", workers->items().size(), most_workers);
 }
@@ -52,15 +52,32 @@ void check_socket(const config::value& root, config::problems& problems)
                      sizeof(sockaddr_un::sun_path) - 1, path->text().size());
 }
 
+config::type node_pattern()
+{
+    return {"a shell pattern of nodes' names, such as dpdk-input-a-*, with `!' before it to leave them out",
+            [](const config::value& v, config::problems& problems) {
+                static const config::type text = config::text("a shell pattern of nodes' names");
+                text.check(v, problems);
+                if (v.what() != config::value::kind::scalar || v.text().empty())
+                    return;
+                if (auto right = node_patterns::check(v.text()); !right)
+                    problems.add(v, "{}", right.error().message);
+            }};
+}
+
 const config::registration cpu{{
     .name = "cpu",
     .stage = config::stage::engine,
     .keys = {{"cpu", config::mapping(), "Which cores weft uses."},
              {"cpu.main", config::number(0, highest_core),
               "Core of the main thread (default: the first usable one)."},
-             {"cpu.workers", config::list_of(config::number(0, highest_core)),
+             {"cpu.workers[]", config::or_mapping(config::number(0, highest_core)),
               "One worker on each of these cores (default: one on the last usable core); with [] the "
-              "main thread forwards."}},
+              "main thread forwards."},
+             {"cpu.workers[].core", config::number(0, highest_core), "The worker's core.", true},
+             {"cpu.workers[].nodes", config::list_of(node_pattern()),
+              "Which nodes run there (default: all): [\"*\", \"!dpdk-input-b-*\"] polls every port but b. `drop', "
+              "`handoff-input' and pre-input nodes run everywhere."}},
     .check = check_cpu,
 }};
 
@@ -127,9 +144,13 @@ settings settings_of(const config::value& root)
     };
     s.main_core = part("cpu").get<uint32_t>("main", usable_cores().front());
     if (part("cpu").find("workers") != nullptr)
-        s.worker_cores = part("cpu").list<uint32_t>("workers");
+        for (const auto& worker : part("cpu").find("workers")->items())
+            s.worker_cores.push_back(worker.what() == config::value::kind::mapping
+                                         ? worker.get<uint32_t>("core", 0)
+                                         : worker.as<uint32_t>());
     else
         s.worker_cores = {usable_cores().back()};
+    s.worker_nodes = patterns_of_workers(root);
     s.hugepages = part("memory").get("hugepages", s.hugepages);
     s.memory_bytes = part("memory").get<uint64_t>("size", s.memory_bytes);
     s.buffer_count = part("buffers").get<uint32_t>("count", s.buffer_count);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "graph/config.hh"
+#include "graph/node_patterns.hh"
 
 #include <cstdint>
 #include <string>
@@ -13,6 +14,7 @@ namespace weft {
 struct settings {
     unsigned main_core = 0;
     std::vector<unsigned> worker_cores{};
+    std::vector<node_patterns> worker_nodes{};
     bool hugepages = false;
     uint64_t memory_bytes = uint64_t{256} << 20;
     uint32_t buffer_count = 16384;

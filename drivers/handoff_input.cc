@@ -17,6 +17,7 @@ const node_registration registration{{
     .type = node_type::input,
     .state = node_state::interrupt,
     .poll = handoff_input,
+    .everywhere = true, // or what other threads hand over would wait for ever
 }};
 
 } // namespace

@@ -32,6 +32,26 @@ void check_buffers(const pool_shape& buffers, const config::value& interfaces,
                      queues, least, buffers.count);
 }
 
+// Each queue needs a worker that may poll it.
+void check_patterns(const config::value& root, const config::value& interfaces, config::problems& problems)
+{
+    const auto workers = patterns_of_workers(root);
+    if (workers.empty())
+        return;
+    for (const auto& [name, key_at, settings] : interfaces.entries()) {
+        if (settings.find("device")->text() == null_device)
+            continue;
+        for (uint16_t q = 0; q < settings.get<uint16_t>("queues", 1); ++q) {
+            const std::string node = input_name(name, q);
+            if (std::any_of(workers.begin(), workers.end(), [&](const auto& w) { return w.take(node); }))
+                continue;
+            problems.add(key_at, settings.path(),
+                         fmt::format("no worker's patterns take its node `{}' (cpu.workers[].nodes)", node));
+            break; // the others are alike
+        }
+    }
+}
+
 void check(const config::value& root, config::problems& problems)
 {
     const auto* interfaces = root.find("interfaces");
@@ -42,6 +62,7 @@ void check(const config::value& root, config::problems& problems)
         problems.add(*interfaces, "{} interfaces, more than {}", interfaces->entries().size(),
                      max_interfaces);
     check_buffers(buffers, *interfaces, problems);
+    check_patterns(root, *interfaces, problems);
     std::map<std::string, std::string> owners;
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
         if (!good_name(name))
@@ -124,10 +145,10 @@ const config::registration registration{{
              {"interfaces.*.mtu", config::number(lowest_mtu, 9216),
               "Largest IP packet in bytes (default 1500)."},
              {"interfaces.*.queues", config::number(1, 64),
-              "Receive queues, spread over the workers (default 1)."}},
+              "Receive queues, spread over the workers that take their nodes (default 1)."}},
     .check = check,
     .apply = apply,
-    .also_reads = {"buffers"},
+    .also_reads = {"buffers", "cpu"},
 }};
 
 result<void> bring_up(engine& host)

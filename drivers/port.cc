@@ -48,6 +48,11 @@ std::string device_name(const std::string& device)
     return name;
 }
 
+std::string input_name(const std::string& interface, uint16_t queue)
+{
+    return fmt::format("dpdk-input-{}-{}", interface, queue);
+}
+
 result<std::unique_ptr<port>> port::open(const port_options& options, engine& host, rte_mempool* pool)
 {
     std::unique_ptr<port> made{new port{options}};
@@ -147,36 +152,40 @@ result<void> port::set_up_queues(rte_mempool* pool)
     return {};
 }
 
-void port::bind(interface_index index, engine& host)
+result<void> port::bind(const std::string& name, interface_index index, engine& host)
 {
-    const auto pollers = host.polling_threads();
     for (uint16_t q = 0; q < rx_count_; ++q) {
+        const auto pollers = host.polling_threads_for(input_name(name, q));
+        if (!pollers)
+            return pass(pollers);
         // one interface after the other, so that two ports of one queue each use two workers
-        const size_t turn = (index + q) % pollers.size();
-        rx_.push_back(std::make_unique<rx_queue>(rx_queue{id_, q, index, pollers[turn]}));
+        const size_t turn = (index + q) % pollers->size();
+        rx_.push_back(std::make_unique<rx_queue>(rx_queue{id_, q, index, (*pollers)[turn]}));
     }
     tx_.port = id_;
     tx_.interface = index;
     tx_.queue_of_thread.assign(host.thread_count(), tx_queues::none);
-    tx_.owner_of_thread.assign(host.thread_count(), pollers[0]);
-    // the workers first, the main thread last: it sends little
-    std::vector<unsigned> order = pollers;
+    // the workers first, the main thread last: it sends little; a worker whose plan has no tx node never sends
+    std::vector<unsigned> order = host.polling_threads_for("dpdk-tx-" + name).value_or(std::vector<unsigned>{});
     if (std::find(order.begin(), order.end(), 0u) == order.end())
         order.push_back(0);
+    tx_.owner_of_thread.assign(host.thread_count(), order[0]);
     for (size_t i = 0; i < order.size(); ++i) {
         if (i < tx_count_)
             tx_.queue_of_thread[order[i]] = static_cast<uint16_t>(i);
         tx_.owner_of_thread[order[i]] = order[i % tx_count_];
     }
+    return {};
 }
 
 result<void> port::join(engine& host, const std::string& name, interface_index index)
 {
-    bind(index, host);
+    if (auto done = bind(name, index, host); !done)
+        return done;
     for (const auto& queue : rx_) {
         auto input = host.registry().clone("dpdk-input",
-                                           fmt::format("dpdk-input-{}-{}", name, queue->queue),
-                                           queue.get(), queue->thread);
+                                           input_name(name, queue->queue), queue.get(),
+                                           queue->thread);
         if (!input)
             return pass(input);
         host.registry().at(*input).owner = fmt::format("interface {}", name);

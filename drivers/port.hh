@@ -19,6 +19,8 @@ inline constexpr uint16_t ethernet_overhead = 18; // header and one VLAN tag
 
 // The name by which DPDK knows a device: devargs without arguments; a PCI address in full and in lower case.
 [[nodiscard]] std::string device_name(const std::string& device);
+// The node that polls a receive queue of an interface: dpdk-input-INTERFACE-QUEUE.
+[[nodiscard]] std::string input_name(const std::string& interface, uint16_t queue);
 
 // One receive queue: the argument of a dpdk-input clone.
 struct rx_queue {
@@ -67,7 +69,8 @@ private:
     result<void> probe();
     result<void> configure(engine& host, rte_mempool* pool);
     result<void> set_up_queues(rte_mempool* pool);
-    void bind(interface_index index, engine& host); // gives the queues to threads
+    // Gives the queues to threads whose plans may have their nodes.
+    result<void> bind(const std::string& name, interface_index index, engine& host);
 
     const port_options options_;
     bool started_ = false;

@@ -132,6 +132,8 @@ public:
     {
         if (at.leaf != nullptr && at.leaf->holds.check && !leaf_is_right(*at.leaf, v))
             return;
+        if (at.leaf != nullptr && v.what() == value::kind::scalar)
+            return; // what the key's own type takes, though it may have keys below it too
         if (at.is_mapping())
             check_mapping(at, v);
         else if (at.item)

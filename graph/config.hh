@@ -118,6 +118,7 @@ struct type {
 [[nodiscard]] type list_of(type item);
 [[nodiscard]] type one_or_list_of(type item);
 [[nodiscard]] type mapping(); // its members are keys of their own
+[[nodiscard]] type or_mapping(type scalar); // the short form for a mapping with one key of this type
 
 // One key that a section takes. The path uses `*` for any name and `[]` for each item of a list:
 // "cpu.workers", "interfaces.*.mtu", "routes[].to". Parents of a key (interfaces, interfaces.*, routes) are

@@ -311,6 +311,20 @@ type mapping()
             }};
 }
 
+type or_mapping(type scalar)
+{
+    std::string allowed = scalar.allowed + ", or a mapping of keys";
+    return {allowed, [allowed, check = std::move(scalar.check)](const value& v, problems& found) {
+                if (v.what() == value::kind::scalar)
+                    check(v, found);
+                else if (v.what() != value::kind::mapping)
+                    found.add(v, "{} ({})",
+                              v.what() == value::kind::null ? "no value given"
+                                                            : "a list where one value or a mapping belongs",
+                              allowed);
+            }};
+}
+
 template <class T>
 T value::as() const
 {

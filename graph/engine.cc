@@ -51,6 +51,26 @@ void engine::shut_down()
     interfaces_.close();
 }
 
+const node_patterns& engine::nodes_of(unsigned thread) const noexcept
+{
+    static const node_patterns all;
+    const size_t worker = thread - size_t{1};
+    return thread == 0 || worker >= options_.worker_nodes.size() ? all : options_.worker_nodes[worker];
+}
+
+result<std::vector<unsigned>> engine::polling_threads_for(const std::string& node) const
+{
+    std::vector<unsigned> found = polling_threads();
+    std::string patterns;
+    for (const unsigned thread : found)
+        patterns += fmt::format("; {}: {}", threads_[thread]->name(), nodes_of(thread).text());
+    std::erase_if(found, [&](unsigned thread) { return !nodes_of(thread).take(node); });
+    if (found.empty())
+        return fail(errc::invalid_argument, "no worker's patterns take node `{}'{} (cpu.workers[].nodes)", node,
+                    patterns);
+    return found;
+}
+
 std::vector<unsigned> engine::polling_threads() const
 {
     std::vector<unsigned> found;

@@ -6,6 +6,7 @@
 #include "graph/graph_thread.hh"
 #include "graph/interface.hh"
 #include "graph/main_loop.hh"
+#include "graph/node_patterns.hh"
 #include "graph/node_registry.hh"
 #include "graph/plan.hh"
 #include "graph/rcu.hh"
@@ -30,6 +31,7 @@ struct engine_options {
     std::vector<unsigned> worker_cores; // one worker each; empty: the main thread polls the queues
     size_t packet_bound = 65536;        // packets that can exist at once
     bool pin = true;                    // bind threads to their cores
+    std::vector<node_patterns> worker_nodes{}; // what each worker's plan contains; a worker without: every node
 };
 
 // Main thread, unless a member says otherwise.
@@ -53,6 +55,11 @@ public:
     }
     // Threads that poll queues: the workers, or the main thread where there is none.
     [[nodiscard]] std::vector<unsigned> polling_threads() const;
+    // Which nodes a thread's plans contain; the main thread's: every node.
+    [[nodiscard]] const node_patterns& nodes_of(unsigned thread) const noexcept;
+    // Those of the polling threads whose plans a node of this name, one to be made too, may stand in. An error that
+    // names the patterns if there is none.
+    [[nodiscard]] result<std::vector<unsigned>> polling_threads_for(const std::string& node) const;
     [[nodiscard]] const engine_options& options() const noexcept { return options_; }
 
     // A room's own state, made from the engine when it is first asked for.

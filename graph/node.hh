@@ -145,6 +145,7 @@ struct node_descriptor {
     bool is_template = false;  // runs only as clones
     bool joined_later = false; // may stand in a plan that does not reach it yet
     bool self_edge = false;    // an edge to itself is meant
+    bool everywhere = false;   // no worker's patterns leave it out; nor do they any pre-input node
     // What `show trace` prints below the node's name; null: the engine's own form.
     std::string (*format_trace)(const trace_record&) = nullptr;
 };

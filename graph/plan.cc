@@ -57,12 +57,13 @@ namespace {
 // Which of the registry's nodes stand in one thread's graph, and what is wrong with them.
 class graph_check {
 public:
-    graph_check(const node_registry& registry, unsigned thread) : registry_{registry}
+    graph_check(const node_registry& registry, unsigned thread, const node_patterns& patterns)
+        : registry_{registry}, patterns_{patterns}
     {
         for (const auto& entry : registry.all())
             if (!entry.descriptor->is_template || entry.clone_of != no_node)
                 if (!entry.thread || *entry.thread == thread)
-                    members_.push_back(entry.id);
+                    join(entry);
     }
 
     // Post-order from every root; reversed it is a topological order but for edges backwards.
@@ -96,6 +97,21 @@ public:
     }
 
 private:
+    bool takes(const node_entry& entry) const
+    {
+        return entry.descriptor->everywhere || entry.descriptor->type == node_type::pre_input ||
+               patterns_.take(entry.name);
+    }
+
+    void join(const node_entry& entry)
+    {
+        if (takes(entry))
+            members_.push_back(entry.id);
+        else if (entry.thread)
+            faults_.push_back(fmt::format("node `{}' is to run there, but the patterns {} leave it out", entry.name,
+                                          patterns_.text()));
+    }
+
     bool is_source(node_id id) const
     {
         return registry_.at(id).descriptor->type != node_type::internal;
@@ -126,6 +142,9 @@ private:
         if (from.id == to.id && !from.descriptor->self_edge)
             faults_.push_back(fmt::format("node `{}' has an edge to itself and does not say that "
                                           "it means it", from.name));
+        if (!takes(to))
+            faults_.push_back(fmt::format("an edge leads from node `{}' to `{}', which the patterns {} leave out",
+                                          from.name, to.name, patterns_.text()));
         if (to.descriptor->is_template && to.clone_of == no_node)
             faults_.push_back(fmt::format("an edge leads from node `{}' to `{}', which runs only "
                                           "as clones", from.name, to.name));
@@ -146,6 +165,7 @@ private:
     }
 
     const node_registry& registry_;
+    const node_patterns& patterns_;
     std::vector<node_id> members_;
     std::vector<bool> visited_;
     std::vector<node_id> finished_;
@@ -154,9 +174,10 @@ private:
 
 } // namespace
 
-result<std::vector<node_id>> plan::order(const node_registry& registry, unsigned thread)
+result<std::vector<node_id>> plan::order(const node_registry& registry, unsigned thread,
+                                         const node_patterns& patterns)
 {
-    return graph_check{registry, thread}.order();
+    return graph_check{registry, thread, patterns}.order();
 }
 
 result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph_thread& thread)
@@ -168,7 +189,7 @@ result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph
     static_assert(alignof(interface_counters) == cache_line &&
                   sizeof(interface_counters) == cache_line);
     static_assert(sizeof(frame) % cache_line == 0);
-    auto ranked = order(registry, thread.index());
+    auto ranked = order(registry, thread.index(), thread.host().nodes_of(thread.index()));
     if (!ranked)
         return pass(ranked);
     std::unique_ptr<plan> made{new plan};

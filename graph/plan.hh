@@ -3,6 +3,7 @@
 // once published, but for the frames and custody marks that its thread keeps in the node runs.
 #pragma once
 
+#include "graph/node_patterns.hh"
 #include "graph/node_registry.hh"
 #include "graph/node_run.hh"
 #include "graph/result.hh"
@@ -46,12 +47,13 @@ public:
     // Compiles and validates the graph for a thread. The error lists all faults, each with the nodes'
     // names: no source; an edge into an input node; an edge from a node to itself that does not say so;
     // a node that nothing reaches and that is not marked as joined later; an input node without a poll
-    // function, an internal one without a function. Main thread.
+    // function, an internal one without a function; where the thread's patterns leave out a node, an edge from one of
+    // its nodes to that, or that it is bound to this thread. Main thread.
     [[nodiscard]] static result<std::unique_ptr<plan>> compile(const node_registry& registry,
                                                                graph_thread& thread);
     // Only the validation, for a graph that need not run.
-    [[nodiscard]] static result<std::vector<node_id>> order(const node_registry& registry,
-                                                            unsigned thread);
+    [[nodiscard]] static result<std::vector<node_id>> order(const node_registry& registry, unsigned thread,
+                                                            const node_patterns& patterns = {});
 
     [[nodiscard]] std::span<node_run> runs() noexcept { return {runs_.get(), count_}; }
     [[nodiscard]] node_run* run_of(node_id id) noexcept

@@ -30,6 +30,7 @@ const node_registration registration{{
     .function = drop_packets,
     .context = context_of<context>(),
     .role = node_role::dropped,
+    .everywhere = true,
 }};
 
 } // namespace

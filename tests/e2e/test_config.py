@@ -24,7 +24,7 @@ frobnicate: 1
 """
 # What each error of WRONG must name: its place and its key, and where one is near, the valid key.
 EXPECTED = (
-    (":1:", "cpu.workers", "4095"),
+    (":1:", "cpu.workers[0]", "4095"),
     (":2:", "memory.hugepages", "perhaps"),
     (":4:", "interfaces.a.mtu", "20"),
     (":5:", "interfaces.b.adresses", "addresses"),
@@ -58,6 +58,46 @@ class Config(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout)
         for word in words:
             self.assertIn(word, done.stdout)
+
+    def test_patterns_of_workers(self):
+        text = """\
+cpu:
+  main: 0
+  workers:
+    - {core: 0, nodes: ["dpdk-input-b-*", "ip4*", "a["]}
+    - {core: 0, node: [x]}
+    - {nodes: x}
+"""
+        self.assert_wrong(
+            text,
+            ":4:51: cpu.workers[0].nodes[2]: `a[': a `[' is not closed",
+            ":5:17: cpu.workers[1].node: unknown key; did you mean `nodes'?",
+            "cpu.workers[2].core: missing; expected a number",
+            "cpu.workers[2].nodes: `x' where a list belongs",
+        )
+        text = """\
+cpu: {main: 0, workers: [{core: 0, nodes: ["!dpdk-input-a-0", "*"]}, {core: 0, nodes: [ip4-*]}]}
+interfaces:
+  a: {device: "net_tap0,iface=weft-a"}
+"""
+        self.assert_wrong(
+            text,
+            ":3:3: interfaces.a: no worker's patterns take its node `dpdk-input-a-0' "
+            "(cpu.workers[].nodes)",
+        )
+        text = """\
+cpu: {main: 0, workers: [{core: 0, nodes: ["!ip4-lookup"]}]}
+memory: {size: 256M}
+cli: {socket: /tmp/weft-never.sock}
+"""
+        done = self.check(self.file(text))
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("the graph of thread worker-1 is not valid", done.stdout)
+        self.assertIn(
+            "an edge leads from node `ip4-input' to `ip4-lookup', which the patterns "
+            "`!ip4-lookup' leave out",
+            done.stdout,
+        )
 
     def test_samples_are_right(self):
         samples = sorted(glob.glob(os.path.join(testbed.ROOT, "conf/*.yaml")))

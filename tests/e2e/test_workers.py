@@ -96,5 +96,66 @@ class Workers(testbed.Test):
         self.assertEqual(sum(self.weft.errors().values()), 0)
 
 
+class Patterns(testbed.TwoHosts):
+    """Each port has a worker of its own, since the other one's patterns leave it out."""
+
+    main_core, other = testbed.cores()
+    more = {
+        "cpu": {
+            "main": main_core,
+            "workers": [
+                {"core": other, "nodes": ["!dpdk-input-a-*"]},
+                {"core": other, "nodes": ["*", "!dpdk-input-b-*"]},
+            ],
+        }
+    }
+
+    def vectors(self, node):
+        """Packets of a node by thread."""
+        threads = self.weft.json(f"show runtime cluster {node} workers worker-*")
+        self.assertEqual(threads["threads"], ["worker-1", "worker-2"])
+        return {
+            thread["index"]: row["vectors"]
+            for thread in self.weft.json("show runtime")["threads"]
+            for row in thread["nodes"]
+            if row["name"] == node
+        }
+
+    def test_plans_have_what_the_patterns_say(self):
+        plans = [
+            [node["name"] for node in plan["nodes"]]
+            for plan in self.weft.json("show plan")["plans"]
+        ]
+        self.assertEqual(
+            [[f"dpdk-input-{port}-0" in plan for port in "ab"] for plan in plans],
+            [[False, False], [False, True], [True, False]],
+        )
+        self.assertIn("!dpdk-input-a-*", self.weft.cli("show plan"))
+        started = self.weft.json("show plan worker 2")["plans"][0]["nodes"]
+        self.assertEqual(
+            [node["started"] for node in started if node["name"].startswith("dpdk-input")], [True]
+        )
+
+    def test_each_port_is_polled_by_its_worker(self):
+        self.learn()
+        self.client.run("ping", "-c", "20", "-i", "0.01", "-W", "2", "10.0.1.2")
+        both = self.weft.json("show runtime cluster dpdk-input-*")["nodes"]
+        self.assertEqual([row["threads"] for row in both], [1, 1])
+        self.assertGreaterEqual(min(row["objects"] for row in both), 20)
+        self.assertGreater(min(row["objects_per_second"] for row in both), 0)
+        self.assertEqual(list(self.vectors("dpdk-input-a-0")), [2])
+        self.assertEqual(list(self.vectors("dpdk-input-b-0")), [1])
+
+    def test_the_longest_pause_has_its_cause(self):
+        for form in ("plain", "baseline"):
+            self.weft.cli(f"set node function ip4-lookup {form}")
+        workers = self.weft.json("show workers")["workers"]
+        for worker in workers:
+            self.assertIn(
+                worker["longest_pause_cause"],
+                ("start", "set node function ip4-lookup plain", "set node function ip4-lookup baseline"),
+            )
+
+
 if __name__ == "__main__":
     testbed.main()

@@ -236,11 +236,15 @@ private:
 // The test's nodes and the real `drop` and `handoff-input`; at its end every packet must be back.
 class graph_tester {
 public:
-    explicit graph_tester(std::vector<node_descriptor> nodes, std::vector<unsigned> workers = {})
+    explicit graph_tester(std::vector<node_descriptor> nodes, std::vector<unsigned> workers = {},
+                          std::vector<node_patterns> worker_nodes = {})
         : nodes_{std::move(nodes)},
           free_before_{rte_mempool_avail_count(packet_pool())},
           host{clock, *nodes_.with("drop").with("handoff-input").registry(),
-               engine_options{.main_core = 0, .worker_cores = std::move(workers), .pin = false}}
+               engine_options{.main_core = 0,
+                              .worker_cores = std::move(workers),
+                              .pin = false,
+                              .worker_nodes = std::move(worker_nodes)}}
     {
         host.add_pool(packet_pool());
     }

@@ -232,6 +232,30 @@ TEST_CASE("required keys are asked for where their parent is given", "[graph][co
                                   "(a number from 0 to 9)"});
 }
 
+TEST_CASE("one value may be the short form of a mapping", "[graph][config]")
+{
+    const auto check = [](value item) {
+        problems found;
+        std::vector<value> items;
+        items.push_back(std::move(item));
+        schema_of({{"w[]", or_mapping(number(0, 7)), ""}, {"w[].core", number(0, 7), "", true}})
+            .check(tree({{"w", value::sequence(std::move(items), {1, 1}, "w")}}), found);
+        return lines(found);
+    };
+    CHECK(check(word("3", "w[0]")).empty());
+    CHECK(check(tree({{"core", word("3", "w[0].core")}}, "w[0]")).empty());
+    CHECK(check(word("9", "w[0]")) ==
+          strings{"1:1 w[0]: 9 is above 7 (a number from 0 to 7)"});
+    CHECK(check(tree({{"core", word("9", "w[0].core")}}, "w[0]")) ==
+          strings{"1:1 w[0].core: 9 is above 7 (a number from 0 to 7)"});
+    CHECK(check(tree({}, "w[0]")) == strings{"1:1 w[0].core: missing; expected a number from 0 to 7"});
+    CHECK(check(value::null({1, 1}, "w[0]")) ==
+          strings{"1:1 w[0]: no value given (a number from 0 to 7, or a mapping of keys)"});
+    CHECK(check(value::sequence({}, {1, 1}, "w[0]")) ==
+          strings{"1:1 w[0]: a list where one value or a mapping belongs (a number from 0 to 7, or a "
+                  "mapping of keys)"});
+}
+
 TEST_CASE("a section's check waits until the keys that it reads are right", "[graph][config]")
 {
     section s{"test", stage::engine, {{"mtu", number(68, 9216), ""}}};
