@@ -215,9 +215,12 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         slots += registry.at(run.id_).nexts.size() + 1;
     next_table_.reserve(slots);
     node_run* drop = run_of(registry.drop_node());
+    maxima_epoch_ = thread.maxima_epoch();
     for (auto& run : runs()) {
         const auto& entry = registry.at(run.id_);
         node_store& store = thread.store_of(entry);
+        if (store.counters.maxima_epoch.load(std::memory_order_relaxed) != thread.maxima_epoch())
+            maxima_epoch_ = mixed;
         run.descriptor_ = entry.descriptor;
         run.function_ = entry.function();
         run.poll_ = entry.descriptor->poll;
@@ -237,16 +240,13 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         for (node_id next : entry.nexts)
             next_table_.push_back(by_id_[next]);
         next_table_.push_back(drop);
-    maxima_epoch_ = thread.maxima_epoch();
+        if (entry.descriptor->start != nullptr || entry.descriptor->stop != nullptr)
+            hooked_.push_back(&run);
         if (run.type_ == node_type::pre_input)
             pre_inputs_.push_back(&run);
         else if (run.type_ == node_type::input && run.state_ == node_state::polling)
-        if (store.counters.maxima_epoch.load(std::memory_order_relaxed) != thread.maxima_epoch())
-            maxima_epoch_ = mixed;
             inputs_.push_back(&run);
     }
 }
 
 } // namespace weft
-        if (entry.descriptor->start != nullptr || entry.descriptor->stop != nullptr)
-            hooked_.push_back(&run);

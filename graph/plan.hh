@@ -60,11 +60,11 @@ public:
     {
         return id < by_id_.size() ? by_id_[id] : nullptr;
     }
-    [[nodiscard]] std::span<node_run*> pre_inputs() noexcept { return pre_inputs_; }
-    [[nodiscard]] std::span<node_run*> inputs() noexcept { return inputs_; } // polled ones
     // Which of the thread's plans it is, from 1; why it was published.
     [[nodiscard]] uint64_t version() const noexcept { return version_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
+    [[nodiscard]] std::span<node_run*> pre_inputs() noexcept { return pre_inputs_; }
+    [[nodiscard]] std::span<node_run*> inputs() noexcept { return inputs_; } // polled ones
 
 private:
     friend class graph_thread;
@@ -77,13 +77,13 @@ private:
     std::vector<node_run*> by_id_;
     std::vector<node_run*> pre_inputs_;
     std::vector<node_run*> inputs_;
+    std::vector<node_run*> hooked_; // nodes with a start or a stop
     std::vector<node_run*> next_table_;
     uint64_t version_ = 0;
     std::string why_;
     uint64_t maxima_epoch_ = 0; // to which all its nodes' maxima belong; `mixed` where they differ
     static constexpr uint64_t mixed = UINT64_MAX;
     counter pause_; // TSC cycles that its thread took to take it up; written there, once
-    std::vector<node_run*> hooked_; // nodes with a start or a stop
 };
 
 } // namespace weft

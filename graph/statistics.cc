@@ -19,6 +19,7 @@ void statistics::forget(node_id id)
 {
     for (auto& b : bases_)
         b.nodes.erase(id);
+    std::erase_if(looks_, [id](const auto& each) { return each.first.second == id; });
     reason_bases_.erase(reason_bases_.lower_bound(make_reason_id(id, 0)),
                         reason_bases_.upper_bound(make_reason_id(id, 0xffff)));
 }
@@ -39,6 +40,55 @@ node_statistics statistics::raw(unsigned thread, node_id id) const
     return found;
 }
 
+node_statistics statistics::since_clear(unsigned thread, node_id id) const
+{
+    node_statistics node = raw(thread, id);
+    const auto& before = bases_[thread].nodes;
+    if (const auto found = before.find(id); found != before.end()) {
+        node.calls -= found->second.calls;
+        node.vectors -= found->second.vectors;
+        node.clocks -= found->second.clocks;
+    }
+    return node;
+}
+
+void statistics::add_thread(cluster_statistics& node, unsigned thread)
+{
+    const node_statistics counted = since_clear(thread, node.id);
+    ++node.threads;
+    node.calls += counted.calls;
+    node.vectors += counted.vectors;
+    node.clocks += counted.clocks;
+    const duration now = host_.loop().now();
+    look& last = looks_.try_emplace({thread, node.id}, look{.at = bases_[thread].at}).first->second;
+    const double seconds = std::chrono::duration<double>(now - last.at).count();
+    if (seconds > 0) {
+        node.calls_per_second += static_cast<double>(counted.calls - last.calls) / seconds;
+        node.vectors_per_second += static_cast<double>(counted.vectors - last.vectors) / seconds;
+    }
+    if (now - last.at >= shortest_look)
+        last = {now, counted.calls, counted.vectors};
+}
+
+std::vector<cluster_statistics> statistics::cluster(const std::string& nodes, const std::string& threads)
+{
+    std::vector<cluster_statistics> found;
+    for (const auto& entry : host_.registry().all()) {
+        if (!matches(nodes, entry.name))
+            continue;
+        cluster_statistics node{.id = entry.id};
+        for (unsigned index = 0; index < host_.thread_count(); ++index)
+            if (matches(threads, host_.thread(index).name()) && host_.thread(index).store_of(entry.id) != nullptr)
+                add_thread(node, index);
+        if (node.threads > 0)
+            found.push_back(node);
+    }
+    std::sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
+        return host_.registry().at(a.id).name < host_.registry().at(b.id).name;
+    });
+    return found;
+}
+
 thread_statistics statistics::of_thread(unsigned index) const
 {
     const base& from = bases_[index];
@@ -50,13 +100,7 @@ thread_statistics statistics::of_thread(unsigned index) const
     for (const auto& entry : host_.registry().all()) {
         if (host_.thread(index).store_of(entry.id) == nullptr)
             continue;
-        node_statistics node = raw(index, entry.id);
-        if (const auto before = from.nodes.find(entry.id); before != from.nodes.end()) {
-            node.calls -= before->second.calls;
-            node.vectors -= before->second.vectors;
-            node.clocks -= before->second.clocks;
-        }
-        found.nodes.push_back(node);
+        found.nodes.push_back(since_clear(index, entry.id));
     }
     std::sort(found.nodes.begin(), found.nodes.end(), [&](const auto& a, const auto& b) {
         return host_.registry().at(a.id).name < host_.registry().at(b.id).name;
@@ -114,10 +158,12 @@ std::vector<process_status> statistics::processes() const
 
 void statistics::clear_runtime()
 {
+    looks_.clear(); // those of the cluster views begin with the counts
     process_bases_.clear();
     for (auto& p : host_.room<process_table>().status())
         process_bases_.emplace(p.id, p);
     for (unsigned index = 0; index < host_.thread_count(); ++index) {
+        host_.thread(index).clear_maxima();
         base& b = bases_[index];
         b.at = host_.loop().now();
         b.loops = host_.thread(index).loops();
@@ -134,4 +180,3 @@ void statistics::clear_reasons()
 }
 
 } // namespace weft
-        host_.thread(index).clear_maxima();

@@ -29,6 +29,17 @@ struct thread_statistics {
     std::vector<node_statistics> nodes; // by name
 };
 
+// A node over several threads.
+struct cluster_statistics {
+    node_id id = no_node;
+    unsigned threads = 0; // that have it
+    uint64_t calls = 0;
+    uint64_t vectors = 0;
+    uint64_t clocks = 0;
+    double calls_per_second = 0; // both since cluster() last looked at it there, or since the last clear
+    double vectors_per_second = 0;
+};
+
 struct reason_statistics {
     node_id node;
     uint16_t reason;
@@ -41,6 +52,10 @@ public:
     explicit statistics(engine& host);
 
     [[nodiscard]] thread_statistics of_thread(unsigned index) const;
+    // The nodes of these names on the threads of these names, both as shell patterns; sorted by name. A look less than
+    // `shortest_look` after another one begins its rates where that one's began.
+    [[nodiscard]] std::vector<cluster_statistics> cluster(const std::string& nodes, const std::string& threads);
+    static constexpr duration shortest_look = 100ms;
     // Packets that a node sent to a slot, over all threads, since start.
     [[nodiscard]] uint64_t sent(node_id id, size_t slot) const;
     // Sums over threads, only what is not zero.
@@ -57,12 +72,21 @@ private:
         std::map<node_id, node_statistics> nodes;
     };
 
+    struct look {
+        duration at{};
+        uint64_t calls = 0;
+        uint64_t vectors = 0;
+    };
+
     void forget(node_id id);
     [[nodiscard]] node_statistics raw(unsigned thread, node_id id) const;
+    [[nodiscard]] node_statistics since_clear(unsigned thread, node_id id) const;
+    void add_thread(cluster_statistics& node, unsigned thread);
     [[nodiscard]] std::map<reason_id, uint64_t> raw_reasons() const;
 
     engine& host_;
     std::vector<base> bases_;
+    std::map<std::pair<unsigned, node_id>, look> looks_; // by thread
     std::map<process_id, process_status> process_bases_;
     std::map<reason_id, uint64_t> reason_bases_;
 };

@@ -18,6 +18,7 @@ const node_registration registration{{
     .function = null_node,
     .reasons = {{"empty_slot", "the next slot that was chosen leads nowhere"}},
     .joined_later = true,
+    .everywhere = true,
 }};
 
 } // namespace

@@ -304,7 +304,8 @@ TEST_CASE("help lists commands, all or those that begin so", "[graph][command]")
     const auto all = table->run(no_engine(), "help", false).value();
     CHECK_THAT(all, Catch::Contains("End the session"));
     const auto some = json::parse(table->run(no_engine(), "help show runt", true).value());
-    REQUIRE(some.size() == 1);
+    REQUIRE(some.size() == 2);
+    CHECK_THAT(some[1]["syntax"].get<std::string>(), Catch::StartsWith("show runtime cluster"));
     CHECK_THAT(some[0]["syntax"].get<std::string>(), Catch::StartsWith("show runtime"));
     CHECK_FALSE(some[0]["help"].get<std::string>().empty());
     CHECK(table->run(no_engine(), "help nothing", false).error().message ==

@@ -113,8 +113,142 @@ TEST_CASE("the costliest call is remembered with its packets", "[graph][statisti
         g.tester.send("in", count);
     CHECK(g.of("judge").max_clocks >= long_time);
     CHECK(g.of("judge").max_clocks_vectors == 7);
+    const auto max = g.tester.json("show runtime max")["threads"][0]["nodes"];
+    const auto row = std::find_if(max.begin(), max.end(), [](auto& n) { return n["name"] == "judge"; });
+    REQUIRE(row != max.end());
+    CHECK((*row)["max_node_clocks"] == g.of("judge").max_clocks);
+    CHECK((*row)["vectors_at_max"] == 7);
+}
+
+TEST_CASE("after a clear the costliest call is looked for anew", "[graph][statistics]")
+{
+    counted_graph g;
+    g.tester.send("in", 7);
     g.stats().clear_runtime();
-    CHECK(g.of("judge").max_clocks >= long_time); // since start
+    CHECK(g.of("judge").max_clocks == 0); // though its thread has not heard of it
+    CHECK(g.of("judge").max_clocks_vectors == 0);
+    g.tester.send("in", 3);
+    CHECK(g.of("judge").max_clocks > 0);
+    CHECK(g.of("judge").max_clocks_vectors == 3);
+}
+
+TEST_CASE("a node that missed a clear forgets when it comes back", "[graph][statistics]")
+{
+    graph_tester t{{source("in", {"a"}), source("other", {"a"}), sink("a")}};
+    auto& stats = t.host.room<statistics>();
+    const auto in = [&] {
+        for (const auto& each : stats.of_thread(0).nodes)
+            if (each.id == t.id("in"))
+                return each;
+        return node_statistics{};
+    };
+    t.send("in", 7);
+    const auto before = in().max_clocks;
+    CHECK(before > 0);
+    t.publish_and_adopt();
+    CHECK(in().max_clocks >= before); // a plan alone clears nothing
+    t.host.registry().at(t.id("in")).thread = 9; // in no plan of this thread
+    t.publish_and_adopt();
+    stats.clear_runtime();
+    t.host.run_main_once();
+    CHECK(in().max_clocks == 0);
+    t.host.registry().at(t.id("in")).thread.reset();
+    t.publish_and_adopt(); // polled in this loop already
+    CHECK(in().max_clocks > 0);
+    CHECK(in().max_clocks_vectors == 0);
+}
+
+TEST_CASE("counts go on over 32 bits in differences, rates and tables", "[graph][statistics][commands]")
+{
+    constexpr uint64_t edge = uint64_t{1} << 32;
+    counted_graph g;
+    auto& counters = const_cast<node_counters&>(g.tester.store("judge").counters);
+    counters.calls.set(edge - 2);
+    counters.vectors.set(edge - 50);
+    counters.clocks.set(edge - 1);
+    g.stats().clear_runtime();
+    g.tester.send("in", 100);
+    g.tester.send("in", 100);
+    g.tester.send("in", 100);
+    g.tester.clock.advance(2s);
+    CHECK(counters.vectors.get() == edge + 250);
+    CHECK(g.of("judge").calls == 3);
+    CHECK(g.of("judge").vectors == 300);
+    CHECK(g.of("judge").clocks < edge);
+    const auto node = g.tester.json("show runtime cluster judge")["nodes"][0];
+    CHECK(node["objects_per_second"].get<double>() == Approx(150));
+    counters.vectors.add(3 * edge); // as a day at full speed does
+    CHECK(g.row("judge")["vectors"] == 3 * edge + 300);
+    CHECK_THAT(g.tester.command("show runtime"), Contains("12885002188"));
+    counters.vectors.set(edge - 1 - edge); // 2^64 - 1: 64 bits wrap too, after centuries
+    g.stats().clear_runtime();
+    g.tester.send("in", 100);
+    CHECK(g.of("judge").vectors == 100);
+}
+
+TEST_CASE("a cluster adds nodes up over the threads that are chosen", "[graph][statistics][commands]")
+{
+    counted_graph g{{0, 0}};
+    g.tester.send("in", 100);
+    g.tester.send("in", 60);
+    auto& other = const_cast<node_counters&>(g.tester.store("judge", 2).counters); // as the worker would
+    other.calls.add(8);
+    other.vectors.add(1040);
+    other.clocks.add(3000);
+    const auto all = g.tester.json("show runtime cluster j*");
+    REQUIRE(all["nodes"].size() == 1);
+    CHECK(all["threads"] == std::vector<std::string>{"main", "worker-1", "worker-2"});
+    const auto& node = all["nodes"][0];
+    CHECK(node["name"] == "judge");
+    CHECK(node["threads"] == 3);
+    CHECK(node["calls"] == 10);
+    CHECK(node["objects"] == 1200);
+    CHECK(node["objects_per_call"] == 120.0);
+    const auto worker = g.tester.json("show runtime cluster judge workers worker-[!1]");
+    CHECK(worker["threads"] == std::vector<std::string>{"worker-2"});
+    CHECK(worker["nodes"][0]["calls"] == 8);
+    CHECK(worker["nodes"][0]["cycles_per_call"] == 375.0);
+    CHECK(g.tester.json("show runtime cluster * workers main")["nodes"].size() == 5);
+    CHECK_THAT(g.tester.command("show runtime cluster [ej]*"),
+               Contains("Cluster of `[ej]*' on main, worker-1, worker-2") && Contains("Objects/Call") &&
+                   Contains("end ") && Contains("judge ") && Contains("120.00"));
+    CHECK(g.tester.command("show runtime cluster jugde") ==
+          "error: no node that runs on main, worker-1, worker-2 matches `jugde' (show node)");
+    CHECK(g.tester.command("show runtime cluster * workers w") ==
+          "error: no thread matches `w'; threads are main, worker-1, worker-2");
+}
+
+TEST_CASE("a cluster's rates are since the last look", "[graph][statistics][commands]")
+{
+    counted_graph g;
+    const auto look = [&] { return g.tester.json("show runtime cluster judge")["nodes"][0]; };
+    g.tester.send("in", 100);
+    g.tester.clock.advance(4s);
+    g.tester.host.run_main_once();
+    CHECK(look()["objects_per_second"].get<double>() == Approx(25)); // since the clear
+    g.tester.send("in", 30);
+    g.tester.send("in", 30);
+    g.tester.clock.advance(2s);
+    g.tester.host.run_main_once();
+    auto now = look();
+    CHECK(now["objects_per_second"].get<double>() == Approx(30));
+    CHECK(now["updates_per_second"].get<double>() == Approx(1));
+    CHECK(now["objects"] == 160);
+    g.tester.clock.advance(50ms); // too soon: another session's look, say
+    g.tester.host.run_main_once();
+    g.tester.send("in", 40);
+    CHECK(look()["objects_per_second"].get<double>() == Approx(800));
+    g.tester.clock.advance(50ms);
+    g.tester.host.run_main_once();
+    CHECK(look()["objects_per_second"].get<double>() == Approx(400)); // since the last but one
+    g.tester.clock.advance(1s);
+    g.tester.host.run_main_once();
+    CHECK(look()["objects_per_second"].get<double>() == 0);
+    CHECK(g.tester.command("clear runtime") == "");
+    g.tester.send("in", 10);
+    g.tester.clock.advance(1s);
+    g.tester.host.run_main_once();
+    CHECK(look()["objects_per_second"].get<double>() == Approx(10));
 }
 
 TEST_CASE("reasons are summed over threads, and only those that happened", "[graph][statistics]")
@@ -232,12 +366,14 @@ TEST_CASE("show workers lists each thread with its counts", "[graph][statistics]
     CHECK(rows[0]["packets_in"] == 100);
     CHECK(rows[0]["plan_changes"] == 2);
     CHECK(rows[0]["longest_pause_us"].get<double>() > 0);
+    CHECK(rows[0]["longest_pause_cause"] == "plan");
+    CHECK(rows[1]["longest_pause_cause"] == ""); // it never ran
     CHECK(rows[1]["name"] == "worker-1");
     CHECK(rows[1]["type"] == "worker");
     CHECK(rows[1]["core"] == 1);
     CHECK(rows[1]["loops"] == 0);
     CHECK_THAT(g.tester.command("show workers"),
-               Contains("Longest pause us") && Contains("worker-1") && Contains("Sleeps"));
+               Contains("Longest pause us") && Contains("Cause") && Contains("worker-1") && Contains("Sleeps"));
 }
 
 TEST_CASE("show processes lists what each waits for, and its stack",
