@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// show node, show graph, and the completion of node names.
+// show node, set node function, and the completion of node names.
 #include "graph/command.hh"
 #include "graph/grace_period.hh"
 #include "graph/statistics.hh"
@@ -208,58 +208,6 @@ const completion_registration node_names{"node", [](engine& host) {
                                                  names.push_back(entry->name);
                                              return names;
                                          }};
-
-// Nodes of one main thread or worker plan alike: the graph as it is joined, templates left out.
-result<json> show_graph(command_context& context)
-{
-    json nodes = json::array();
-    json edges = json::array();
-    for (const auto* entry : by_name(context.host)) {
-        if (!runs(*entry))
-            continue;
-        nodes.push_back({{"name", entry->name}, {"type", to_string(entry->descriptor->type)}});
-        for (node_id next : entry->nexts)
-            edges.push_back({{"from", entry->name},
-                             {"to", context.host.registry().at(next).name},
-                             {"drop", false}});
-        if (!entry->descriptor->reasons.empty())
-            edges.push_back({{"from", entry->name}, {"to", "drop"}, {"drop", true}});
-    }
-    return json{{"dot", context.arguments.has("dot")}, {"nodes", nodes}, {"edges", edges}};
-}
-
-std::string graph_dot(const json& data)
-{
-    std::string out = "digraph weft {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
-    for (const auto& n : data["nodes"])
-        out += fmt::format("  \"{}\"{};\n", n["name"].get<std::string>(),
-                           n["type"] == "internal" ? "" : " [style=rounded]");
-    for (const auto& e : data["edges"])
-        out += fmt::format("  \"{}\" -> \"{}\"{};\n", e["from"].get<std::string>(),
-                           e["to"].get<std::string>(),
-                           e["drop"].get<bool>() ? " [style=dotted]" : "");
-    return out + "}";
-}
-
-std::string graph_text(const json& data)
-{
-    if (data["dot"].get<bool>())
-        return graph_dot(data);
-    std::string out;
-    for (const auto& n : data["nodes"]) {
-        const auto name = n["name"].get<std::string>();
-        out += fmt::format("{}{} ({})", out.empty() ? "" : "\n", name, n["type"].get<std::string>());
-        for (const auto& e : data["edges"])
-            if (e["from"] == name)
-                out += fmt::format("\n  {} {}", e["drop"].get<bool>() ? "..>" : "-->",
-                                   e["to"].get<std::string>());
-    }
-    return out;
-}
-
-const command_registration graph{"show graph [dot]",
-                                 "The nodes and edges that run, as text or for graphviz", show_graph,
-                                 graph_text};
 
 } // namespace
 
