@@ -10,6 +10,7 @@
 #include "drivers/buffers.hh"
 #include "graph/command.hh"
 #include "graph/config.hh"
+#include "graph/crash_report.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
 
@@ -123,6 +124,7 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
     if (!nodes)
         return pass(nodes);
     engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
+    const crash_scope crash{host.main()};
     result<void> outcome = bring_to_life(host, tree, schema);
     if (outcome)
         outcome = serve(host, commands, s, signals);
@@ -160,6 +162,7 @@ int run(const options& asked)
         return 0;
     }
     const settings s = settings_of(*tree);
+    install_crash_report();
     start_log(s);
     const int signals = open_signals();
     drivers::take_buffer_memory(*tree);

@@ -2,6 +2,7 @@
 // The engine: owns the threads and everything that they share, publishes plans, runs the main thread.
 #include "graph/engine.hh"
 
+#include "graph/crash_report.hh"
 #include "graph/init.hh"
 #include "graph/process_table.hh"
 
@@ -93,6 +94,7 @@ result<void> engine::start_workers()
         begun.push_back(outcome.get_future());
         workers_.emplace_back([this, i, steps = *order, outcome = std::move(outcome)]() mutable {
             graph_thread& self = *threads_[i];
+            const crash_scope crash{self};
             auto done = run_init(steps, self);
             const bool loops = done.has_value();
             outcome.set_value(std::move(done));

@@ -356,6 +356,16 @@ void graph_thread::run_node(node_run& node) noexcept
     account(node, count, begin);
 }
 
+graph_thread::call graph_thread::running_call() const noexcept
+{
+    const node_run* run = plan_ == nullptr ? nullptr : plan_->run_of(running());
+    if (run == nullptr)
+        return {};
+    if (run->type_ != node_type::internal)
+        return {run->name_, 0, nullptr};
+    return {run->name_, running_count_, run->current_};
+}
+
 void graph_thread::run_pending() noexcept
 {
     while (pending_words_ != 0) {

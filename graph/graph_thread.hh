@@ -113,6 +113,13 @@ public:
         return running_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] uint32_t running_count() const noexcept { return running_count_; }
+    // The same with what it works on, for a signal handler on this thread. No node: between nodes.
+    struct call {
+        const char* node = nullptr;
+        uint32_t packets = 0;
+        const frame* work = nullptr; // null for a node that brings packets in
+    };
+    [[nodiscard]] call running_call() const noexcept;
 
     // --- this thread ---
 

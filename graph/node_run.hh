@@ -390,6 +390,7 @@ private:
     uint16_t thread_index_ = 0;
     int64_t owned_ = 0;  // debug: packets in this call's custody
     uint32_t token_ = 0; // debug: marks the packets of this call
+    const char* name_ = nullptr; // for the crash report
 
     static constexpr size_t hot_end() noexcept
     {

@@ -13,7 +13,8 @@ namespace weft {
 
 node_store::node_store(engine& host, unsigned thread, const node_entry& entry)
     : reasons{entry.descriptor->reasons.size() + 1}, // an array of none has no data()
-      reason_count{entry.descriptor->reasons.size()}, type_{entry.descriptor->context}
+      reason_count{entry.descriptor->reasons.size()}, name{entry.name},
+      type_{entry.descriptor->context}
 {
     if (type_.make == nullptr)
         return;
@@ -233,6 +234,7 @@ void plan::join(const node_registry& registry, graph_thread& thread)
         run.thread_index_ = static_cast<uint16_t>(thread.index());
         run.context_ = store.context;
         run.counters_ = &store.counters;
+        run.name_ = store.name.c_str();
         run.reasons_ = store.reasons.data();
         run.sent_ = store.sent_for(entry.nexts.size() + 1);
         run.next_count_ = static_cast<uint16_t>(entry.nexts.size());

@@ -30,6 +30,7 @@ public:
     alignas(cache_line) counter_array reasons;
     size_t reason_count;
     void* context = nullptr;
+    const std::string name; // the registry may move its own while a thread runs
 
 private:
     const context_type type_;
