@@ -8,13 +8,16 @@
 #include "daemon/settings.hh"
 #include "daemon/yaml_file.hh"
 #include "drivers/buffers.hh"
+#include "drivers/device.hh"
 #include "graph/command.hh"
 #include "graph/config.hh"
 #include "graph/crash_report.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
+#include "graph/replay.hh"
 
 #include <csignal>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
@@ -54,12 +57,24 @@ void watch_signals(process& self, int fd)
     }
 }
 
+// What a replay does without: the cores and the memory of the machine that the configuration was written for.
+config::value without_machine(const config::value& tree)
+{
+    std::vector<config::value::entry> kept;
+    for (const auto& entry : tree.entries())
+        if (entry.key != "cpu" && entry.key != "memory")
+            kept.push_back(entry);
+    return config::value::mapping(std::move(kept), tree.at(), tree.path());
+}
+
 // The tree, or empty after every problem was printed.
 std::optional<config::value> read_configuration(const std::string& file,
-                                                const config::schema& schema)
+                                                const config::schema& schema, bool any_machine)
 {
     config::problems found;
     auto tree = read_yaml(file, found);
+    if (tree && any_machine && tree->what() == config::value::kind::mapping)
+        tree = without_machine(*tree);
     if (tree)
         schema.check(*tree, found);
     else if (found.empty())
@@ -116,6 +131,18 @@ result<void> serve(engine& host, const command_table& commands, const settings& 
     return {};
 }
 
+// Ends what was brought to life, however it went.
+result<void> shut_down(engine& host, result<void> outcome)
+{
+    host.shut_down();
+    if (auto done = run_init(init_phase::exit, host); !done) {
+        spdlog::error("{}", done.error().message);
+        if (outcome)
+            outcome = done;
+    }
+    return outcome;
+}
+
 result<void> run_router(const config::value& tree, const config::schema& schema,
                         const command_table& commands, const settings& s, int signals)
 {
@@ -128,13 +155,33 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
     result<void> outcome = bring_to_life(host, tree, schema);
     if (outcome)
         outcome = serve(host, commands, s, signals);
-    host.shut_down();
-    if (auto done = run_init(init_phase::exit, host); !done) {
-        spdlog::error("{}", done.error().message);
-        if (outcome)
-            outcome = done;
+    return shut_down(host, std::move(outcome));
+}
+
+// Prints what became of the recorded vectors.
+result<void> run_replay(const config::value& tree, const config::schema& schema,
+                        const command_table& commands, const settings& s, const recording& what)
+{
+    replay_clock clock;
+    auto nodes = node_registry::registered();
+    if (!nodes)
+        return pass(nodes);
+    engine host{clock, std::move(*nodes), {s.main_core, {}, s.buffer_count, false}};
+    const crash_scope crash{host.main()};
+    auto& devices = host.room<drivers::stand_in_devices>();
+    devices.wanted = true;
+    for (const auto& i : what.interfaces)
+        devices.macs[i.name] = i.mac;
+    result<void> outcome = bring_to_life(host, tree, schema);
+    if (outcome) {
+        run_startup(host, commands, s);
+        const auto done = replay(host, what, clock);
+        if (done)
+            fmt::print("{}", replay_text(*done));
+        else
+            outcome = pass(done);
     }
-    return outcome;
+    return shut_down(host, std::move(outcome));
 }
 
 int run(const options& asked)
@@ -154,23 +201,36 @@ int run(const options& asked)
         fmt::print(text ? stdout : stderr, "{}", text ? *text : text.error().message + '\n');
         return text ? 0 : 1;
     }
-    const auto tree = read_configuration(asked.file, *schema);
+    const bool replays = !asked.replay.empty();
+    const auto tree = read_configuration(asked.file, *schema, replays);
     if (!tree)
         return 1;
     if (asked.check) {
         fmt::print("{}: no errors\n", asked.file);
         return 0;
     }
-    const settings s = settings_of(*tree);
+    settings s = settings_of(*tree);
     install_crash_report();
     start_log(s);
-    const int signals = open_signals();
+    auto what = replays ? read_recording(asked.replay) : recording{};
+    if (!what) {
+        spdlog::critical("{}", what.error().message);
+        return 1;
+    }
+    if (replays)
+        s.pci_devices.clear();
+    const int signals = replays ? -1 : open_signals();
     drivers::take_buffer_memory(*tree);
     auto dpdk = eal::start(s);
-    result<void> outcome =
-        dpdk ? run_router(*tree, *schema, *commands, s, signals) : result<void>{pass(dpdk)};
-    close(signals);
-    if (!outcome)
+    result<void> outcome = dpdk ? result<void>{} : result<void>{pass(dpdk)};
+    if (outcome)
+        outcome = replays ? run_replay(*tree, *schema, *commands, s, *what)
+                          : run_router(*tree, *schema, *commands, s, signals);
+    if (signals >= 0)
+        close(signals);
+    if (!outcome && replays)
+        spdlog::critical("{}: {}", asked.replay, outcome.error().message);
+    else if (!outcome)
         spdlog::critical("{}", outcome.error().message);
     spdlog::shutdown();
     return outcome ? 0 : 1;

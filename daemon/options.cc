@@ -11,17 +11,21 @@ namespace weft {
 namespace {
 
 constexpr const char* usage =
-    "usage: weftd -c FILE [--check]\n"
+    "usage: weftd -c FILE [--check | --replay CAPTURE]\n"
     "       weftd --page NAME\n"
     "\n"
     "  -c, --config FILE  the router's configuration (YAML, see docs/configuration.md)\n"
     "      --check        say what is wrong with it, and exit: 0 if nothing is\n"
+    "      --replay CAPTURE\n"
+    "                     run the vectors of a capture (`capture dispatch on') through the graph of this\n"
+    "                     configuration, on one thread and without its devices, and say what became\n"
+    "                     of them (see docs/capture.md)\n"
     "      --page NAME    print a page of the documentation: configuration, commands\n"
     "  -h, --help         this text\n"
     "  -V, --version      the version\n"
     "\n"
     "Exit status: 0 after SIGTERM or SIGINT, 1 if the configuration is wrong or cannot be brought\n"
-    "to life, 2 if the command line is wrong. weftctl looks into the running daemon.\n";
+    "to life or a capture cannot be replayed, 2 if the command line is wrong. weftctl looks into the running daemon.\n";
 
 } // namespace
 
@@ -29,8 +33,10 @@ std::optional<options> parse_options(int count, char** words, int& status)
 {
     constexpr int check_option = 256;
     constexpr int page_option = 257;
+    constexpr int replay_option = 258;
     static const option known[] = {{"config", required_argument, nullptr, 'c'},
                                    {"check", no_argument, nullptr, check_option},
+                                   {"replay", required_argument, nullptr, replay_option},
                                    {"page", required_argument, nullptr, page_option},
                                    {"help", no_argument, nullptr, 'h'},
                                    {"version", no_argument, nullptr, 'V'},
@@ -41,6 +47,8 @@ std::optional<options> parse_options(int count, char** words, int& status)
             found.file = optarg;
         } else if (c == check_option) {
             found.check = true;
+        } else if (c == replay_option) {
+            found.replay = optarg;
         } else if (c == page_option) {
             found.page = optarg;
         } else if (c == 'h') {

@@ -10,6 +10,7 @@ namespace weft {
 struct options {
     std::string file;
     bool check = false;
+    std::string replay; // a capture to run through the graph, instead of forwarding
     std::string page; // to print, instead of anything else
 };
 

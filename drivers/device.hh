@@ -4,6 +4,7 @@
 
 #include "graph/interface.hh"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,5 +37,13 @@ result<void> join_output(engine& host, std::string_view of, const std::string& n
 inline constexpr std::string_view null_device = "null";
 // Takes every packet and brings none.
 [[nodiscard]] std::unique_ptr<device> make_null_device(std::optional<net::mac_address> mac);
+
+// A room of the engine: where `wanted`, null devices stand in for all others, so that a configuration can be tried on a
+// machine that has none of its devices. To be set before the configuration is applied.
+struct stand_in_devices {
+    explicit stand_in_devices(engine&) {}
+    bool wanted = false;
+    std::map<std::string, net::mac_address> macs; // the devices' own, by interface
+};
 
 } // namespace weft::drivers

@@ -92,10 +92,15 @@ port_options options_of(const config::value& settings)
     return options;
 }
 
-result<std::unique_ptr<device>> open_device(engine& host, const port_options& options)
+result<std::unique_ptr<device>> open_device(engine& host, const std::string& name,
+                                            const port_options& options)
 {
     if (options.device == null_device)
         return make_null_device(options.mac);
+    if (const auto& others = host.room<stand_in_devices>(); others.wanted) {
+        const auto own = others.macs.find(name);
+        return make_null_device(options.mac || own == others.macs.end() ? options.mac : own->second);
+    }
     auto opened = port::open(options, host, host.pools().front());
     if (!opened)
         return pass(opened);
@@ -105,7 +110,7 @@ result<std::unique_ptr<device>> open_device(engine& host, const port_options& op
 result<void> open_one(engine& host, const std::string& name, const config::value& settings)
 {
     const port_options options = options_of(settings);
-    auto opened = open_device(host, options);
+    auto opened = open_device(host, name, options);
     if (!opened)
         return fail(opened.error().code, "interfaces.{}: {}", name, opened.error().message);
     device& driver = **opened;

@@ -26,7 +26,7 @@ result<json> trace_add(command_context& context)
     const auto* entry = host.registry().find(context.arguments.text("node"));
     if (entry == nullptr)
         return fail(errc::not_found, "no node `{}'", context.arguments.text("node"));
-    if (host.main().trace() == nullptr)
+    if (!host.tracing())
         host.reset_trace(true);
     for (unsigned i = 0; i < host.thread_count(); ++i)
         host.thread(i).trace()->arm(entry->id, static_cast<uint32_t>(count));

@@ -174,8 +174,30 @@ void engine::request_stop() noexcept
 
 void engine::reset_trace(bool tracing)
 {
+    tracing_ = tracing;
+    replace_traces(tracing || !captures_.empty());
+}
+
+void engine::set_captures(std::vector<capture_buffer*> captures)
+{
+    captures_ = std::move(captures);
+    const bool wanted = tracing_ || !captures_.empty();
+    if (wanted != (main().trace() != nullptr)) {
+        replace_traces(wanted);
+        return;
+    }
+    for (auto& thread : threads_)
+        if (auto* buffer = thread->trace())
+            buffer->capture_to(captures_.empty() ? nullptr : captures_[thread->index()]);
+}
+
+// Threads look whether there is a trace, and only then whether it goes with a capture.
+void engine::replace_traces(bool wanted)
+{
     for (auto& thread : threads_) {
-        auto fresh = tracing ? std::make_unique<trace_buffer>(thread->index()) : nullptr;
+        auto fresh = wanted ? std::make_unique<trace_buffer>(thread->index()) : nullptr;
+        if (fresh && !captures_.empty())
+            fresh->capture_to(captures_[thread->index()]);
         std::shared_ptr<trace_buffer> old = thread->publish(std::move(fresh));
         if (old)
             rcu_.defer([old] {});

@@ -102,6 +102,10 @@ public:
 
     // Replaces the traces of all threads by empty ones, in which nothing is armed; null: by none.
     void reset_trace(bool tracing);
+    [[nodiscard]] bool tracing() const noexcept { return tracing_; }
+    // Makes each thread copy vectors into the buffer of its index; empty: into none. What was there before is still
+    // written to until a grace period has passed. Traces go on.
+    void set_captures(std::vector<capture_buffer*> captures);
 
     // Packet pools, for `show buffers` and the count of packets in flight.
     void add_pool(rte_mempool* pool) { pools_.push_back(pool); }
@@ -137,6 +141,7 @@ private:
     void deliver_posted();
     result<void> start_workers();
     void stop_workers();
+    void replace_traces(bool wanted);
 
     const engine_options options_;
     node_registry registry_;
@@ -150,8 +155,10 @@ private:
     node_id handoff_ = no_node;
     std::vector<rte_mempool*> pools_;
     std::deque<removed_node> removed_; // in order of their removal
-    std::vector<node_id> traced_;      // removed, but a trace tells of them still
+    std::vector<node_id> traced_;      // removed, but a trace or a capture tells of them still
     std::vector<std::function<void(node_id)>> release_observers_;
+    bool tracing_ = false;                  // asked for with reset_trace()
+    std::vector<capture_buffer*> captures_; // by thread, or none
     std::unordered_map<std::type_index, room_slot> rooms_;
 };
 

@@ -2,6 +2,8 @@
 // How the engine changes the graph that runs, and when it forgets what was taken out of it.
 #include "graph/engine.hh"
 
+#include "graph/capture_buffer.hh"
+
 #include <algorithm>
 
 namespace weft {
@@ -84,7 +86,9 @@ size_t engine::reclaim_graph()
         const bool traced = std::any_of(threads_.begin(), threads_.end(), [id](const auto& thread) {
             return thread->trace() != nullptr && thread->trace()->mentions(id);
         });
-        if (traced)
+        const auto* capture = captures_.empty() ? nullptr : captures_.front();
+        if (traced || (capture != nullptr && (capture->wants(id) ||
+                                              capture->wants(registry_.at(id).clone_of))))
             traced_.push_back(id);
         else
             release(id);

@@ -2,6 +2,7 @@
 // The loop of a thread that runs the graph: polls, dispatches by rank, hands over, sleeps when idle.
 #include "graph/graph_thread.hh"
 
+#include "graph/capture_buffer.hh"
 #include "graph/engine.hh"
 #include "graph/plan.hh"
 
@@ -321,6 +322,21 @@ uint32_t graph_thread::run_interrupts() noexcept
     return received;
 }
 
+// Begins traces and copies the vector, as far as was asked for, before the node changes anything.
+void graph_thread::watch(const node_run& node, frame& work, trace_buffer& buffer) noexcept
+{
+    for (packet* p : work.all())
+        if (!p->traced()) {
+            if (!buffer.take_budget(node.id_) &&
+                (node.original_ == no_node || !buffer.take_budget(node.original_)))
+                break;
+            buffer.begin(*p);
+        }
+    if (auto* capture = buffer.capture();
+        capture != nullptr && (capture->wants(node.id_) || capture->wants(node.original_)))
+        capture->record(node.id_, work.all(), rte_rdtsc());
+}
+
 void graph_thread::run_node(node_run& node) noexcept
 {
     frame* work = node.full_head_;
@@ -336,13 +352,7 @@ void graph_thread::run_node(node_run& node) noexcept
         node.open_ = take_frame();
     }
     if (auto* buffer = tracing_.load(std::memory_order_acquire)) [[unlikely]]
-        for (packet* p : work->all())
-            if (!p->traced()) {
-                if (!buffer->take_budget(node.id_) &&
-                    (node.original_ == no_node || !buffer->take_budget(node.original_)))
-                    break;
-                buffer->begin(*p);
-            }
+        watch(node, *work, *buffer);
     const uint64_t begin = clock_;
     const uint32_t count = work->count;
     running_.store(node.id_, std::memory_order_relaxed);
@@ -376,6 +386,13 @@ void graph_thread::run_pending() noexcept
             pending_words_ &= pending_words_ - 1;
         run_node(plan_->runs()[word * 64 + bit]);
     }
+}
+
+void graph_thread::run_given() noexcept
+{
+    begin_loop();
+    run_pending();
+    end_loop();
 }
 
 void graph_thread::end_loop() noexcept

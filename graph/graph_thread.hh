@@ -139,6 +139,11 @@ public:
     {
         return run_once([] {});
     }
+    // One loop without inputs, timers and processes: only what was put in front of nodes.
+    void run_given() noexcept;
+    // What nodes take for the time, in TSC cycles: of the last node's end, or the one that a replay has set.
+    [[nodiscard]] uint64_t time() const noexcept { return replayed_time_ != 0 ? replayed_time_ : clock_; }
+    void set_replayed_time(uint64_t tsc) noexcept { replayed_time_ = tsc; }
     // Between two loops: takes up the plan that was published last, as the next loop would.
     void adopt_plan() noexcept;
     // The end: stops the nodes of the plan, which the thread has then no more.
@@ -182,6 +187,7 @@ private:
     uint32_t poll(node_run& node) noexcept;
     void run_pending() noexcept;
     void run_node(node_run& node) noexcept;
+    [[gnu::cold]] void watch(const node_run& node, frame& work, trace_buffer& buffer) noexcept;
     void end_loop() noexcept;
     uint32_t run_interrupts() noexcept;
     void take_up(plan& next) noexcept;
@@ -228,6 +234,7 @@ private:
     counter events_lost_;
     std::atomic<node_id> running_{no_node};
     uint32_t running_count_ = 0;
+    uint64_t replayed_time_ = 0; // not 0: time stands still here
 
     std::atomic<uint64_t> adopted_version_{0};
     frame* unused_frames_ = nullptr; // never touched yet, up to ...

@@ -12,6 +12,8 @@
 
 namespace weft {
 
+class capture_buffer;
+
 // One node's handling of one packet, as the packet was when the node had decided.
 struct trace_record {
     static constexpr size_t snapshot = 88; // bytes of the packet
@@ -64,6 +66,12 @@ public:
     // Main thread: whether anything here is about node `id`.
     [[nodiscard]] bool mentions(node_id id) const noexcept;
     [[nodiscard]] uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
+    // Main thread: where the thread copies vectors to beside; null: nowhere. Any thread reads it.
+    void capture_to(capture_buffer* to) noexcept { capture_.store(to, std::memory_order_release); }
+    [[nodiscard]] capture_buffer* capture() const noexcept
+    {
+        return capture_.load(std::memory_order_acquire);
+    }
 
     // The thread: how many more packets may be sampled at a node, and taking one.
     [[nodiscard]] bool take_budget(node_id id) noexcept
@@ -91,6 +99,7 @@ private:
     uint32_t started_ = 0;
     std::atomic<size_t> used_{0};
     std::atomic<uint64_t> lost_{0};
+    std::atomic<capture_buffer*> capture_{nullptr};
     std::unique_ptr<budget[]> budgets_ = std::make_unique<budget[]>(max_nodes);
     std::unique_ptr<trace_record[]> records_ = std::make_unique<trace_record[]>(capacity);
 };

@@ -143,6 +143,7 @@ public:
     [[nodiscard]] const std::vector<next_hop_index>& hops_of(load_balance_index index) const;
     // What each bucket leads to just now.
     [[nodiscard]] std::vector<adjacency_index> buckets_of(load_balance_index index) const;
+    [[nodiscard]] adjacency_index adjacency_count() const noexcept { return adjacencies_used_; }
     [[nodiscard]] std::string describe(adjacency_index index) const;
 
     // Any thread.

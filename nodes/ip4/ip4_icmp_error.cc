@@ -94,7 +94,7 @@ void wrap(packet& p, net::ip4_address source) noexcept
     ip.checksum = net::checksum_of(&ip, sizeof ip);
 }
 
-fate decide(context& ctx, packet& p) noexcept
+fate decide(context& ctx, packet& p, uint64_t now) noexcept
 {
     const auto& header = p.network<net::ip4_header>();
     if (!eligible(ctx.ip4, p, header))
@@ -105,7 +105,7 @@ fate decide(context& ctx, packet& p) noexcept
         ctx.ip4.own().source_for(net::from_wire(header.source), p.mark().interface);
     if (source.value == 0)
         return drop(no_source);
-    if (!ctx.take_token(rte_rdtsc()))
+    if (!ctx.take_token(now))
         return drop(rate_limited);
     if (p.note().icmp_code != net::icmp4::fragmentation_needed ||
         p.note().icmp_type != net::icmp4::unreachable)
@@ -118,7 +118,8 @@ fate decide(context& ctx, packet& p) noexcept
 void ip4_icmp_error(node_run& run, frame& in) noexcept
 {
     auto& ctx = run.context<context>();
-    run.each(in, [&](packet& p) noexcept { return decide(ctx, p); });
+    const uint64_t now = run.thread().time();
+    run.each(in, [&](packet& p) noexcept { return decide(ctx, p, now); });
 }
 
 const node_registration registration{{

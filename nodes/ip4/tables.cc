@@ -2,6 +2,8 @@
 // The IPv4 tables as the control path changes them: addresses, static routes, neighbours.
 #include "nodes/ip4/ip4.hh"
 
+#include "graph/adjacency_names.hh"
+
 #include <algorithm>
 
 namespace weft::ip4 {
@@ -88,6 +90,9 @@ tables::tables(engine& host)
         if (!routes_.set(r.prefix, route_source::special, forwarding::special(r.kind)))
             throw std::bad_alloc{};
     host.interfaces().observe([this](const interface& i) { hops_.interface_changed(i.index); });
+    auto& names = host.room<adjacency_names>();
+    names.describe = [this](uint32_t index) { return hops_.describe(index); };
+    names.count = [this] { return hops_.adjacency_count(); };
 }
 
 tables::~tables()

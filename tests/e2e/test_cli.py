@@ -28,6 +28,8 @@ SHOWS = (
     "ip neighbors",
     "graph",
     "graph dot",
+    "graph live",
+    "capture",
     "workers",
     "processes",
     "buffers",
