@@ -5,6 +5,7 @@
 #include "daemon/log.hh"
 #include "daemon/options.hh"
 #include "daemon/pages.hh"
+#include "daemon/plugins.hh"
 #include "daemon/settings.hh"
 #include "daemon/yaml_file.hh"
 #include "drivers/buffers.hh"
@@ -67,23 +68,38 @@ config::value without_machine(const config::value& tree)
     return config::value::mapping(std::move(kept), tree.at(), tree.path());
 }
 
-// The tree, or empty after every problem was printed.
-std::optional<config::value> read_configuration(const std::string& file,
-                                                const config::schema& schema, bool any_machine)
+// The tree, or empty after every problem was printed. Loads the plugins, which bring keys of their own.
+std::optional<config::value> read_configuration(const std::string& file, bool any_machine)
 {
     config::problems found;
     auto tree = read_yaml(file, found);
+    if (!tree && found.empty())
+        fmt::print(stderr, "{}\n", tree.error().message);
     if (tree && any_machine && tree->what() == config::value::kind::mapping)
         tree = without_machine(*tree);
-    if (tree)
-        schema.check(*tree, found);
-    else if (found.empty())
-        fmt::print(stderr, "{}\n", tree.error().message);
+    if (tree && load_plugins(*tree, found))
+        if (const auto schema = config::schema::registered())
+            schema->check(*tree, found);
     for (const auto& problem : found.sorted())
         fmt::print(stderr, "{}\n", format_problem(file, problem));
     if (!tree || !found.empty())
         return {};
     return std::move(*tree);
+}
+
+void log_plugins()
+{
+    for (const auto& p : plugins().all)
+        spdlog::log(p.state == plugin_state::refused ? spdlog::level::err : spdlog::level::info, "{}", describe(p));
+}
+
+int say_checked(const std::string& file)
+{
+    for (const auto& p : plugins().all)
+        if (p.state == plugin_state::refused)
+            fmt::print(stderr, "{}\n", describe(p));
+    fmt::print("{}: no errors\n", file);
+    return 0;
 }
 
 result<void> bring_to_life(engine& host, const config::value& tree, const config::schema& schema)
@@ -186,6 +202,9 @@ result<void> run_replay(const config::value& tree, const config::schema& schema,
 
 int run(const options& asked)
 {
+    std::optional<config::value> tree;
+    if (asked.page.empty() && !(tree = read_configuration(asked.file, !asked.replay.empty())))
+        return 1;
     auto schema = config::schema::registered();
     auto commands = command_table::registered();
     if (!schema || !commands) {
@@ -201,17 +220,13 @@ int run(const options& asked)
         fmt::print(text ? stdout : stderr, "{}", text ? *text : text.error().message + '\n');
         return text ? 0 : 1;
     }
-    const bool replays = !asked.replay.empty();
-    const auto tree = read_configuration(asked.file, *schema, replays);
-    if (!tree)
-        return 1;
-    if (asked.check) {
-        fmt::print("{}: no errors\n", asked.file);
-        return 0;
-    }
+    if (asked.check)
+        return say_checked(asked.file);
     settings s = settings_of(*tree);
     install_crash_report();
     start_log(s);
+    log_plugins();
+    const bool replays = !asked.replay.empty();
     auto what = replays ? read_recording(asked.replay) : recording{};
     if (!what) {
         spdlog::critical("{}", what.error().message);

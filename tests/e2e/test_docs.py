@@ -25,9 +25,16 @@ class Docs(unittest.TestCase):
             ).stdout
             self.assertEqual(read(f"docs/{name}.md"), page, "run scripts/docs")
 
-    def test_the_sample_node_is_the_one_that_is_compiled(self):
-        samples = re.findall(r"^```cpp\n(.*?)^```", read("CONTRIBUTING.md"), re.MULTILINE | re.DOTALL)
-        self.assertEqual(samples, [read("tests/nodes/ttl_guard.cc")])
+    def test_the_samples_are_the_ones_that_are_compiled(self):
+        def quoted(language):
+            blocks = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+            return blocks.findall(read("CONTRIBUTING.md"))
+
+        plugin = "plugins/dscp-counter/"
+        self.assertEqual(
+            quoted("cpp"), [read("tests/nodes/ttl_guard.cc"), read(plugin + "dscp_counter.cc")]
+        )
+        self.assertEqual(quoted("cmake"), [read(plugin + "CMakeLists.txt")])
 
     def test_links_lead_somewhere(self):
         for page in ["README.md", "CONTRIBUTING.md"] + [

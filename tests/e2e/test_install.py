@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""cmake --install: what lands where, a configuration that stays, a unit that systemd accepts."""
+"""cmake --install: what lands where, a configuration that stays, a unit that systemd accepts, plugins."""
 
 import os
 import shutil
@@ -8,9 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
+import package
 import testbed
-
-BUILD = os.path.dirname(testbed.WEFTD)
 
 
 class Install(unittest.TestCase):
@@ -19,13 +18,7 @@ class Install(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root)
 
     def install(self, prefix):
-        subprocess.run(
-            ["cmake", "--install", BUILD, "--prefix", prefix],
-            check=True,
-            timeout=60,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "DESTDIR": self.root},
-        )
+        return package.install(self.root, prefix)
 
     def at(self, path):
         return os.path.join(self.root, path.lstrip("/"))
@@ -34,6 +27,18 @@ class Install(unittest.TestCase):
         with open(self.at(path), encoding="utf-8") as file:
             return file.read()
 
+    def check(self, path):
+        """What the installed daemon finds wrong with an installed file; empty if nothing."""
+        done = subprocess.run(
+            [self.at("/usr/sbin/weftd"), "-c", self.at(path), "--check"],
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 1 if done.stderr else 0, done.stdout + done.stderr)
+        return done.stderr
+
     def test_files_of_a_distribution(self):
         self.install("/usr")
         for program in ("/usr/sbin/weftd", "/usr/bin/weftctl"):
@@ -41,15 +46,20 @@ class Install(unittest.TestCase):
         self.assertIn(
             "ExecStart=/usr/sbin/weftd ", self.read("/usr/lib/systemd/system/weft.service")
         )
-        done = subprocess.run(
-            [self.at("/usr/sbin/weftd"), "-c", self.at("/etc/weft/weft.yaml"), "--check"],
-            text=True,
-            capture_output=True,
-            timeout=20,
-            check=False,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.check("/etc/weft/weft.yaml"), "")
         self.assertTrue(os.path.exists(self.at("/usr/share/doc/weft/deploy.md")))
+
+    def test_a_plugin_is_built_against_what_is_installed(self):
+        prefix = self.install("/usr")
+        for file in ("include/weft/graph/node.hh", "include/weft/graph/net/headers.hh"):
+            self.assertTrue(os.path.exists(os.path.join(prefix, file)), file)
+        self.assertFalse(os.path.exists(os.path.join(prefix, "include/weft/daemon")))
+        with open(self.at("/etc/weft/counted.yaml"), "w", encoding="utf-8") as file:
+            file.write("dscp-counter: {enabled: true}\n")
+        self.assertIn("dscp-counter: unknown key", self.check("/etc/weft/counted.yaml"))
+        package.add_plugins("plugins/dscp-counter", prefix, os.path.join(self.root, "build"))
+        self.assertTrue(os.path.exists(os.path.join(prefix, package.PLUGINS, "dscp-counter.so")))
+        self.assertEqual(self.check("/etc/weft/counted.yaml"), "")
 
     def test_a_prefix_of_its_own(self):
         self.install("/usr/local")

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds a plugin's note in its ELF file: file header, program headers, note segments, notes.
+#include "daemon/plugin_file.hh"
+
+#include "graph/plugin.hh"
+
+#include <algorithm>
+#include <cstring>
+#include <elf.h>
+#include <fcntl.h>
+#include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace weft {
+
+namespace {
+
+constexpr size_t most_segments = 64;
+constexpr size_t longest_notes = 65536; // bytes of one note segment
+
+class file {
+public:
+    explicit file(const std::string& path) : fd_{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {}
+    ~file()
+    {
+        if (fd_ >= 0)
+            close(fd_);
+    }
+    file(const file&) = delete;
+    file& operator=(const file&) = delete;
+
+    [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+    [[nodiscard]] bool is_regular() const
+    {
+        struct stat about{};
+        return fstat(fd_, &about) == 0 && S_ISREG(about.st_mode);
+    }
+    // All of `to`, from an offset; false where the file is shorter.
+    [[nodiscard]] bool read(uint64_t offset, void* to, size_t bytes) const
+    {
+        return offset <= INT64_MAX && pread(fd_, to, bytes, static_cast<off_t>(offset)) ==
+                                          static_cast<ssize_t>(bytes);
+    }
+
+private:
+    const int fd_;
+};
+
+bool is_shared_object(const Elf64_Ehdr& header)
+{
+    return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+           header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB &&
+           header.e_machine == EM_X86_64 && header.e_type == ET_DYN &&
+           header.e_phentsize == sizeof(Elf64_Phdr) && header.e_phnum <= most_segments;
+}
+
+// The next four NUL-ended texts; empty if there are more or fewer, or if one cannot be printed.
+std::optional<plugin_identity> identity_of(std::string_view text)
+{
+    plugin_identity found;
+    for (std::string* part : {&found.abi, &found.name, &found.version, &found.description}) {
+        const size_t end = text.find('\0');
+        if (end == std::string_view::npos)
+            return {};
+        *part = text.substr(0, end);
+        if (std::any_of(part->begin(), part->end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+            return {};
+        text.remove_prefix(end + 1);
+    }
+    return text.empty() ? std::optional{found} : std::nullopt;
+}
+
+constexpr size_t padded(size_t bytes)
+{
+    return (bytes + 3) / 4 * 4;
+}
+
+// Walks the notes of one segment.
+std::optional<plugin_identity> note_in(std::string_view notes)
+{
+    const std::string_view owner{plugin_note_owner, sizeof plugin_note_owner};
+    Elf64_Nhdr head;
+    while (notes.size() >= sizeof head) {
+        std::memcpy(&head, notes.data(), sizeof head);
+        notes.remove_prefix(sizeof head);
+        if (head.n_namesz > notes.size() || padded(head.n_namesz) > notes.size())
+            return {};
+        const auto name = notes.substr(0, head.n_namesz);
+        notes.remove_prefix(padded(head.n_namesz));
+        if (head.n_descsz > notes.size())
+            return {};
+        if (name == owner && head.n_type == plugin_note_type && head.n_descsz <= plugin_note_limit)
+            return identity_of(notes.substr(0, head.n_descsz));
+        notes.remove_prefix(std::min(padded(head.n_descsz), notes.size()));
+    }
+    return {};
+}
+
+} // namespace
+
+result<plugin_identity> read_plugin_file(const std::string& path)
+{
+    const file from{path};
+    if (!from.is_open())
+        return fail(errc::io, "it cannot be opened: {}", strerror(errno));
+    Elf64_Ehdr header{};
+    if (!from.is_regular() || !from.read(0, &header, sizeof header) || !is_shared_object(header))
+        return fail(errc::invalid_argument, "it is no shared object for x86-64 (ELF)");
+    for (size_t i = 0; i < header.e_phnum; ++i) {
+        Elf64_Phdr segment{};
+        if (header.e_phoff > INT64_MAX ||
+            !from.read(header.e_phoff + i * sizeof segment, &segment, sizeof segment))
+            return fail(errc::invalid_argument, "it is cut off: its program headers are not there");
+        if (segment.p_type != PT_NOTE || segment.p_filesz > longest_notes)
+            continue;
+        std::vector<char> notes(segment.p_filesz);
+        if (!from.read(segment.p_offset, notes.data(), notes.size()))
+            return fail(errc::invalid_argument, "it is cut off: its notes are not there");
+        if (auto found = note_in({notes.data(), notes.size()}))
+            return *found;
+    }
+    return fail(errc::invalid_argument, "it is no plugin of weft: WEFT_PLUGIN has left no note in it");
+}
+
+} // namespace weft

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets by DSCP, counted by each thread for itself.
+#pragma once
+
+#include "graph/counter.hh"
+#include "graph/engine.hh"
+
+#include <array>
+#include <vector>
+
+namespace dscp_counter {
+
+inline constexpr size_t dscp_count = 64; // six bits (RFC 2474)
+
+// The plugin's room: engine::room<counts>() makes it when it is first asked for. Main thread, but for what the
+// contexts of the node take from it.
+class counts {
+public:
+    explicit counts(weft::engine& host)
+    {
+        for (unsigned thread = 0; thread < host.thread_count(); ++thread)
+            all_.emplace_back(dscp_count);
+        counted_.fill(true);
+    }
+
+    // What one thread writes.
+    [[nodiscard]] weft::counter* of(unsigned thread) noexcept { return all_[thread].data(); }
+    // Which interfaces' packets are counted, by index; set before packets come.
+    [[nodiscard]] std::array<bool, weft::max_interfaces>& counted() noexcept { return counted_; }
+
+    // Of all threads, since the last clear().
+    [[nodiscard]] uint64_t sum(size_t dscp) const noexcept { return raw(dscp) - cleared_[dscp]; }
+    // The counters are the threads' to write: what they hold now is taken off later.
+    void clear() noexcept
+    {
+        for (size_t dscp = 0; dscp < dscp_count; ++dscp)
+            cleared_[dscp] = raw(dscp);
+    }
+
+private:
+    [[nodiscard]] uint64_t raw(size_t dscp) const noexcept
+    {
+        uint64_t total = 0;
+        for (const auto& each : all_)
+            total += each[dscp].get();
+        return total;
+    }
+
+    std::vector<weft::counter_array> all_; // by thread
+    std::array<bool, weft::max_interfaces> counted_;
+    std::array<uint64_t, dscp_count> cleared_{};
+};
+
+} // namespace dscp_counter

@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Plugins built out of the tree against an installed weft: the sample counts by DSCP, bad ones are refused by name."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+
+import package
+import packets
+import testbed
+
+# What is said of each plugin that is refused.
+REFUSED = {
+    "crashing": "it crashed: SIG",
+    "dangling": "it cannot be opened: No such file or directory",
+    "leaving": "it ended the process with status 7",
+    "misnamed": "it calls itself `somebody-else', expected `misnamed' like the file",
+    "missing-symbol": "undefined symbol: ",
+    "no-note": "it is no plugin of weft",
+    "not-elf": "it is no shared object",
+    "other-abi": "it was built for another weft: `weft ",
+    "stray-key": "its key elsewhere.colour of the configuration does not begin with `stray-key.'",
+    "throwing": "it threw an exception: no licence for flux",
+    "twice-a-command": "two commands of one syntax: `show version' (",
+    "twice-a-node": "two nodes are called `ip4-input': ",
+}
+
+
+class Plugins(testbed.TwoHosts):
+    """client 10.0.0.2 - (a) weft (b) - server 10.0.1.2, with plugins in the directory that is the default."""
+
+    more = {
+        "dscp-counter": {"interfaces": ["a"]},
+        "throwing": {"flux": ["of any", {"kind": 1}]},
+        "plugins": {"gone": {"enabled": False}, "idle": {"enabled": False}, "wanted": {"enabled": True}},
+        "idle": {"colour": "red"},
+    }
+
+    @classmethod
+    def topology(cls):
+        cls.root = tempfile.mkdtemp(prefix="weft-plugins-")
+        cls.cleanup.callback(shutil.rmtree, cls.root)
+        prefix = package.install(cls.root)
+        for source in ("plugins/dscp-counter", "tests/e2e/plugins"):
+            build = os.path.join(cls.root, os.path.basename(source))
+            package.add_plugins(source, prefix, build)
+        cls.directory = os.path.join(prefix, package.PLUGINS)
+        cls.add_bad_files()
+        weftd, testbed.WEFTD = testbed.WEFTD, os.path.join(prefix, "sbin/weftd")
+        try:
+            super().topology()
+        finally:
+            testbed.WEFTD = weftd
+
+    @classmethod
+    def add_bad_files(cls):
+        def at(name):
+            return os.path.join(cls.directory, name)
+
+        with open(at("not-elf.so"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n" * 20)
+        os.symlink("/nonexistent/dangling.so", at("dangling.so"))
+        shutil.copy(os.path.realpath("/lib/x86_64-linux-gnu/libm.so.6"), at("no-note.so"))
+        shutil.copy(at("bystander.so"), at("idle.so"))
+
+    def plugins(self):
+        return {plugin["name"]: plugin for plugin in self.weft.json("show plugins")["plugins"]}
+
+    def counts(self):
+        return {row["dscp"]: row["packets"] for row in self.weft.json("show dscp")["dscp"]}
+
+    def log(self):
+        with open(self.weft.log_path, encoding="utf-8") as file:
+            return file.read()
+
+    def send(self, tap, source_mac, router_mac, source, destination, dscp, count):
+        packet = bytearray(packets.ip4(source, destination, packets.udp(1000, 2000)))
+        packet[1] = dscp << 2 | 1  # with a bit of ECN, which is not DSCP's
+        packet[10:12] = b"\0\0"
+        packet[10:12] = packets.checksum(bytes(packet[:20])).to_bytes(2, "big")
+        tap.send([packets.ethernet(router_mac, source_mac, bytes(packet))] * count)
+
+    def send_both_ways(self, dscp, count):
+        a, b = self.weft.macs["a"], self.weft.macs["b"]
+        self.send(self.tap_a, testbed.CLIENT_MAC, a, "10.0.0.2", "10.0.1.2", dscp, count)
+        self.send(self.tap_b, testbed.SERVER_MAC, b, "10.0.1.2", "10.0.0.2", dscp, count)
+
+    def test_the_sample_counts_what_came_in_on_its_interfaces(self):
+        self.learn()
+        self.weft.cli("clear dscp")
+        self.assertEqual(self.counts(), {})
+        for dscp, count in ((0, 2), (10, 3), (46, 5)):
+            self.send_both_ways(dscp, count)
+        self.assertTrue(
+            testbed.eventually(lambda: self.counts() == {0: 2, 10: 3, 46: 5}), self.weft.cli("show dscp")
+        )
+        self.assertRegex(self.weft.cli("show dscp"), r"(?m)^ +46 EF +5$")
+        next_nodes = self.weft.json("show node ip4-input")["nodes"][0]["nexts"]
+        self.assertEqual(next_nodes[0]["node"], "dscp-counter")
+
+    def test_the_sample_leaves_the_way_and_comes_back(self):
+        self.learn()
+        self.weft.cli("set dscp-counter off")
+        self.weft.cli("clear dscp")
+        self.tap_b.drain()
+        self.send_both_ways(8, 4)
+        self.assertTrue(self.tap_b.receive(lambda frame: frame.source_port == 1000, count=4))
+        self.assertEqual(self.counts(), {})
+        self.weft.cli("set dscp-counter on")
+        self.send_both_ways(8, 4)
+        self.assertTrue(testbed.eventually(lambda: self.counts() == {8: 4}), self.counts())
+
+    def test_what_is_loaded_is_listed(self):
+        listed = self.plugins()
+        self.assertEqual(
+            {name for name, plugin in listed.items() if plugin["state"] == "loaded"},
+            {"dscp-counter", "bystander"},
+        )
+        sample = listed["dscp-counter"]
+        self.assertEqual(sample["version"], "1.0.0")
+        self.assertEqual(sample["description"], "Counts IPv4 packets by DSCP")
+        self.assertEqual(sample["file"], os.path.join(self.directory, "dscp-counter.so"))
+        self.assertRegex(self.weft.cli("show plugins"), r"(?m)^dscp-counter +1.0.0 +loaded +Counts IPv4")
+
+    def test_a_plugin_has_processes_and_init_functions(self):
+        log = self.log()
+        self.assertEqual(log.count("bystander: the graph is about to run"), 1, log)
+        self.assertIn("bystander: standing by", log)
+        names = [process["name"] for process in self.weft.json("show processes")["processes"]]
+        self.assertIn("bystander", names)
+
+    def test_each_bad_one_is_refused_by_name_and_the_daemon_goes_on(self):
+        listed = self.plugins()
+        wanted = {**REFUSED, "wanted": "there is no such file"}
+        self.assertEqual({name for name in listed if listed[name]["state"] == "refused"}, set(wanted))
+        log = self.log()
+        for name, why in wanted.items():
+            with self.subTest(plugin=name):
+                self.assertIn(why, listed[name]["reason"])
+                self.assertRegex(log, rf"(?m) error plugin {name} \(.*/{name}\.so\) is refused: ")
+
+    def test_what_is_disabled_is_not_loaded(self):
+        listed = self.plugins()
+        for name in ("idle", "gone"):
+            self.assertEqual(listed[name]["state"], "disabled")
+            self.assertEqual(listed[name]["reason"], "it is disabled in the configuration")
+
+    def check(self, text):
+        path = os.path.join(self.root, "check.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return subprocess.run(
+            [testbed.WEFTD, "-c", path, "--check"],
+            text=True,
+            timeout=60,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+
+    def test_the_keys_of_a_plugin_are_checked_as_any(self):
+        only = "".join(f", {name}: {{enabled: false}}" for name in REFUSED)
+        plugins = f"plugins: {{path: {self.directory}{only}}}\n"
+        fine = self.check(plugins + "dscp-counter: {enabled: true}\n")
+        self.assertEqual(fine.returncode, 0, fine.stdout)
+        wrong = self.check(plugins + "dscp-counter: {enable: true, interfaces: [z]}\n")
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("check.yaml:2:16: dscp-counter.enable: unknown key; did you mean `enabled'?", wrong.stdout)
+        unknown = self.check("dscp-counter: {enabled: true}\n")
+        self.assertIn("check.yaml:1:1: dscp-counter: unknown key", unknown.stdout)
+        nowhere = self.check("plugins: {path: /nonexistent}\ndscp-counter: {enabled: true}\n")
+        self.assertIn("plugins.path: `/nonexistent' is not a directory", nowhere.stdout)
+
+
+if __name__ == "__main__":
+    testbed.main()
