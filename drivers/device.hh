@@ -20,6 +20,9 @@ inline constexpr size_t longest_name = 31;
 // Whether interfaces and streams may be called so: letters, digits, `-', `_' and `.'.
 [[nodiscard]] bool good_name(std::string_view name) noexcept;
 
+// The next nodes of what brings packets in, by slot.
+enum input_next : fate { to_ethernet_input, to_worker_handoff };
+
 // Main thread.
 class device : public interface_driver {
 public:

@@ -11,7 +11,7 @@ const node_registration registration{{
     .name = "device-input",
     .type = node_type::input,
     .state = node_state::disabled,
-    .nexts = {"ethernet-input"},
+    .nexts = {"ethernet-input", "worker-handoff"},
     .is_template = true,
 }};
 

@@ -13,15 +13,15 @@ namespace weft::drivers {
 
 namespace {
 
-enum next : fate { to_ethernet_input }; // of device-input
-
 struct context {
     explicit context(const node_setup& setup)
         : queue{*static_cast<const rx_queue*>(setup.argument)},
+          hot{setup.host.interfaces().hot(queue.interface)},
           counters{&setup.host.interfaces().counters(setup.thread, queue.interface)}
     {
     }
     rx_queue queue;
+    const interface_hot& hot;
     interface_counters* counters;
     bool drains_fd = false; // the driver's interrupt is an eventfd that must be read
     bool armed = false;
@@ -31,7 +31,8 @@ struct context {
 uint32_t dpdk_input(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
-    const auto space = run.input_space(to_ethernet_input);
+    const fate to = ctx.hot.input_slot.load(std::memory_order_relaxed);
+    const auto space = run.input_space(to);
     const uint32_t count =
         rte_eth_rx_burst(ctx.queue.port, ctx.queue.queue,
                          reinterpret_cast<rte_mbuf**>(space.data()),
@@ -40,7 +41,7 @@ uint32_t dpdk_input(node_run& run) noexcept
         return 0;
     ctx.counters->rx_packets.add(count);
     ctx.counters->rx_bytes.add(
-        run.admit(space.data(), count, ctx.queue.interface, to_ethernet_input));
+        run.admit(space.data(), count, ctx.queue.interface, to));
     return count;
 }
 

@@ -2,6 +2,7 @@
 // The configuration section `interfaces`: opens ports and joins them to the graph.
 #include "drivers/buffers.hh"
 #include "drivers/port.hh"
+#include "drivers/worker_handoff.hh"
 #include "graph/config.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
@@ -121,7 +122,21 @@ result<void> open_one(engine& host, const std::string& name, const config::value
     auto& hot = host.interfaces().hot(index);
     hot.mac = driver.mac(index);
     hot.mtu.store(options.mtu);
-    return driver.join(host, name, index);
+    if (auto done = driver.join(host, name, index); !done)
+        return done;
+    const auto mode = settings.get<std::string>("rx-mode", "adaptive");
+    for (const auto& q : driver.rx_queues())
+        host.registry().at(q.input).state = mode == "polling"     ? node_state::polling
+                                            : mode == "interrupt" ? node_state::interrupt
+                                                                  : node_state::adaptive;
+    const auto workers = settings.list<uint32_t>("handoff");
+    for (uint32_t worker : workers)
+        if (worker >= host.thread_count())
+            return fail(errc::not_found, "interfaces.{}.handoff: no worker {}; there are {}", name, worker,
+                        host.thread_count() - 1);
+    if (!workers.empty())
+        host.room<handoff_table>().begin(host.interfaces().at(index), {workers.begin(), workers.end()});
+    return {};
 }
 
 result<void> apply(const config::value& root, engine& host)
@@ -149,6 +164,12 @@ const config::registration registration{{
               "MAC address (default: the device's own)."},
              {"interfaces.*.mtu", config::number(lowest_mtu, 9216),
               "Largest IP packet in bytes (default 1500)."},
+             {"interfaces.*.rx-mode", config::one_of({"polling", "interrupt", "adaptive"}),
+              "When its receive queues are polled: always, on interrupts, or as traffic asks for "
+              "(default adaptive)."},
+             {"interfaces.*.handoff", config::one_or_list_of(config::number(1, handoff_workers::most - 1)),
+              "Workers, from 1 on, over which its packets are spread by their flows (default: they "
+              "stay where they are received)."},
              {"interfaces.*.queues", config::number(1, 64),
               "Receive queues, spread over the workers that take their nodes (default 1)."}},
     .check = check,
@@ -161,6 +182,11 @@ result<void> bring_up(engine& host)
     for (const auto& i : host.interfaces().all())
         if (auto done = host.interfaces().set_admin(*i, true); !done)
             return fail(done.error().code, "interfaces.{}: {}", i->name, done.error().message);
+    for (const auto& i : host.interfaces().all())
+        for (const auto& q : i->driver->rx_queues())
+            if (!q.has_interrupt && host.registry().at(q.input).state == node_state::interrupt)
+                return fail(errc::unsupported, "interfaces.{}.rx-mode: its device has no receive interrupts; "
+                            "expected polling or adaptive", i->name);
     return {};
 }
 

@@ -3,6 +3,7 @@
 // packet-generator-STREAM.
 #include "drivers/packet_generator.hh"
 
+#include "drivers/device.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
 
@@ -15,8 +16,6 @@ namespace weft::drivers {
 namespace {
 
 constexpr event_type stream_done = 1;
-
-enum next : fate { to_ethernet_input }; // of device-input
 
 struct context {
     explicit context(const node_setup& setup)
@@ -59,7 +58,8 @@ uint32_t due(stream& s, uint32_t most) noexcept
 constexpr uint32_t group = 64;
 
 // All of them, or none for want of buffers.
-uint32_t make_some(node_run& run, context& ctx, stream& s, std::span<packet*> packets) noexcept
+uint32_t make_some(node_run& run, context& ctx, stream& s, std::span<packet*> packets,
+                   fate to) noexcept
 {
     const auto count = static_cast<uint32_t>(packets.size());
     if (rte_pktmbuf_alloc_bulk(ctx.pool, reinterpret_cast<rte_mbuf**>(packets.data()), count) != 0)
@@ -67,7 +67,7 @@ uint32_t make_some(node_run& run, context& ctx, stream& s, std::span<packet*> pa
     ctx.counters->rx_bytes.add(s.packets->fill(packets));
     ctx.counters->rx_packets.add(count);
     s.made.add(count);
-    run.admit(packets.data(), count, s.options.interface, s.to);
+    run.admit(packets.data(), count, s.options.interface, to);
     if (s.to != to_ethernet_input)
         for (packet* p : packets)
             p->mark().l3_offset = sizeof(net::ethernet_header);
@@ -81,12 +81,15 @@ uint32_t packet_generator_input(node_run& run) noexcept
     const uint64_t starts = s.starts.load(std::memory_order_acquire);
     if (starts != s.started.get()) [[unlikely]]
         begin(ctx, s, run.thread_index(), starts);
-    const auto space = run.input_space(s.to);
+    const fate to = s.to != to_ethernet_input
+                        ? s.to
+                        : ctx.host.interfaces().hot(s.options.interface).input_slot.load();
+    const auto space = run.input_space(to);
     const uint32_t wanted = due(s, static_cast<uint32_t>(space.size()));
     uint32_t made = 0;
     while (made < wanted) {
         const uint32_t part =
-            make_some(run, ctx, s, space.subspan(made, std::min(wanted - made, group)));
+            make_some(run, ctx, s, space.subspan(made, std::min(wanted - made, group)), to);
         if (part == 0)
             break;
         made += part;
@@ -166,7 +169,7 @@ result<void> packet_generator::add(const std::string& name, const stream_options
 
 result<void> packet_generator::set_polled(const std::string& name, const stream& s, bool polled)
 {
-    const auto wanted = polled ? node_state::polling : node_state::disabled;
+    const auto wanted = polled ? node_state::adaptive : node_state::disabled;
     if (host_.registry().at(s.self).state == wanted)
         return {};
     const auto edit = [&](node_registry& registry) -> result<void> {

@@ -2,6 +2,7 @@
 // Sets up DPDK ports.
 #include "drivers/port.hh"
 
+#include "drivers/tx_cleanup.hh"
 #include "graph/engine.hh"
 
 #include <algorithm>
@@ -180,6 +181,7 @@ result<void> port::bind(const std::string& name, interface_index index, engine& 
 
 result<void> port::join(engine& host, const std::string& name, interface_index index)
 {
+    host_ = &host;
     if (auto done = bind(name, index, host); !done)
         return done;
     for (const auto& queue : rx_) {
@@ -189,6 +191,7 @@ result<void> port::join(engine& host, const std::string& name, interface_index i
         if (!input)
             return pass(input);
         host.registry().at(*input).owner = fmt::format("interface {}", name);
+        queue->input = *input;
     }
     return join_output(host, "dpdk-tx", name, index, &tx_);
 }
@@ -209,6 +212,12 @@ result<void> port::set_admin(bool up)
     if (const int code = rte_eth_dev_start(id_); code != 0)
         return device_fault(options_.device, "it did not start", code);
     started_ = true;
+    const quiet_dpdk asking;
+    has_interrupts_ = rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
+    for (unsigned thread = 0; thread < tx_.queue_of_thread.size(); ++thread)
+        if (const uint16_t queue = tx_.queue_of_thread[thread];
+            queue != tx_queues::none && rte_eth_tx_done_cleanup(id_, queue, 0) >= 0)
+            host_->room<tx_cleanup>().add(thread, {id_, queue, tx_.interface, rte_eth_tx_done_cleanup});
     return {};
 }
 
@@ -246,8 +255,11 @@ hardware_status port::hardware() const
     status.link = link();
     status.rx_descriptors = rx_descriptors_;
     status.tx_descriptors = tx_descriptors_;
-    for (const auto& queue : rx_)
-        status.rx_queues.push_back({queue->queue, queue->thread, "adaptive"});
+    for (const auto& queue : rx_) {
+        const auto& input = host_->registry().at(queue->input);
+        status.rx_queues.push_back(
+            {queue->queue, *input.thread, std::string{to_string(input.state)}});
+    }
     for (unsigned thread = 0; thread < tx_.queue_of_thread.size(); ++thread) {
         const uint16_t queue = tx_.queue_of_thread[thread];
         if (queue != tx_queues::none)
@@ -265,6 +277,14 @@ hardware_status port::hardware() const
         if (values[i].value != 0)
             status.counters.push_back({names[values[i].id].name, values[i].value});
     return status;
+}
+
+std::vector<rx_queue_input> port::rx_queues() const
+{
+    std::vector<rx_queue_input> list;
+    for (const auto& queue : rx_)
+        list.push_back({queue->queue, queue->input, has_interrupts_});
+    return list;
 }
 
 } // namespace weft::drivers

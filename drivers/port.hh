@@ -27,7 +27,8 @@ struct rx_queue {
     uint16_t port;
     uint16_t queue;
     interface_index interface;
-    unsigned thread;
+    unsigned thread;          // at first
+    node_id input = no_node;
 };
 
 // The transmit queue that each thread uses: the argument of a dpdk-tx clone.
@@ -63,6 +64,7 @@ public:
     result<void> set_mtu(uint16_t mtu) override;
     [[nodiscard]] link_status link() const override;
     [[nodiscard]] hardware_status hardware() const override;
+    [[nodiscard]] std::vector<rx_queue_input> rx_queues() const override;
 
 private:
     explicit port(const port_options& options) : options_{options} {}
@@ -73,7 +75,9 @@ private:
     result<void> bind(const std::string& name, interface_index index, engine& host);
 
     const port_options options_;
+    engine* host_ = nullptr;
     bool started_ = false;
+    bool has_interrupts_ = false; // asked once: DPDK logs every question
     uint16_t room_ = 0; // bytes of a frame that a buffer holds
     uint16_t id_ = 0xffff;
     int socket_ = -1;

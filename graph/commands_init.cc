@@ -100,7 +100,7 @@ std::string init_function_text(const json& data)
 
 const command_registration functions{
     "show init-function [verbose]",
-    "What runs at each phase of the daemon's life, in order, and what gave each its place",
+    "What runs in each phase of the daemon's life, in order, and why there",
     show_init_function, init_function_text};
 
 } // namespace

@@ -19,19 +19,26 @@ double ratio(double a, double b)
     return b > 0 ? a / b : 0;
 }
 
-std::string_view state_word(const node_entry& entry)
+// An adaptive input is on each thread what it is just now.
+std::string_view state_word(const engine& host, unsigned thread, const node_entry& entry)
 {
     if (entry.descriptor->type == node_type::internal)
         return "active";
-    return entry.state == node_state::interrupt ? "interrupt wait" : to_string(entry.state);
+    const auto* store = host.thread(thread).store_of(entry.id);
+    const bool quiet = store != nullptr && store->activity.quiet.load(std::memory_order_relaxed);
+    switch (entry.state) {
+    case node_state::adaptive: return quiet ? "interrupt wait" : "polling";
+    case node_state::interrupt: return "interrupt wait";
+    default: return to_string(entry.state);
+    }
 }
 
-json node_row(const node_entry& entry, const node_statistics& n)
+json node_row(const engine& host, unsigned thread, const node_entry& entry, const node_statistics& n)
 {
     const auto clocks = static_cast<double>(n.clocks);
     const uint64_t per = n.vectors > 0 ? n.vectors : n.calls;
     return {{"name", entry.name},
-            {"state", state_word(entry)},
+            {"state", state_word(host, thread, entry)},
             {"calls", n.calls},
             {"vectors", n.vectors},
             {"suspends", 0},
@@ -76,7 +83,7 @@ json thread_json(engine& host, unsigned index)
             internal_vectors += n.vectors;
         }
         if (n.calls > 0)
-            rows.push_back(node_row(entry, n));
+            rows.push_back(node_row(host, index, entry, n));
     }
     if (index == 0)
         for (const auto& p : stats.processes())

@@ -28,6 +28,10 @@ engine::engine(const clock_source& clock, node_registry nodes, engine_options op
                                                           options_.packet_bound));
     if (const auto* node = registry_.find("handoff-input"))
         handoff_ = node->id;
+    if (auto* node = registry_.find("epoll-input")) {
+        node->thread = 0;
+        polls_files_ = true;
+    }
 }
 
 engine::~engine()
@@ -148,22 +152,61 @@ void engine::run_main_once()
     rcu_.reclaim();
 }
 
+// How long the main thread may sleep for the sake of queues of its own.
+duration engine::rest()
+{
+    constexpr duration asleep = 1s; // woken by whatever happens
+    if (main().current_plan() == nullptr || main().current_plan()->inputs().empty())
+        return asleep;
+    if (!main().may_sleep())
+        return 0ns;
+    const duration limit = main().arm_inputs();
+    const uint64_t before = main().entered();
+    run_main_once(); // what came before they were armed
+    if (main().entered() == before)
+        return limit;
+    main().disarm_inputs();
+    return 0ns;
+}
+
 void engine::run()
 {
-    constexpr duration asleep = 1s;        // woken by whatever happens
-    constexpr duration reclaiming = 1ms;   // while something waits for a grace period
-    constexpr duration polling = 200us;    // while this thread has queues of its own
+    constexpr duration reclaiming = 1ms; // while something waits for a grace period
+    loop_->watch(main().epoll_file());
     while (!stop_.load()) {
-        const uint64_t before = main().entered();
         run_main_once();
+        duration limit = rest();
         const size_t plans_waiting = reclaim_graph();
-        duration limit = asleep;
+        busy_ = limit == 0ns && polls_files_;
+        if (busy_)
+            continue;
         if (rcu_.pending() > 0 || plans_waiting > 0)
-            limit = reclaiming;
-        if (plan* p = main().current_plan(); p != nullptr && !p->inputs().empty())
-            limit = main().entered() != before ? 0ns : polling;
+            limit = std::min(limit, reclaiming);
         loop_->wait(limit);
+        if (limit > 0ns && main().current_plan() != nullptr)
+            main().disarm_inputs();
     }
+}
+
+bool engine::run_until(process* self, duration limit, const std::function<bool()>& done)
+{
+    constexpr duration eager = 200us; // then the threads that are waited for may want this core
+    using clock = std::chrono::steady_clock;
+    const auto begin = clock::now();
+    while (!done()) {
+        const auto waited = clock::now() - begin;
+        if (waited > limit)
+            return false;
+        if (self == nullptr)
+            run_main_once();
+        else if (waited < eager)
+            self->yield();
+        else
+            self->sleep_for(100us);
+        if (self == nullptr && waited > eager)
+            std::this_thread::sleep_for(50us);
+    }
+    return true;
 }
 
 void engine::request_stop() noexcept

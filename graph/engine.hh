@@ -49,6 +49,7 @@ public:
     [[nodiscard]] interface_table& interfaces() noexcept { return interfaces_; }
     [[nodiscard]] graph_thread& main() noexcept { return *threads_[0]; }
     [[nodiscard]] graph_thread& thread(unsigned index) noexcept { return *threads_[index]; }
+    [[nodiscard]] const graph_thread& thread(unsigned index) const noexcept { return *threads_[index]; }
     [[nodiscard]] unsigned thread_count() const noexcept
     {
         return static_cast<unsigned>(threads_.size());
@@ -96,6 +97,9 @@ public:
     void run();
     // One loop without sleeping, for tests too.
     void run_main_once();
+    // Runs the graph until `done` says so, for at most `limit` of real time; what it last said. In a process the other
+    // processes run meanwhile; without one (in tests, before run()) the main thread's loop runs here.
+    bool run_until(process* self, duration limit, const std::function<bool()>& done);
     // Ends run(). Any thread, also a signal handler.
     void request_stop() noexcept;
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(); }
@@ -115,6 +119,9 @@ public:
     // Packets that entered the graph and have not left it, held and handed ones included. Any thread; exact only
     // when traffic rests.
     [[nodiscard]] int64_t packets_in_flight() const noexcept;
+
+    // Whether the main thread does not sleep because it polls queues; its files are looked at by `epoll-input` then.
+    [[nodiscard]] bool is_busy() const noexcept { return busy_; }
 
     // Any thread: makes `handoff-input` of a thread run.
     void hand_off_bell(unsigned thread) noexcept;
@@ -140,6 +147,7 @@ private:
     void release(node_id id);
     void deliver_posted();
     result<void> start_workers();
+    [[nodiscard]] duration rest();
     void stop_workers();
     void replace_traces(bool wanted);
 
@@ -153,6 +161,8 @@ private:
     std::atomic<bool> stop_{false};
     std::atomic<bool> stop_workers_{false};
     node_id handoff_ = no_node;
+    bool busy_ = false;
+    bool polls_files_ = false; // there is an epoll-input
     std::vector<rte_mempool*> pools_;
     std::deque<removed_node> removed_; // in order of their removal
     std::vector<node_id> traced_;      // removed, but a trace or a capture tells of them still

@@ -6,11 +6,12 @@
 #include "graph/engine.hh"
 #include "graph/plan.hh"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <rte_cycles.h>
-#include <rte_pause.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -199,6 +200,7 @@ void graph_thread::take_up(plan& next) noexcept
     for (size_t word = 0; word < words; ++word)
         for (; opened_[word] != 0; opened_[word] &= opened_[word] - 1)
             recycle(plan_->runs()[word * 64 + std::countr_zero(opened_[word])].open_);
+    keep_files(next);
     plan* old = std::exchange(plan_, &next);
     start_nodes(old, next);
     if (next.maxima_epoch_ != forgotten_epoch_)
@@ -295,9 +297,24 @@ uint32_t graph_thread::poll_inputs() noexcept
 {
     uint32_t received = 0;
     for (node_run* node : plan_->pre_inputs())
-        received += poll(*node);
-    for (node_run* node : plan_->inputs())
-        received += poll(*node);
+        if (node->countdown_-- == 0) {
+            node->countdown_ = node->descriptor_->every - 1;
+            received += poll(*node);
+        }
+    const bool look = clock_ >= next_look_;
+    if (look)
+        next_look_ = clock_ + lengths_.look;
+    bool awake = false;
+    for (node_run* node : plan_->inputs()) {
+        if (node->polled_ || look) {
+            const uint32_t count = poll(*node);
+            received += count;
+            if (node->state_ != node_state::polling)
+                pace(*node, count);
+        }
+        awake |= node->polled_;
+    }
+    awake_ = awake;
     if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
         received += run_interrupts();
     return received;
@@ -315,8 +332,13 @@ uint32_t graph_thread::run_interrupts() noexcept
         uint64_t bits = interrupts_[word].exchange(0, std::memory_order_acquire);
         for (; bits != 0; bits &= bits - 1) {
             const auto id = static_cast<node_id>(word * 64 + std::countr_zero(bits));
-            if (node_run* node = plan_->run_of(id))
-                received += poll(*node);
+            node_run* node = plan_->run_of(id);
+            if (node == nullptr || node->state_ == node_state::disabled)
+                continue;
+            if (const uint32_t count = poll(*node); count > 0) {
+                received += count;
+                last_posted_ = clock_;
+            }
         }
     }
     return received;
@@ -413,60 +435,6 @@ void graph_thread::ring_bells() noexcept
     bell_main_ = false;
 }
 
-void graph_thread::run(const std::atomic<bool>& stop) noexcept
-{
-    const uint64_t busy_time = rte_get_tsc_hz() / 1000; // polled for 1 ms after the last packet
-    uint64_t last_busy = rte_rdtsc();
-    host_.rcu().online(index_);
-    while (!stop.load(std::memory_order_relaxed)) {
-        const uint32_t received = run_once();
-        host_.rcu().quiescent(index_);
-        if (received > 0) {
-            last_busy = clock_;
-        } else if (clock_ - last_busy > busy_time) {
-            sleep(stop);
-            last_busy = rte_rdtsc();
-        } else {
-            rte_pause();
-        }
-    }
-    run_once(); // what was handed over meanwhile
-    leave_plan();
-    host_.rcu().offline(index_);
-}
-
-// Sleeps on the inputs' interrupts, or for a short time where a device has none. The inputs are polled
-// once more after they were armed, since a packet may have come before.
-void graph_thread::sleep(const std::atomic<bool>& stop) noexcept
-{
-    int timeout_ms = 100;
-    for (node_run* node : plan_->inputs()) {
-        const int fd = node->wait_ != nullptr ? node->wait_(*node, true) : -1;
-        epoll_event ready{.events = EPOLLIN, .data = {.fd = fd}};
-        if (fd < 0)
-            timeout_ms = 1;
-        else
-            epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ready); // EEXIST where it is known
-    }
-    sleeping_.store(true, std::memory_order_seq_cst);
-    const bool work = woken_.exchange(false, std::memory_order_seq_cst) || stop.load() ||
-                      published_.load() != plan_ || run_once() > 0;
-    if (!work) {
-        sleeps_.add(1);
-        host_.rcu().offline(index_);
-        std::array<epoll_event, 8> events;
-        if (epoll_wait(epoll_fd_, events.data(), events.size(), timeout_ms) > 0) {
-            uint64_t value = 0;
-            [[maybe_unused]] const auto drained = read(wake_fd_, &value, sizeof value);
-        }
-        host_.rcu().online(index_);
-    }
-    sleeping_.store(false, std::memory_order_seq_cst);
-    for (node_run* node : plan_->inputs())
-        if (node->wait_ != nullptr)
-            node->wait_(*node, false);
-}
-
 bool graph_thread::inject_new(node_id to, packet* p) noexcept
 {
     if (!inject_kept(to, p))
@@ -510,16 +478,45 @@ bool graph_thread::hand_over(graph_thread& target, node_id to, packet* p, size_t
     return true;
 }
 
+uint32_t graph_thread::hand_over_some(graph_thread& target, node_id to, packet* const* packets,
+                                      uint32_t count, size_t leave) noexcept
+{
+    auto& inbox = *target.inboxes_[index_];
+    const size_t room = inbox.room(count + leave);
+    const auto some = static_cast<uint32_t>(room <= leave ? 0 : std::min<size_t>(count, room - leave));
+    if (some == 0)
+        return 0;
+    inbox.push_some(some, [&](size_t i) noexcept { return handed_packet{packets[i], to}; });
+    bell_threads_ |= uint64_t{1} << target.index_;
+    return some;
+}
+
+// Those that go on at one node go there together.
+void graph_thread::continue_handed(const handed_packet* handed, uint32_t count) noexcept
+{
+    std::array<packet*, vector_size> packets;
+    for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
+        for (end = begin; end < count && handed[end].to == handed[begin].to; ++end)
+            packets[end - begin] = handed[end].what;
+        if (node_run* node = plan_->run_of(handed[begin].to))
+            node->receive(packets.data(), end - begin);
+        else
+            for (uint32_t i = begin; i < end; ++i)
+                free_kept(handed[i].what);
+    }
+}
+
 uint32_t graph_thread::take_handed() noexcept
 {
     uint32_t count = 0;
-    handed_packet handed{};
+    std::array<handed_packet, vector_size> some;
     for (auto& inbox : inboxes_)
         // bounded by what lies in it now: a fast producer must not keep this node busy for ever
-        for (size_t waiting = inbox->size(); waiting > 0 && inbox->pop(handed); --waiting) {
-            ++count;
-            if (!inject_kept(handed.to, handed.what))
-                free_kept(handed.what);
+        for (size_t waiting = inbox->size(); waiting > 0;) {
+            const size_t taken = inbox->pop_some(some.data(), std::min(waiting, some.size()));
+            continue_handed(some.data(), static_cast<uint32_t>(taken));
+            count += static_cast<uint32_t>(taken);
+            waiting -= taken;
         }
     return count;
 }

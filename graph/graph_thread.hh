@@ -2,6 +2,7 @@
 // A thread that runs the graph: the main thread (index 0) and the workers.
 #pragma once
 
+#include "graph/clock.hh"
 #include "graph/counter.hh"
 #include "graph/event.hh"
 #include "graph/frame.hh"
@@ -44,7 +45,7 @@ struct change_pause {
 class graph_thread {
 public:
     static constexpr size_t outbox_size = 2048; // events to the main thread
-    static constexpr size_t inbox_size = 1024;  // packets from each other thread
+    static constexpr size_t inbox_size = 2048;  // packets from each other thread
 
     // `packet_bound`: packets that can exist, which bounds the frames that can be full.
     graph_thread(engine& host, unsigned index, std::string name, unsigned core, size_t thread_count,
@@ -148,6 +149,13 @@ public:
     void adopt_plan() noexcept;
     // The end: stops the nodes of the plan, which the thread has then no more.
     void leave_plan() noexcept;
+    // Whether nothing is polled in the next loop, so that the thread may wait for interrupts.
+    [[nodiscard]] bool may_sleep() const noexcept;
+    // Before a sleep: makes the inputs' files end it (those of one epoll file, which is given). Returns how long
+    // it may last. The inputs are to be polled once more then, by run_once(): a packet may have come before.
+    [[nodiscard]] duration arm_inputs() noexcept;
+    [[nodiscard]] int epoll_file() const noexcept { return epoll_fd_; }
+    void disarm_inputs() noexcept; // after the sleep
     // A worker's life: loops, sleeps when idle, returns after stop was asked for.
     void run(const std::atomic<bool>& stop) noexcept;
 
@@ -163,6 +171,9 @@ public:
     // Hands a packet to a node of another thread. False (nothing done) when its inbox is full but
     // for the room that is to be left to others.
     bool hand_over(graph_thread& target, node_id to, packet* p, size_t leave = 0) noexcept;
+    // The same for several packets, in order: as many as there is room for, which it returns.
+    uint32_t hand_over_some(graph_thread& target, node_id to, packet* const* packets, uint32_t count,
+                            size_t leave) noexcept;
     // Takes packets that other threads handed over into this thread's graph; the function of the input
     // node `handoff-input`. Returns how many.
     uint32_t take_handed() noexcept;
@@ -185,6 +196,10 @@ private:
     void begin_loop() noexcept;
     uint32_t poll_inputs() noexcept;
     uint32_t poll(node_run& node) noexcept;
+    void pace(node_run& node, uint32_t count) noexcept;
+    void continue_handed(const handed_packet* handed, uint32_t count) noexcept;
+    void keep_files(plan& next) noexcept;
+    void wait_for_inputs(duration limit) noexcept;
     void run_pending() noexcept;
     void run_node(node_run& node) noexcept;
     [[gnu::cold]] void watch(const node_run& node, frame& work, trace_buffer& buffer) noexcept;
@@ -220,6 +235,10 @@ private:
     frame* free_frames_ = nullptr;
     plan* plan_ = nullptr;
     uint64_t clock_ = 0; // TSC at the end of the last node
+    uint64_t next_look_ = 0; // TSC at which inputs that wait are looked at, too
+    uint64_t last_posted_ = 0; // TSC when a posted input last brought packets
+    pace_lengths lengths_{};
+    bool awake_ = true; // an input is polled in the next loop
     uint32_t serial_ = 0;
     std::array<uint64_t, words> pending_{};
     std::array<uint64_t, words> opened_{}; // by rank: nodes that packets have come to since the plan was taken up

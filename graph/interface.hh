@@ -29,6 +29,7 @@ struct alignas(32) interface_hot {
     net::mac_address mac;
     std::atomic<uint16_t> mtu{1500};      // bytes of a network-layer packet
     std::atomic<fate> output_slot{0};     // of interface-output, to this interface's tx node
+    std::atomic<fate> input_slot{0};      // of its input nodes: ethernet-input, or worker-handoff
 };
 
 // One thread's counts for one interface: written by that thread only.
@@ -52,7 +53,7 @@ struct driver_counter {
 struct queue_placement {
     uint16_t queue;
     unsigned thread;
-    std::string mode; // of a receive queue: polling, adaptive; of a transmit queue: own, handed over
+    std::string mode; // of a receive queue: its node's state; of a transmit queue: own, handed over
 };
 struct hardware_status {
     std::string device;
@@ -66,6 +67,13 @@ struct hardware_status {
     std::vector<driver_counter> counters;
 };
 
+// A receive queue: the input node that polls it, and whether its device can wake a thread that sleeps.
+struct rx_queue_input {
+    uint16_t queue;
+    node_id input;
+    bool has_interrupt;
+};
+
 // A port as its driver's room offers it. Main thread.
 class interface_driver {
 public:
@@ -74,6 +82,8 @@ public:
     virtual result<void> set_mtu(uint16_t mtu) = 0;
     [[nodiscard]] virtual link_status link() const = 0;
     [[nodiscard]] virtual hardware_status hardware() const = 0;
+    // By queue; none before the interface is joined to the graph, or where nothing is received.
+    [[nodiscard]] virtual std::vector<rx_queue_input> rx_queues() const { return {}; }
 };
 
 struct interface {

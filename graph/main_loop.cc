@@ -203,6 +203,11 @@ void main_loop::wait(duration limit)
     shared.files.wait(limit);
 }
 
+void main_loop::watch(int fd)
+{
+    state_->shared.files.watch(fd);
+}
+
 duration main_loop::now() const noexcept
 {
     return state_->shared.clock.now();

@@ -66,6 +66,9 @@ public:
     // a process is ready. Delivers file readiness. A signal (EINTR) ends it early.
     void wait(duration limit);
 
+    // Makes wait() return while this file is readable, which is for others to read; for good.
+    void watch(int fd);
+
     [[nodiscard]] duration now() const noexcept;
     [[nodiscard]] timing_wheel& timers() noexcept;
     [[nodiscard]] std::vector<process_status> status() const;

@@ -24,11 +24,17 @@ inline constexpr node_id no_node = 0xffff;
 
 // VPP's four types; the fourth, the process, is registered with process_registration (graph/process.hh).
 enum class node_type : uint8_t {
-    pre_input, // called first in every loop: clean-up, polling of sockets
+    pre_input, // called first in a loop: clean-up, polling of sockets
     input,     // brings packets into the graph
     internal,  // is given packets by other nodes
 };
-enum class node_state : uint8_t { polling, interrupt, disabled };
+// When the thread of an input node calls it.
+enum class node_state : uint8_t {
+    polling,   // in every loop: the thread never sleeps
+    interrupt, // when it is posted, or what its `wait` function names has become readable
+    adaptive,  // like polling while it brings much, like interrupt (without a file: in short sleeps) while little
+    disabled,  // never
+};
 
 [[nodiscard]] std::string_view to_string(node_type) noexcept;
 [[nodiscard]] std::string_view to_string(node_state) noexcept;
@@ -131,9 +137,10 @@ using node_hook = void (*)(node_run&) noexcept;
 struct node_descriptor {
     std::string_view name;
     node_type type = node_type::internal;
-    node_state state = node_state::polling; // of an input node at start
+    node_state state = node_state::adaptive; // of an input node at start
     node_function function = nullptr;       // internal nodes
     input_function poll = nullptr;          // input and pre-input nodes
+    uint32_t every = 1; // a pre-input node is called in each so many loops, and before its thread sleeps
     input_wait_function wait = nullptr;     // input nodes that an idle thread may sleep on
     std::vector<std::string_view> nexts{};  // slot i leads to the node nexts[i]
     std::string_view sibling_of{};          // instead: shares all next slots of that node

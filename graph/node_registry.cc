@@ -43,6 +43,7 @@ std::string_view to_string(node_state state) noexcept
     switch (state) {
     case node_state::polling: return "polling";
     case node_state::interrupt: return "interrupt";
+    case node_state::adaptive: return "adaptive";
     case node_state::disabled: return "disabled";
     }
     return "?";

@@ -33,7 +33,7 @@ struct node_entry {
     node_id slots_of = no_node;         // the sibling that names the next slots which its group shares
     void* argument = nullptr;           // given to the context of a clone
     std::optional<unsigned> thread;     // runs only there; empty: on every thread
-    node_state state = node_state::polling;
+    node_state state = node_state::adaptive;
     std::vector<node_id> nexts;         // by slot
     std::vector<std::string> slot_owners; // by slot: who relies on it beside the function itself; empty: nobody
     std::vector<node_form> forms;       // of an internal node: best first, `plain` last

@@ -321,6 +321,17 @@ bool node_run::hand_over(packet& p, graph_thread& to, size_t leave) noexcept
     return true;
 }
 
+uint32_t node_run::hand_over_some(packet* const* packets, uint32_t count, graph_thread& to,
+                                  node_id at, size_t leave) noexcept
+{
+    if (thread_->tracing()) [[unlikely]]
+        for (uint32_t i = 0; i < count; ++i) // afterwards they are the other thread's
+            trace_one(packets[i], consumed);
+    const uint32_t handed = thread_->hand_over_some(to, at, packets, count, leave);
+    released(handed);
+    return handed;
+}
+
 void node_run::free(packet** packets, uint32_t count) noexcept
 {
     rte_pktmbuf_free_bulk(reinterpret_cast<rte_mbuf**>(packets), count);

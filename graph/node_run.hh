@@ -4,6 +4,7 @@
 
 #include "graph/counter.hh"
 #include "graph/frame.hh"
+#include "graph/input_pace.hh"
 #include "graph/node.hh"
 
 #include <array>
@@ -27,6 +28,12 @@ struct node_counters {
     // Which of the thread's clear_maxima() the two are from; another one's are zero to a reader.
     std::atomic<uint64_t> maxima_epoch{0};
     counter turns; // of a node with a start or stop: odd from its start to its stop
+};
+
+// What became of an adaptive input on one thread; written there, kept when the plan changes.
+struct input_activity {
+    std::atomic<bool> quiet{false}; // it waits for its interrupt
+    counter switches;               // from polling to waiting and back
 };
 
 // Some packets of a frame, by their places in it.
@@ -249,6 +256,10 @@ public:
     // Hands a packet to this same node of another thread: true, and it is consumed here; false (nothing
     // done) when that thread is behind. `leave`: room in its inbox that is for others.
     [[nodiscard]] bool hand_over(packet& p, graph_thread& to, size_t leave = 0) noexcept;
+    // The same for packets of the frame that go on at node `at` there, in order: as many as there is room for, which
+    // it returns.
+    [[nodiscard]] uint32_t hand_over_some(packet* const* packets, uint32_t count, graph_thread& to,
+                                          node_id at, size_t leave) noexcept;
     // Frees packets and counts them as left.
     void free(packet** packets, uint32_t count) noexcept;
     // Drops packets that are not in a frame's fates (a transmit queue that was full).
@@ -388,6 +399,11 @@ private:
     node_type type_ = node_type::internal;
     node_state state_ = node_state::polling;
     uint16_t thread_index_ = 0;
+    bool polled_ = true; // in the next loop
+    uint32_t countdown_ = 0; // of a pre-input node: loops until its next call
+    int fd_ = -1;        // stands in the thread's epoll
+    input_pace pace_;
+    input_activity* activity_ = nullptr;
     int64_t owned_ = 0;  // debug: packets in this call's custody
     uint32_t token_ = 0; // debug: marks the packets of this call
     const char* name_ = nullptr; // for the crash report

@@ -208,6 +208,13 @@ result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph
     return made;
 }
 
+// One in interrupt state without anything to wait for runs only when it is posted.
+static bool is_polled(node_state state, const node_descriptor& descriptor)
+{
+    return state == node_state::polling || state == node_state::adaptive ||
+           (state == node_state::interrupt && descriptor.wait != nullptr);
+}
+
 // Fills in what the runs know of each other and of their thread.
 void plan::join(const node_registry& registry, graph_thread& thread)
 {
@@ -246,8 +253,13 @@ void plan::join(const node_registry& registry, graph_thread& thread)
             hooked_.push_back(&run);
         if (run.type_ == node_type::pre_input)
             pre_inputs_.push_back(&run);
-        else if (run.type_ == node_type::input && run.state_ == node_state::polling)
+        else if (run.type_ == node_type::input && is_polled(run.state_, *entry.descriptor)) {
+            run.activity_ = &store.activity;
+            run.pace_ = input_pace{store.activity.quiet.load(std::memory_order_relaxed)};
+            run.polled_ = run.state_ == node_state::polling ||
+                          (run.state_ == node_state::adaptive && !run.pace_.quiet());
             inputs_.push_back(&run);
+        }
     }
 }
 

@@ -27,6 +27,7 @@ public:
     [[nodiscard]] uint64_t sent(size_t slot) const noexcept;
 
     alignas(cache_line) node_counters counters;
+    alignas(cache_line) input_activity activity;
     alignas(cache_line) counter_array reasons;
     size_t reason_count;
     void* context = nullptr;
@@ -65,7 +66,8 @@ public:
     [[nodiscard]] uint64_t version() const noexcept { return version_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     [[nodiscard]] std::span<node_run*> pre_inputs() noexcept { return pre_inputs_; }
-    [[nodiscard]] std::span<node_run*> inputs() noexcept { return inputs_; } // polled ones
+    // Those that the thread polls by itself: not the disabled ones, nor those that only run when they are posted.
+    [[nodiscard]] std::span<node_run*> inputs() noexcept { return inputs_; }
 
 private:
     friend class graph_thread;

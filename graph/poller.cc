@@ -17,6 +17,7 @@ namespace weft {
 namespace {
 
 constexpr uint64_t wake_token = UINT64_MAX; // no file has the number -1
+constexpr uint64_t watch_token = UINT64_MAX - 1;
 
 [[noreturn]] void throw_errno(const char* what)
 {
@@ -87,6 +88,12 @@ poller::arming poller::arm(int fd, direction which, callback on_ready, void* arg
     return arming::armed;
 }
 
+void poller::watch(int fd)
+{
+    if (!add(fd, EPOLLIN, watch_token))
+        throw_errno("epoll_ctl");
+}
+
 void poller::disarm(int fd, const void* argument) noexcept
 {
     const auto found = waiters_.find(fd);
@@ -136,6 +143,8 @@ void poller::wait(duration limit)
 
     for (int index = 0; index < count; ++index) {
         const uint64_t token = ready[static_cast<size_t>(index)].data.u64;
+        if (token == watch_token)
+            continue;
         if (token != wake_token) {
             if (const auto ready_one = take(token))
                 ready_one->on_ready(ready_one->argument);

@@ -30,6 +30,8 @@ public:
     // ready, hung up or failed. A second wait for a file that one waits for is a std::logic_error;
     // std::system_error if the kernel has no room.
     arming arm(int fd, direction which, callback on_ready, void* argument);
+    // Makes wait() return while the file is readable. It is not read here, nor ever forgotten.
+    void watch(int fd);
     // No effect if the file is not armed with this argument.
     void disarm(int fd, const void* argument) noexcept;
 

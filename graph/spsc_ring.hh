@@ -3,6 +3,7 @@
 // rte_ring does the same with plain accesses, which ThreadSanitizer cannot check.)
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -31,6 +32,36 @@ public:
         slots_[tail & mask_] = item;
         tail_.store(tail + 1, std::memory_order_release);
         return true;
+    }
+    // Room for so many more items as the producer sees it: never more than there is, and exact if it is less than
+    // `wanted`.
+    size_t room(size_t wanted) noexcept
+    {
+        const size_t tail = tail_.load(std::memory_order_relaxed);
+        if (capacity() - (tail - head_seen_) < wanted)
+            head_seen_ = head_.load(std::memory_order_acquire);
+        return capacity() - (tail - head_seen_);
+    }
+    // Pushes item(0), item(1), ... item(count - 1), for which room() has said that there is room.
+    template <class Item>
+    void push_some(size_t count, Item&& item) noexcept
+    {
+        const size_t tail = tail_.load(std::memory_order_relaxed);
+        for (size_t i = 0; i < count; ++i)
+            slots_[(tail + i) & mask_] = item(i);
+        tail_.store(tail + count, std::memory_order_release);
+    }
+    // Pops `count` items at most; returns how many.
+    size_t pop_some(T* items, size_t count) noexcept
+    {
+        const size_t head = head_.load(std::memory_order_relaxed);
+        if (tail_seen_ - head < count)
+            tail_seen_ = tail_.load(std::memory_order_acquire);
+        count = std::min(count, tail_seen_ - head);
+        for (size_t i = 0; i < count; ++i)
+            items[i] = slots_[(head + i) & mask_];
+        head_.store(head + count, std::memory_order_release);
+        return count;
     }
     bool pop(T& item) noexcept
     {

@@ -213,10 +213,13 @@ private_registration(node_descriptor what,
 // Registrations that stay where they are as long as registries made of them.
 class node_set {
 public:
-    explicit node_set(std::vector<node_descriptor> nodes)
+    explicit node_set(std::vector<node_descriptor> nodes,
+                      const std::vector<std::string_view>& more = {})
     {
         for (auto& each : nodes)
             pointers_.push_back(&own_.emplace_back(private_registration(std::move(each))));
+        for (const auto name : more)
+            with(name);
     }
     // One of the daemon's own nodes too.
     node_set& with(std::string_view name)
@@ -236,9 +239,11 @@ private:
 // The test's nodes and the real `drop` and `handoff-input`; at its end every packet must be back.
 class graph_tester {
 public:
+    // `more`: the names of other nodes of the daemon's.
     explicit graph_tester(std::vector<node_descriptor> nodes, std::vector<unsigned> workers = {},
-                          std::vector<node_patterns> worker_nodes = {})
-        : nodes_{std::move(nodes)},
+                          std::vector<node_patterns> worker_nodes = {},
+                          const std::vector<std::string_view>& more = {})
+        : nodes_{std::move(nodes), more},
           free_before_{rte_mempool_avail_count(packet_pool())},
           host{clock, *nodes_.with("drop").with("handoff-input").registry(),
                engine_options{.main_core = 0,

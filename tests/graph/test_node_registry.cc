@@ -193,7 +193,7 @@ TEST_CASE("show node lists all nodes by name", "[graph][node_registry][commands]
     CHECK(states == std::map<std::string, std::string>{{"drop", "active"},
                                                        {"end", "active"},
                                                        {"handoff-input", "interrupt"},
-                                                       {"in", "polling"},
+                                                       {"in", "adaptive"},
                                                        {"middle", "active"},
                                                        {"port", "template"},
                                                        {"port-a", "interrupt"}});
