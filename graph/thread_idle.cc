@@ -76,16 +76,18 @@ void graph_thread::keep_files(plan& next) noexcept
     next_look_ = 0;
     if (plan_ == nullptr)
         return;
-    for (const node_run* old : plan_->inputs()) {
+    for (node_run* old : plan_->inputs()) {
         if (old->fd_ < 0)
             continue;
         const auto inputs = next.inputs();
         const auto same = std::find_if(inputs.begin(), inputs.end(),
                                        [&](const node_run* run) { return run->counters_ == old->counters_; });
-        if (same != inputs.end())
+        if (same != inputs.end()) {
             (*same)->fd_ = old->fd_;
-        else
-            epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, old->fd_, nullptr);
+            continue;
+        }
+        old->wait_(*old, false); // it may be armed: this thread was about to sleep
+        epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, old->fd_, nullptr);
     }
 }
 
