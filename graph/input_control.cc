@@ -26,7 +26,7 @@ public:
     {
         control_.changing_ = true;
         for (node_id id : inputs)
-            states_.emplace_back(id, std::exchange(entry(id).state, node_state::disabled));
+            before_.push_back({id, std::exchange(entry(id).state, node_state::disabled), entry(id).thread});
     }
     ~turn()
     {
@@ -38,16 +38,26 @@ public:
 
     void give_back()
     {
-        for (const auto& [id, state] : states_)
-            entry(id).state = state;
-        states_.clear();
+        for (const auto& was : before_)
+            entry(was.id).state = was.state;
+    }
+    void undo()
+    {
+        give_back();
+        for (const auto& was : before_)
+            entry(was.id).thread = was.thread;
     }
 
 private:
+    struct input {
+        node_id id;
+        node_state state;
+        std::optional<unsigned> thread;
+    };
     node_entry& entry(node_id id) { return control_.host_.registry().at(id); }
 
     input_control& control_;
-    std::vector<std::pair<node_id, node_state>> states_;
+    std::vector<input> before_;
 };
 
 result<void> input_control::take_turn(process* self)
@@ -101,8 +111,12 @@ result<void> input_control::change(std::vector<node_id> inputs, process* self,
     if (settled)
         make();
     mine.give_back();
-    if (auto done = host_.publish_plans(); !done)
+    if (auto done = host_.publish_plans(); !done) {
+        mine.undo(); // the new thread's plan is not valid with them
+        if (auto back = host_.publish_plans(); !back)
+            return back;
         return done;
+    }
     if (!settled)
         return fail(errc::timeout, "a thread did not finish its loop within {} s",
                     std::chrono::duration_cast<std::chrono::seconds>(patience).count());
