@@ -129,7 +129,9 @@ result<void> open_one(engine& host, const std::string& name, const config::value
         host.registry().at(q.input).state = mode == "polling"     ? node_state::polling
                                             : mode == "interrupt" ? node_state::interrupt
                                                                   : node_state::adaptive;
-    const auto workers = settings.list<uint32_t>("handoff");
+    auto workers = settings.list<uint32_t>("handoff");
+    if (driver.rx_queues().empty()) // it may stand in for a device of another machine, with other workers
+        std::erase_if(workers, [&](uint32_t worker) { return worker >= host.thread_count(); });
     for (uint32_t worker : workers)
         if (worker >= host.thread_count())
             return fail(errc::not_found, "interfaces.{}.handoff: no worker {}; there are {}", name, worker,
