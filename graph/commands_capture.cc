@@ -34,9 +34,9 @@ std::vector<node_id> first_nodes(const engine& host)
 {
     std::vector<node_id> found;
     for (const auto& entry : host.registry().all())
-        if (entry.descriptor->type != node_type::internal)
-            for (size_t slot = 0; slot < host.registry().named_slots(entry.id); ++slot)
-                found.push_back(entry.nexts[slot]);
+        // the others lead round about to the first (worker-handoff), or were added for somebody
+        if (entry.descriptor->type != node_type::internal && host.registry().named_slots(entry.id) > 0)
+            found.push_back(entry.nexts.front());
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
     return found;
