@@ -82,7 +82,7 @@ result<void> input_control::set_state(std::vector<node_id> inputs, node_state st
     std::vector<node_state> before;
     for (node_id id : inputs)
         before.push_back(std::exchange(host_.registry().at(id).state, state));
-    auto done = host_.publish_plans();
+    auto done = host_.publish_plans("state of inputs set");
     for (size_t i = 0; !done && i < inputs.size(); ++i)
         host_.registry().at(inputs[i]).state = before[i];
     return done;
@@ -105,15 +105,15 @@ result<void> input_control::change(std::vector<node_id> inputs, process* self,
     if (auto done = take_turn(self); !done)
         return done;
     turn mine{*this, inputs};
-    if (auto done = host_.publish_plans(); !done)
+    if (auto done = host_.publish_plans("inputs at rest to be moved"); !done)
         return done;
     const bool settled = settle(self);
     if (settled)
         make();
     mine.give_back();
-    if (auto done = host_.publish_plans(); !done) {
+    if (auto done = host_.publish_plans("inputs moved"); !done) {
         mine.undo(); // the new thread's plan is not valid with them
-        if (auto back = host_.publish_plans(); !back)
+        if (auto back = host_.publish_plans("inputs moved back"); !back)
             return back;
         return done;
     }

@@ -119,7 +119,8 @@ const command_registration clear_dscp{"clear dscp", "Counts packets by DSCP from
 result<json> set(command_context& context)
 {
     const bool on = context.arguments.text("state") == "on";
-    if (auto done = context.host.change_graph([on](node_registry& nodes) { return lead_through(nodes, on); }); !done)
+    const auto lead = [on](node_registry& nodes) { return lead_through(nodes, on); };
+    if (auto done = context.host.change_graph(lead, on ? "set dscp-counter on" : "set dscp-counter off"); !done)
         return pass(done);
     return json("");
 }

@@ -140,7 +140,8 @@ TEST_CASE("show plan tells who is started, and how often", "[graph][hooks][comma
 {
     hooked_graph g;
     const auto row = [&](std::string_view name) {
-        for (const auto& n : g.tester->json("show plan worker 0")["plans"][0]["nodes"])
+        const auto shown = g.tester->json("show plan worker 0");
+        for (const auto& n : shown["plans"][0]["nodes"])
             if (n["name"] == name)
                 return n;
         return nlohmann::ordered_json{};
