@@ -145,6 +145,8 @@ class Placement(testbed.Test):
         self.assertEqual(shown["congestion"], 0)
 
     def test_a_disabled_queue_keeps_what_comes(self):
+        self.tap_b.drain()
+        self.addCleanup(self.weft.cli, "set interface rx-mode a adaptive")
         self.weft.cli("set interface rx-mode a disabled")
         sender = self.client.start("ping", "-c", "1", "-W", "5", "10.0.1.2")
         self.assertEqual(self.tap_b.receive(lambda f: f.icmp_type == 8, within=0.3), [])

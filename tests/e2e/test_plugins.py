@@ -68,8 +68,10 @@ class Plugins(testbed.TwoHosts):
     def plugins(self):
         return {plugin["name"]: plugin for plugin in self.weft.json("show plugins")["plugins"]}
 
-    def counts(self):
-        return {row["dscp"]: row["packets"] for row in self.weft.json("show dscp")["dscp"]}
+    def counts(self, own=range(48)):
+        """Without what the hosts answer: their ICMP errors have precedence 6 (RFC 1812, section 4.3.2.5)."""
+        shown = self.weft.json("show dscp")["dscp"]
+        return {row["dscp"]: row["packets"] for row in shown if row["dscp"] in own}
 
     def log(self):
         with open(self.weft.log_path, encoding="utf-8") as file:
