@@ -140,8 +140,10 @@ void print_process(const siginfo_t& info) noexcept
     }
     if (info.si_code <= 0)
         return;
-    if (const auto owner = process_owning_stack_guard(info.si_addr); !owner.empty())
-        (line{} << "process " << owner << " overran its stack").print();
+    const auto owner = owner_of_stack_guard(info.si_addr);
+    if (!owner.process.empty())
+        ((line{} << "process " << owner.process << " overran its stack of ").number(owner.stack_size) << " bytes")
+            .print();
 }
 
 line& put_mac(line& out, const net::mac_address& mac) noexcept

@@ -186,8 +186,8 @@ TEST_CASE("a process that crashes or overruns its stack is named", "[crash]")
     const auto overrun = crash_of([&] { run([](process&) { (void)dig(0); }); });
     INFO(overrun.text);
     CHECK(overrun.by(SIGSEGV));
-    CHECK_THAT(overrun.text, Contains("\nprocess digger overran its stack\n") && Contains("dig") &&
-                                 Contains("end of the report"));
+    CHECK_THAT(overrun.text, Contains("\nprocess digger overran its stack of ") && Contains(" bytes\n") &&
+                                 Contains("dig") && Contains("end of the report"));
 }
 
 TEST_CASE("an abort ends as one, also on a thread that is none of the graph's", "[crash]")
