@@ -48,9 +48,13 @@ json gaps_of(const gap_finder& gaps, double tsc_hz, double seconds)
 }
 
 // The delay that `share` of all moments, picked at random, would not exceed only because the loop
-// did not run then: a moment within a gap waits for its end.
-double delay_us(const std::vector<uint64_t>& gaps, double cycles, double share, double tsc_hz)
+// did not run then: a moment within a gap waits for its end. At half load, so does what comes in the
+// same time after it: the loop then takes as long again until it has caught up, and the wait of a
+// frame that comes `t` after the gap's begin is the gap less t / 2.
+double delay_us(const std::vector<uint64_t>& gaps, double cycles, double share, double tsc_hz,
+                bool at_half_load)
 {
+    const double stretch = at_half_load ? 2 : 1;
     double low = 0;
     double high = 0;
     for (const uint64_t gap : gaps)
@@ -59,7 +63,7 @@ double delay_us(const std::vector<uint64_t>& gaps, double cycles, double share, 
         const double delay = (low + high) / 2;
         double beyond = 0;
         for (const uint64_t gap : gaps)
-            beyond += std::max(0.0, static_cast<double>(gap) - delay);
+            beyond += stretch * std::max(0.0, static_cast<double>(gap) - delay);
         (beyond > (1 - share) * cycles ? low : high) = delay;
     }
     return high / tsc_hz * 1e6;
@@ -102,8 +106,10 @@ json busy_loop(double seconds, double tsc_hz)
     const double spread = speeds.empty() ? 0 : 100 * (*fastest - *slowest) / median(speeds);
     json out{{"seconds", cycles / tsc_hz}, {"speed_spread_percent", spread}};
     out["gaps"] = gaps_of(over_10us, tsc_hz, cycles / tsc_hz);
-    out["delay_p99_us"] = delay_us(gaps, cycles, 0.99, tsc_hz);
-    out["delay_p99.9_us"] = delay_us(gaps, cycles, 0.999, tsc_hz);
+    for (const auto& [name, share] : {std::pair{"p99", 0.99}, std::pair{"p99.9", 0.999}}) {
+        out[fmt::format("delay_{}_us", name)] = delay_us(gaps, cycles, share, tsc_hz, false);
+        out[fmt::format("delay_half_load_{}_us", name)] = delay_us(gaps, cycles, share, tsc_hz, true);
+    }
     return out;
 }
 

@@ -13,9 +13,13 @@ LIMIT = 50  # microseconds, at the 99.9th percentile
 
 
 def busy_loop(lab, seconds):
-    """The delays of a loop that does nothing else, alone on the worker core."""
-    words = [lab.program("memif_generator"), "--core", lab.worker_core, "--busy-loop", seconds]
-    return json.loads(lab.start(words, stdout=subprocess.PIPE).communicate()[0])
+    """The delays of a loop that does nothing else on the worker core, while another one keeps the
+    generator's core as busy as the generator does."""
+    words = [lab.program("memif_generator"), "--busy-loop", seconds, "--core"]
+    beside = lab.start(words + [lab.main_core], stdout=subprocess.PIPE)
+    alone = lab.start(words + [lab.worker_core], stdout=subprocess.PIPE)
+    beside.communicate()
+    return json.loads(alone.communicate()[0])
 
 
 def run(lab):
@@ -33,8 +37,9 @@ def run(lab):
             own.append(busy_loop(lab, seconds))
             timed.append(weft.turn())
     frames = [one["latency"]["outside_gaps"] for one in timed]
-    machine = [one["delay_p99.9_us"] for one in own]
-    # without the cores there is nothing to hold weft to
+    machine = [one["delay_half_load_p99.9_us"] for one in own]
+    # without the cores there is nothing to hold weft to: not even a forwarder that needs no time
+    # of its own would keep the limit
     judged = statistics.median(machine) < LIMIT
     for key, limit in (("p50", None), ("p99", None), ("p99.9", LIMIT), ("max", None)):
         values = [one[f"{key}_us"] for one in frames]
@@ -46,13 +51,26 @@ def run(lab):
             rounds=values,
             commands=[timed[0]["command"]],
         )
-    report.add("a busy loop alone on weft's core, p99.9", statistics.median(machine), "us",
-               rounds=machine)
+    report.add(
+        "a busy loop on weft's core, p99.9 of all moments",
+        statistics.median(one["delay_p99.9_us"] for one in own),
+        "us",
+        rounds=[one["delay_p99.9_us"] for one in own],
+    )
+    report.add(
+        "that loop as a forwarder at half load that needs no time of its own, p99.9",
+        statistics.median(machine),
+        "us",
+        rounds=machine,
+    )
     rates = [one["median_mpps"] for one in tops]
     report.add("weft's highest rate", statistics.median(rates), "Mpps", rounds=rates,
                commands=[tops[0]["command"]])
     if not judged:
-        report.note(f"the machine alone delays a busy loop by more than {LIMIT} us: not judged")
+        report.note(
+            f"the machine alone delays frames by more than {LIMIT} us at the 99.9th percentile, "
+            "whatever forwards them: not judged"
+        )
     apart = sum(one["latency"]["within_gaps"]["samples"] for one in timed)
     total = apart + sum(one["samples"] for one in frames)
     longest = max(one["gaps"]["longest_us"] for one in timed)
