@@ -18,7 +18,7 @@ namespace {
 
 constexpr duration longest_sleep = 100ms;
 // Without a file to wait for: the first packet after a rest is under way in less than 1 ms.
-constexpr duration back_off = 500us;
+constexpr duration back_off = 900us;
 
 } // namespace
 

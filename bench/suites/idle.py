@@ -90,17 +90,8 @@ def run(lab):
                    limit=f"<= {CPU_LIMIT}", rounds=shares)
         add_first(report, "TAP to TAP after 50 ms", first_packets(lab))
     with devices.weft(lab) as weft:
-        weft.attach("--seconds", 1 if lab.quick else 5, "--warm-up", 0.3, "--latency",
-                    "--rate", 200)
-        turns = [weft.turn() for _ in range(min(lab.rounds, 5))]
         weft.resume()
         shares = idle_shares(lab, weft.process.pid)
         report.add("idle, two memifs (short sleeps)", statistics.median(shares), "% of a core",
                    limit=f"<= {CPU_LIMIT}", rounds=shares)
-    frames = [one["latency"]["outside_gaps"] for one in turns]
-    for key, limit in (("p50", FIRST_LIMIT), ("p99", None)):
-        values = [one[f"{key}_us"] for one in frames]
-        report.add(f"first packet, memif to memif after 5 ms, {key}", statistics.median(values),
-                   "us", limit=f"<= {limit}" if limit else None, rounds=values,
-                   commands=[turns[0]["command"]])
     return report
