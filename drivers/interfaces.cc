@@ -136,8 +136,12 @@ result<void> open_one(engine& host, const std::string& name, const config::value
         if (worker >= host.thread_count())
             return fail(errc::not_found, "interfaces.{}.handoff: no worker {}; there are {}", name, worker,
                         host.thread_count() - 1);
-    if (!workers.empty())
-        host.room<handoff_table>().begin(host.interfaces().at(index), {workers.begin(), workers.end()});
+    const std::vector<unsigned> threads{workers.begin(), workers.end()};
+    auto& handoff = host.room<handoff_table>();
+    if (auto done = handoff.check(threads); !done)
+        return fail(done.error().code, "interfaces.{}.handoff: {}", name, done.error().message);
+    if (!threads.empty())
+        handoff.begin(host.interfaces().at(index), threads);
     return {};
 }
 

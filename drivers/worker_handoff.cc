@@ -88,8 +88,20 @@ std::vector<node_id> inputs_of(const interface& i)
 
 } // namespace
 
+result<void> handoff_table::check(const std::vector<unsigned>& threads) const
+{
+    for (const unsigned thread : threads)
+        if (!host_.nodes_of(thread).take("ethernet-input"))
+            return fail(errc::invalid_argument,
+                        "{} cannot be handed packets: its patterns {} leave out `ethernet-input'",
+                        host_.thread(thread).name(), host_.nodes_of(thread).text());
+    return {};
+}
+
 result<void> handoff_table::set(const interface& i, std::vector<unsigned> threads, process* self)
 {
+    if (auto done = check(threads); !done)
+        return done;
     return host_.room<input_control>().change(inputs_of(i), self, [&] { begin(i, threads); });
 }
 

@@ -34,6 +34,8 @@ class handoff_table {
 public:
     explicit handoff_table(engine& host) : host_{host} {}
 
+    // Whether the plans of these threads have what packets are handed to: errc::invalid_argument.
+    [[nodiscard]] result<void> check(const std::vector<unsigned>& threads) const;
     // Main thread. From now on packets of this interface go on on these threads; empty: where they came in. No flow is
     // disturbed: the interface's queues rest until what they brought in before has been carried through.
     result<void> set(const interface& i, std::vector<unsigned> threads, process* self);

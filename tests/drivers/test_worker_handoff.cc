@@ -92,8 +92,9 @@ struct handing {
     graph_tester tester;
     interface* port = nullptr;
 
-    explicit handing(std::vector<unsigned> workers, unsigned receiver)
-        : tester{{queue(), relay("ethernet-input", {}, arrive)}, std::move(workers), {}, {"worker-handoff"}}
+    explicit handing(std::vector<unsigned> workers, unsigned receiver, std::vector<node_patterns> patterns = {})
+        : tester{{queue(), relay("ethernet-input", {}, arrive)}, std::move(workers), std::move(patterns),
+                 {"worker-handoff"}}
     {
         current = &t;
         for (uint32_t flow = 0; flow < flows; ++flow)
@@ -196,6 +197,17 @@ TEST_CASE("what a worker that is behind cannot take is dropped as congestion", "
     CHECK(shown["congestion"] == 3 * at_most - taken);
     CHECK(shown["handed_over"] == taken);
     CHECK(shown["interfaces"].dump() == R"([{"name":"a","workers":["worker-1"]}])");
+}
+
+TEST_CASE("no worker is handed what its plan has no node for", "[drivers][handoff][commands]")
+{
+    handing h{{0, 1}, 1, {node_patterns{}, node_patterns{{"!ethernet-input", "!worker-handoff", "!queue"}}}};
+    h.tester.start();
+    CHECK(h.tester.command("set interface handoff a workers 2") ==
+          "error: worker-2 cannot be handed packets: its patterns `!ethernet-input', `!worker-handoff', `!queue' leave "
+          "out `ethernet-input'");
+    CHECK(h.table().workers(0).empty());
+    CHECK(h.tester.command("set interface handoff a workers 1") == "");
 }
 
 TEST_CASE("workers of a hand-off are read as a list", "[drivers][handoff][commands]")
