@@ -30,22 +30,13 @@ def megahertz():
         return next(float(line.split(":")[1]) for line in file if line.startswith("cpu MHz"))
 
 
-class NoStop(testbed.Test):
+class NoStop(testbed.NullInterfaces):
+    more_interfaces = {"queues": {"addresses": ["10.0.0.1/24"], "queues": 2}}
+
     @classmethod
     def topology(cls):
-        cls.weft = cls.router(
-            testbed.config(
-                {
-                    "queues": {"addresses": ["10.0.0.1/24"], "queues": 2},
-                    "in": {"device": "null", "addresses": ["10.9.0.1/24"]},
-                    "out": {"device": "null", "addresses": ["10.9.1.1/24"]},
-                }
-            )
-        )
-        cls.weft.cli("ip neighbor add out 10.9.1.2 02:00:00:00:09:02")
-        cls.weft.cli(
-            "packet-generator new s interface in worker 1 source 10.9.0.2-10.9.0.40 destination 10.9.1.2"
-        )
+        super().topology()
+        cls.new_stream("worker 1")
 
     def main_seconds(self):
         """Processor time of the main thread, which makes all changes."""

@@ -445,3 +445,35 @@ class TwoHosts(Test):
     def learn(self):
         """Makes both hosts and the router know each other's MAC addresses."""
         self.client.run("ping", "-c", "2", "-i", "0.2", "-W", "2", "10.0.1.2")
+
+
+NULL_INTERFACES = {
+    "in": {"device": "null", "addresses": ["10.9.0.1/24"]},
+    "out": {"device": "null", "addresses": ["10.9.1.1/24"]},
+}
+
+
+class NullInterfaces(Test):
+    """(in) and (out) are null interfaces; a stream of the packet generator crosses the router."""
+
+    more_interfaces = {}  # in front of the two
+
+    @classmethod
+    def topology(cls):
+        cls.weft = cls.router(config({**cls.more_interfaces, **NULL_INTERFACES}))
+        cls.weft.cli("ip neighbor add out 10.9.1.2 02:00:00:00:09:02")
+
+    @classmethod
+    def new_stream(cls, more=""):
+        """The stream `s`, not enabled yet."""
+        cls.weft.cli(
+            f"packet-generator new s interface in {more} source 10.9.0.2-10.9.0.40 destination 10.9.1.2"
+        )
+
+    def assert_none_lost(self):
+        """Ends the stream: what came since the counters were cleared has gone out."""
+        self.weft.cli("packet-generator disable s")
+        self.assert_quiet()
+        came, went = self.weft.counters("in")["rx packets"], self.weft.counters("out")["tx packets"]
+        self.assertGreater(came, 10_000)
+        self.assertEqual(came, went, self.weft.cli("show errors"))

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace weft {
@@ -235,6 +236,34 @@ private:
     std::deque<node_registration> own_;
     std::vector<const node_registration*> pointers_;
 };
+
+// A registry of the test's nodes alone, without an engine.
+struct registry_tester {
+    node_set nodes;
+    node_registry registry = *nodes.registry();
+
+    explicit registry_tester(std::vector<node_descriptor> what) : nodes{std::move(what)} {}
+
+    [[nodiscard]] node_id id(std::string_view name) const { return registry.find(name)->id; }
+    // The names of its next nodes, slot by slot.
+    [[nodiscard]] std::vector<std::string> nexts(std::string_view name) const
+    {
+        std::vector<std::string> found;
+        for (const node_id next : registry.find(name)->nexts)
+            found.push_back(registry.at(next).name);
+        return found;
+    }
+};
+
+// Waits for another thread without running the main thread's loop, for ten seconds at most.
+template <class Done>
+[[nodiscard]] bool wait_for(Done&& done)
+{
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (!done() && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(100us);
+    return done();
+}
 
 // The test's nodes and the real `drop` and `handoff-input`; at its end every packet must be back.
 class graph_tester {

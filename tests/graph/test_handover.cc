@@ -53,16 +53,6 @@ struct crossing {
     }
 };
 
-// Waits for another thread without running the main thread's loop, for ten seconds at most.
-template <class Done>
-[[nodiscard]] bool wait_for(Done&& done)
-{
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    while (!done() && std::chrono::steady_clock::now() < end)
-        std::this_thread::sleep_for(100us);
-    return done();
-}
-
 } // namespace
 
 TEST_CASE("a worker brings packets in and carries them through", "[graph][handover][thread]")

@@ -12,15 +12,6 @@ using Catch::Contains;
 
 namespace {
 
-template <class Done>
-[[nodiscard]] bool wait_for(Done&& done)
-{
-    const auto end = std::chrono::steady_clock::now() + 10s;
-    while (!done() && std::chrono::steady_clock::now() < end)
-        std::this_thread::sleep_for(100us);
-    return done();
-}
-
 node_descriptor input(node_state state, input_wait_function wait = nullptr)
 {
     auto made = source("in", {"end"});

@@ -12,19 +12,11 @@ using Catch::Contains;
 
 namespace {
 
-struct changed {
-    node_set nodes{{source("in", {"middle", "end"}), relay("middle", {"end"}), sink("end"),
-                    relay("x", {"end"}), relay("y", {"end"}), sink("null-node"), sink("drop")}};
-    node_registry registry = *nodes.registry();
-
-    [[nodiscard]] node_id id(std::string_view name) const { return registry.find(name)->id; }
-    [[nodiscard]] std::vector<std::string> nexts(std::string_view name) const
-    {
-        std::vector<std::string> found;
-        for (const node_id next : registry.find(name)->nexts)
-            found.push_back(registry.at(next).name);
-        return found;
-    }
+struct changed : registry_tester {
+    changed()
+        : registry_tester{{source("in", {"middle", "end"}), relay("middle", {"end"}), sink("end"),
+                           relay("x", {"end"}), relay("y", {"end"}), sink("null-node"), sink("drop")}}
+    {}
     // What is wrong with adding, changing, taking away.
     [[nodiscard]] std::string add(std::string_view from, std::string_view to,
                                   std::optional<size_t> slot = {}, std::string_view owner = {})

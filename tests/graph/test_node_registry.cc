@@ -18,12 +18,11 @@ std::string error_of(std::vector<node_descriptor> nodes)
     return made ? "" : made.error().message;
 }
 
-struct registry_tester {
-    node_set nodes{{source("in", {"middle", "end"}), relay("middle", {"end"}), sink("end"),
-                    relay("aside", {"end"})}};
-    node_registry registry = *nodes.registry();
-
-    [[nodiscard]] node_id id(std::string_view name) const { return registry.find(name)->id; }
+struct four_nodes : registry_tester {
+    four_nodes()
+        : registry_tester{{source("in", {"middle", "end"}), relay("middle", {"end"}), sink("end"),
+                           relay("aside", {"end"})}}
+    {}
 };
 
 using ids = std::vector<node_id>;
@@ -32,7 +31,7 @@ using ids = std::vector<node_id>;
 
 TEST_CASE("edges lead to the named nodes, slot by slot", "[graph][node_registry]")
 {
-    const registry_tester t;
+    const four_nodes t;
     CHECK(t.registry.find("in")->nexts == ids{t.id("middle"), t.id("end")});
     CHECK(t.registry.find("nobody") == nullptr);
     CHECK(t.registry.previous(t.id("end")) == ids{t.id("aside"), t.id("in"), t.id("middle")});
@@ -79,7 +78,7 @@ TEST_CASE("all faults of a registry are told at once", "[graph][node_registry]")
 
 TEST_CASE("a clone runs as its template under a name of its own", "[graph][node_registry]")
 {
-    registry_tester t;
+    four_nodes t;
     int argument = 0;
     const auto added = t.registry.add_next(t.id("in"), t.id("aside"));
     const auto made = t.registry.clone("in", "in-eth0-0", &argument, 2);
@@ -96,7 +95,7 @@ TEST_CASE("a clone runs as its template under a name of its own", "[graph][node_
 
 TEST_CASE("a clone needs a template and a free name", "[graph][node_registry]")
 {
-    registry_tester t;
+    four_nodes t;
     const auto of_nobody = t.registry.clone("nobody", "x", nullptr);
     CHECK(of_nobody.error().code == errc::not_found);
     CHECK_THAT(of_nobody.error().message, Contains("`nobody'"));
@@ -108,7 +107,7 @@ TEST_CASE("a clone needs a template and a free name", "[graph][node_registry]")
 
 TEST_CASE("clones are bounded by what a trace and a plan can hold", "[graph][node_registry]")
 {
-    registry_tester t;
+    four_nodes t;
     while (t.registry.count() < trace_buffer::max_nodes)
         REQUIRE(t.registry.clone("end", fmt::format("end-{}", t.registry.count()), nullptr));
     CHECK(t.registry.clone("end", "more", nullptr).error().code == errc::exhausted);
@@ -117,7 +116,7 @@ TEST_CASE("clones are bounded by what a trace and a plan can hold", "[graph][nod
 
 TEST_CASE("an edge that is added twice keeps its slot", "[graph][node_registry]")
 {
-    registry_tester t;
+    four_nodes t;
     CHECK(*t.registry.add_next(t.id("in"), t.id("end")) == 1); // there from the beginning
     CHECK(*t.registry.add_next(t.id("in"), t.id("aside")) == 2);
     CHECK(*t.registry.add_next(t.id("in"), t.id("aside")) == 2);
@@ -127,7 +126,7 @@ TEST_CASE("an edge that is added twice keeps its slot", "[graph][node_registry]"
 
 TEST_CASE("an edge into an input node is refused", "[graph][node_registry]")
 {
-    registry_tester t;
+    four_nodes t;
     const auto refused = t.registry.add_next(t.id("middle"), t.id("in"));
     REQUIRE_FALSE(refused);
     CHECK_THAT(refused.error().message, Contains("`middle'") && Contains("input node `in'"));

@@ -17,18 +17,25 @@ std::string text_of(const std::optional<event>& e)
     return e ? std::to_string(e->as<int>()) : "clock";
 }
 
+// Starts a process that opens a one-time event, tells its type, runs `body` and holds the event from then on.
+process_id start_holder(process_tester& t, event_type& type, process_function body)
+{
+    return t.start([&type, body = std::move(body)](process& self) {
+        const auto answer = self.open_one_time_event();
+        type = answer->type();
+        body(self);
+        self.sleep_for(1h);
+    });
+}
+
 } // namespace
 
 TEST_CASE("a one-time event is delivered once, with its data", "[graph][process]")
 {
     process_tester t;
     event_type type = 0;
-    const auto id = t.start([&](process& self) {
-        const auto answer = self.open_one_time_event();
-        type = answer->type();
-        t.note(text_of(self.wait_event_of(type, 10s)));
-        self.sleep_for(1h);
-    });
+    const auto id =
+        start_holder(t, type, [&](process& self) { t.note(text_of(self.wait_event_of(type, 10s))); });
     CHECK((type & one_time_bit) != 0);
     CHECK(t.status(id).waits_for == fmt::format("one-time event {} or clock", type & ~one_time_bit));
     CHECK(t.signal(id, usual, 1)); // not what it waits for
@@ -85,13 +92,10 @@ TEST_CASE("a wait for any event takes one-time events in their order", "[graph][
 {
     process_tester t;
     event_type type = 0;
-    const auto id = t.start([&](process& self) {
-        const auto answer = self.open_one_time_event();
-        type = answer->type();
+    const auto id = start_holder(t, type, [&](process& self) {
         self.sleep_for(1s);
         for (int n = 0; n < 3; ++n)
             t.note(text_of(self.wait_event()));
-        self.sleep_for(1h);
     });
     t.signal(id, usual, 1);
     t.signal(id, type, 2);
@@ -105,12 +109,8 @@ TEST_CASE("a one-time event has its place in a queue that is full", "[graph][pro
 {
     process_tester t;
     event_type type = 0;
-    const auto id = t.start([&](process& self) {
-        const auto answer = self.open_one_time_event();
-        type = answer->type();
-        t.note(text_of(self.wait_event_of(type, 1h)));
-        self.sleep_for(1h);
-    });
+    const auto id =
+        start_holder(t, type, [&](process& self) { t.note(text_of(self.wait_event_of(type, 1h))); });
     while (t.loop.signal(id, {.type = usual, .payload = {}}))
         ;
     CHECK(t.status(id).events_pending == main_loop::event_queue_bound);

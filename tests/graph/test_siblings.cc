@@ -24,21 +24,13 @@ std::string error_of(std::vector<node_descriptor> nodes)
 }
 
 // `c` is a sibling of `b`, which is one of `a`.
-struct family {
-    node_set nodes{{source("a", {"end", "middle"}), sibling("b", "a"), sibling("c", "b"),
-                    source("other", {"middle"}), relay("middle", {"end"}), sink("end"),
-                    relay("new", {"end"}), relay("newer", {"end"}), sink("null-node"),
-                    sink("drop")}};
-    node_registry registry = *nodes.registry();
-
-    [[nodiscard]] node_id id(std::string_view name) const { return registry.find(name)->id; }
-    [[nodiscard]] std::vector<std::string> nexts(std::string_view name) const
-    {
-        std::vector<std::string> found;
-        for (const node_id next : registry.find(name)->nexts)
-            found.push_back(registry.at(next).name);
-        return found;
-    }
+struct family : registry_tester {
+    family()
+        : registry_tester{{source("a", {"end", "middle"}), sibling("b", "a"), sibling("c", "b"),
+                           source("other", {"middle"}), relay("middle", {"end"}), sink("end"),
+                           relay("new", {"end"}), relay("newer", {"end"}), sink("null-node"),
+                           sink("drop")}}
+    {}
 };
 
 using lines = std::vector<std::string>;
