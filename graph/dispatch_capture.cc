@@ -10,6 +10,7 @@
 #include <rte_cycles.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <utility>
 
 namespace weft {
 
@@ -71,7 +72,7 @@ result<void> dispatch_capture::begin(capture_request what,
         (void)interface_of(i->index);
     flush();
     if (!failure_.empty()) {
-        close(fd_);
+        close(std::exchange(fd_, -1));
         unlink(request_.path.c_str());
         return fail(errc::io, "{}", failure_);
     }
@@ -217,8 +218,7 @@ void dispatch_capture::finish()
     state_ = state::off;
     missed_ = missed();
     buffers_.clear();
-    close(fd_);
-    fd_ = -1;
+    close(std::exchange(fd_, -1));
 }
 
 } // namespace weft
