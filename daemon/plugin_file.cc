@@ -2,14 +2,13 @@
 // Finds a plugin's note in its ELF file: file header, program headers, note segments, notes.
 #include "daemon/plugin_file.hh"
 
+#include "graph/input_file.hh"
 #include "graph/plugin.hh"
 
 #include <algorithm>
 #include <cstring>
 #include <elf.h>
-#include <fcntl.h>
 #include <optional>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -20,33 +19,12 @@ namespace {
 constexpr size_t most_segments = 64;
 constexpr size_t longest_notes = 65536; // bytes of one note segment
 
-class file {
-public:
-    explicit file(const std::string& path) : fd_{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {}
-    ~file()
-    {
-        if (fd_ >= 0)
-            close(fd_);
-    }
-    file(const file&) = delete;
-    file& operator=(const file&) = delete;
-
-    [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-    [[nodiscard]] bool is_regular() const
-    {
-        struct stat about{};
-        return fstat(fd_, &about) == 0 && S_ISREG(about.st_mode);
-    }
-    // All of `to`, from an offset; false where the file is shorter.
-    [[nodiscard]] bool read(uint64_t offset, void* to, size_t bytes) const
-    {
-        return offset <= INT64_MAX && pread(fd_, to, bytes, static_cast<off_t>(offset)) ==
-                                          static_cast<ssize_t>(bytes);
-    }
-
-private:
-    const int fd_;
-};
+// All of `to`, from an offset; false where the file is shorter.
+bool read_at(const input_file& from, uint64_t offset, void* to, size_t bytes)
+{
+    return offset <= INT64_MAX &&
+           pread(from.get(), to, bytes, static_cast<off_t>(offset)) == static_cast<ssize_t>(bytes);
+}
 
 bool is_shared_object(const Elf64_Ehdr& header)
 {
@@ -102,21 +80,22 @@ std::optional<plugin_identity> note_in(std::string_view notes)
 
 result<plugin_identity> read_plugin_file(const std::string& path)
 {
-    const file from{path};
-    if (!from.is_open())
+    const input_file from{path};
+    const auto about = from.status();
+    if (!about)
         return fail(errc::io, "it cannot be opened: {}", strerror(errno));
     Elf64_Ehdr header{};
-    if (!from.is_regular() || !from.read(0, &header, sizeof header) || !is_shared_object(header))
+    if (!S_ISREG(about->st_mode) || !read_at(from, 0, &header, sizeof header) || !is_shared_object(header))
         return fail(errc::invalid_argument, "it is no shared object for x86-64 (ELF)");
     for (size_t i = 0; i < header.e_phnum; ++i) {
         Elf64_Phdr segment{};
         if (header.e_phoff > INT64_MAX ||
-            !from.read(header.e_phoff + i * sizeof segment, &segment, sizeof segment))
+            !read_at(from, header.e_phoff + i * sizeof segment, &segment, sizeof segment))
             return fail(errc::invalid_argument, "it is cut off: its program headers are not there");
         if (segment.p_type != PT_NOTE || segment.p_filesz > longest_notes)
             continue;
         std::vector<char> notes(segment.p_filesz);
-        if (!from.read(segment.p_offset, notes.data(), notes.size()))
+        if (!read_at(from, segment.p_offset, notes.data(), notes.size()))
             return fail(errc::invalid_argument, "it is cut off: its notes are not there");
         if (auto found = note_in({notes.data(), notes.size()}))
             return *found;

@@ -16,9 +16,7 @@ class engine;
 
 namespace weft::drivers {
 
-inline constexpr size_t longest_name = 31;
-// Whether interfaces and streams may be called so: letters, digits, `-', `_' and `.'.
-[[nodiscard]] bool good_name(std::string_view name) noexcept;
+inline constexpr size_t longest_name = 31; // of interfaces and streams
 
 // The next nodes of what brings packets in, by slot.
 enum input_next : fate { to_ethernet_input, to_worker_handoff };

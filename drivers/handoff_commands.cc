@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // set interface handoff, show interface handoff.
 #include "drivers/worker_handoff.hh"
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/engine.hh"
 #include "graph/statistics.hh"
 
@@ -15,15 +15,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 using enum text_table::align;
-
-result<interface*> named(command_context& context)
-{
-    const auto name = context.arguments.text("interface");
-    interface* found = context.host.interfaces().find(name);
-    if (found == nullptr)
-        return fail(errc::not_found, "no interface `{}'", name);
-    return found;
-}
 
 std::optional<unsigned> number_in(std::string_view text)
 {
@@ -66,7 +57,7 @@ result<std::vector<unsigned>> parse_workers(std::string_view text, unsigned thre
 
 result<json> set(command_context& context)
 {
-    auto i = named(context);
+    auto i = interface_of(context);
     if (!i)
         return pass(i);
     std::vector<unsigned> threads;

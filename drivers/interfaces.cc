@@ -6,6 +6,7 @@
 #include "graph/config.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
+#include "graph/name.hh"
 
 #include <algorithm>
 #include <map>
@@ -66,7 +67,7 @@ void check(const config::value& root, config::problems& problems)
     check_patterns(root, *interfaces, problems);
     std::map<std::string, std::string> owners;
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
-        if (!good_name(name))
+        if (!good_name(name, longest_name))
             problems.add(key_at, settings.path(),
                          fmt::format("`{}' is no name of an interface (1 to {} letters, digits, "
                                      "`-', `_' and `.')", name, longest_name));
@@ -124,11 +125,9 @@ result<void> open_one(engine& host, const std::string& name, const config::value
     hot.mtu.store(options.mtu);
     if (auto done = driver.join(host, name, index); !done)
         return done;
-    const auto mode = settings.get<std::string>("rx-mode", "adaptive");
+    const auto mode = *node_state_of(settings.get<std::string>("rx-mode", "adaptive")); // the schema has no others
     for (const auto& q : driver.rx_queues())
-        host.registry().at(q.input).state = mode == "polling"     ? node_state::polling
-                                            : mode == "interrupt" ? node_state::interrupt
-                                                                  : node_state::adaptive;
+        host.registry().at(q.input).state = mode;
     auto workers = settings.list<uint32_t>("handoff");
     if (driver.rx_queues().empty()) // it may stand in for a device of another machine, with other workers
         std::erase_if(workers, [&](uint32_t worker) { return worker >= host.thread_count(); });
@@ -218,14 +217,6 @@ void watch_links(process& self)
 const process_registration link_watch{"link-watch", watch_links};
 
 } // namespace
-
-bool good_name(std::string_view name) noexcept
-{
-    return !name.empty() && name.size() <= longest_name &&
-           std::all_of(name.begin(), name.end(), [](unsigned char c) {
-               return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
-           });
-}
 
 result<void> join_output(engine& host, std::string_view of, const std::string& name,
                          interface_index index, void* argument)

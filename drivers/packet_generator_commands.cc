@@ -2,8 +2,9 @@
 // packet-generator new, enable, disable, delete; show packet-generator.
 #include "drivers/device.hh"
 #include "drivers/packet_generator.hh"
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/engine.hh"
+#include "graph/name.hh"
 
 #include <algorithm>
 #include <charconv>
@@ -80,18 +81,6 @@ result<void> take_numbers(const command_arguments& args, std::string_view name, 
         return pass(range);
     into = *range;
     return {};
-}
-
-result<uint64_t> number_within(const command_arguments& args, std::string_view name,
-                               uint64_t lowest, uint64_t highest, uint64_t otherwise)
-{
-    if (!args.has(name))
-        return otherwise;
-    const uint64_t number = args.number(name);
-    if (number < lowest || number > highest)
-        return fail(errc::invalid_argument, "{}: {} is not from {} to {}", name, number, lowest,
-                    highest);
-    return number;
 }
 
 result<void> take_destination(command_context& context, packet_specification& what)
@@ -216,7 +205,7 @@ result<json> create(command_context& context)
 {
     const auto& args = context.arguments;
     const std::string name{args.text("name")};
-    if (!good_name(name))
+    if (!good_name(name, longest_name))
         return fail(errc::invalid_argument,
                     "`{}' is no name of a stream (1 to {} letters, digits, "
                     "`-', `_' and `.')",

@@ -78,14 +78,6 @@ const node_registration registration{{
     .joined_later = true,
 }};
 
-std::vector<node_id> inputs_of(const interface& i)
-{
-    std::vector<node_id> list;
-    for (const auto& q : i.driver->rx_queues())
-        list.push_back(q.input);
-    return list;
-}
-
 } // namespace
 
 result<void> handoff_table::check(const std::vector<unsigned>& threads) const
@@ -102,7 +94,7 @@ result<void> handoff_table::set(const interface& i, std::vector<unsigned> thread
 {
     if (auto done = check(threads); !done)
         return done;
-    return host_.room<input_control>().change(inputs_of(i), self, [&] { begin(i, threads); });
+    return host_.room<input_control>().change(inputs_of(i.driver->rx_queues()), self, [&] { begin(i, threads); });
 }
 
 void handoff_table::begin(const interface& i, const std::vector<unsigned>& threads)

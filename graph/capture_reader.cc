@@ -2,13 +2,12 @@
 // Reads pcapng, as much of it as captures of vectors need.
 #include "graph/capture_blocks.hh"
 #include "graph/capture_file.hh"
+#include "graph/input_file.hh"
 #include "graph/net/headers.hh"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace weft {
@@ -220,42 +219,25 @@ private:
 };
 
 // Opened and known to be a regular file, whose reading never waits for anybody.
-class input_file {
-public:
-    explicit input_file(const std::string& path)
-        : fd_{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}
-    {}
-    ~input_file()
-    {
-        if (fd_ >= 0)
-            close(fd_);
+result<std::vector<std::byte>> read_all(const input_file& file)
+{
+    const auto about = file.status();
+    if (!about)
+        return fail(errc::io, "{}", std::strerror(errno));
+    if (!S_ISREG(about->st_mode))
+        return fail(errc::invalid_argument, "not a regular file");
+    const auto size = static_cast<size_t>(about->st_size);
+    if (size > largest_recording)
+        return fail(errc::exhausted, "{} bytes, more than {}", size, largest_recording);
+    std::vector<std::byte> bytes(size);
+    for (size_t at = 0; at < size;) {
+        const ssize_t got = read(file.get(), bytes.data() + at, size - at);
+        if (got <= 0)
+            return fail(errc::io, "{}", got == 0 ? "it became shorter" : std::strerror(errno));
+        at += static_cast<size_t>(got);
     }
-    input_file(const input_file&) = delete;
-    input_file& operator=(const input_file&) = delete;
-
-    result<std::vector<std::byte>> read_all()
-    {
-        struct stat what {};
-        if (fd_ < 0 || fstat(fd_, &what) != 0)
-            return fail(errc::io, "{}", std::strerror(errno));
-        if (!S_ISREG(what.st_mode))
-            return fail(errc::invalid_argument, "not a regular file");
-        const auto size = static_cast<size_t>(what.st_size);
-        if (size > largest_recording)
-            return fail(errc::exhausted, "{} bytes, more than {}", size, largest_recording);
-        std::vector<std::byte> bytes(size);
-        for (size_t at = 0; at < size;) {
-            const ssize_t got = read(fd_, bytes.data() + at, size - at);
-            if (got <= 0)
-                return fail(errc::io, "{}", got == 0 ? "it became shorter" : std::strerror(errno));
-            at += static_cast<size_t>(got);
-        }
-        return bytes;
-    }
-
-private:
-    const int fd_;
-};
+    return bytes;
+}
 
 } // namespace
 
@@ -270,7 +252,7 @@ result<recording> parse_recording(std::vector<std::byte> file)
 
 result<recording> read_recording(const std::string& path)
 {
-    auto bytes = input_file{path}.read_all();
+    auto bytes = read_all(input_file{path});
     if (!bytes)
         return fail(bytes.error().code, "{}: {}", path, bytes.error().message);
     auto read = parse_recording(std::move(*bytes));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // capture dispatch on and off, show capture.
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/dispatch_capture.hh"
 
 #include <algorithm>
@@ -16,18 +16,6 @@ constexpr uint64_t usual_packets = 100'000;
 constexpr uint64_t most_packets = 100'000'000;
 constexpr uint32_t least_snap = 64;
 constexpr uint32_t whole_packets = 65535;
-
-result<uint64_t> number_within(const command_arguments& args, std::string_view name, uint64_t lowest,
-                               uint64_t highest, uint64_t otherwise)
-{
-    if (!args.has(name))
-        return otherwise;
-    const uint64_t number = args.number(name);
-    if (number < lowest || number > highest)
-        return fail(errc::invalid_argument, "{}: {} is not from {} to {}", name, number, lowest,
-                    highest);
-    return number;
-}
 
 // Where packets come into the graph, so that each is recorded once and its whole way can be replayed.
 std::vector<node_id> first_nodes(const engine& host)
@@ -46,13 +34,13 @@ result<std::vector<node_id>> chosen_nodes(command_context& context)
 {
     std::vector<node_id> found;
     for (const auto& name : context.arguments.all("name")) {
-        const auto* entry = context.host.registry().find(name);
-        if (entry == nullptr)
-            return fail(errc::not_found, "no node `{}'", name);
-        if (entry->descriptor->type != node_type::internal)
+        const auto entry = find_node(context.host, name);
+        if (!entry)
+            return pass(entry);
+        if ((*entry)->descriptor->type != node_type::internal)
             return fail(errc::invalid_argument,
                         "node `{}' is given no vectors, expected one of those that it sends to", name);
-        found.push_back(entry->id);
+        found.push_back((*entry)->id);
     }
     return found.empty() ? first_nodes(context.host) : found;
 }

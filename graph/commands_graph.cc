@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// show node, set node function, and the completion of node names.
-#include "graph/command.hh"
-#include "graph/grace_period.hh"
+// show node, and the completion of node names.
+#include "graph/command_parameters.hh"
 #include "graph/statistics.hh"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 namespace weft {
@@ -89,10 +87,10 @@ result<json> show_node(command_context& context)
 {
     json nodes = json::array();
     if (context.arguments.has("name")) {
-        const auto* entry = context.host.registry().find(context.arguments.text("name"));
-        if (entry == nullptr)
-            return fail(errc::not_found, "no node `{}'", context.arguments.text("name"));
-        nodes.push_back(node_json(context.host, *entry));
+        const auto entry = node_of(context, "name");
+        if (!entry)
+            return pass(entry);
+        nodes.push_back(node_json(context.host, **entry));
         return json{{"detail", true}, {"nodes", nodes}};
     }
     for (const auto* entry : by_name(context.host))
@@ -175,32 +173,6 @@ std::string node_text(const json& data)
 const command_registration node{"show node [<name:node>]",
                                 "A node's type, state, next and previous nodes, siblings, forms and drop reasons",
                                 show_node, node_text};
-
-result<json> set_function(command_context& context)
-{
-    const auto name = context.arguments.text("name");
-    const auto* entry = context.host.registry().find(name);
-    if (entry == nullptr)
-        return fail(errc::not_found, "no node `{}'", name);
-    const node_id id = entry->id;
-    constexpr std::array all{form::plain, form::baseline, form::avx2, form::avx512};
-    const auto wanted = std::find_if(all.begin(), all.end(), [&](form f) {
-        return to_string(f) == context.arguments.text("form"); // the syntax has no others
-    });
-    const auto done = context.host.change_graph(
-        [&](node_registry& nodes) { return nodes.set_form(id, *wanted); },
-        fmt::format("set node function {} {}", name, to_string(*wanted)));
-    if (!done)
-        return pass(done);
-    // the answer means that no thread runs the old form any more
-    if (context.self != nullptr)
-        if (auto over = wait_grace_period(*context.self); !over)
-            return pass(over);
-    return json("");
-}
-
-const command_registration function{"set node function <name:node> <form:plain|baseline|avx2|avx512>",
-                                    "Makes a node run one of the forms of its function", set_function};
 
 const completion_registration node_names{"node", [](engine& host) {
                                              std::vector<std::string> names;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// node add next, update next, shrink, clone, delete: changes of the graph by hand, while it runs.
-#include "graph/command.hh"
+// node add next, update next, shrink, clone, delete, set node function: changes of the graph by hand, while it runs.
+#include "graph/command_parameters.hh"
 #include "graph/engine.hh"
 #include "graph/grace_period.hh"
+#include "graph/name.hh"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <nlohmann/json.hpp>
 
 namespace weft {
@@ -15,24 +16,6 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr size_t longest_name = 64;
-
-bool good_name(std::string_view name)
-{
-    return !name.empty() && name.size() <= longest_name &&
-           std::all_of(name.begin(), name.end(), [](unsigned char c) {
-               return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-           });
-}
-
-// The number of the node that a parameter names.
-result<node_id> node_of(const command_context& context, std::string_view parameter)
-{
-    const auto name = context.arguments.text(parameter);
-    const auto* entry = context.host.registry().find(name);
-    if (entry == nullptr)
-        return fail(errc::not_found, "no node `{}'", name);
-    return entry->id;
-}
 
 // What was asked for, in short, for show workers.
 std::string called(const command_context& context, std::string_view command, std::string_view first,
@@ -62,7 +45,7 @@ result<edge> edge_of(const command_context& context)
     const auto to = node_of(context, "to");
     if (!from || !to)
         return pass(from ? to : from);
-    return edge{*from, *to};
+    return edge{(*from)->id, (*to)->id};
 }
 
 result<json> add_next(command_context& context)
@@ -109,13 +92,14 @@ result<json> update_next(command_context& context)
 
 result<json> shrink(command_context& context)
 {
-    const auto id = node_of(context, "node");
-    if (!id)
-        return pass(id);
+    const auto node = node_of(context, "node");
+    if (!node)
+        return pass(node);
+    const node_id id = (*node)->id; // the entry moves when the graph changes
     const size_t count = context.arguments.number("count");
     const auto done = change(
         context, called(context, "node shrink", "node", "count"),
-        [&](node_registry& registry) { return registry.shrink(*id, count); });
+        [&](node_registry& registry) { return registry.shrink(id, count); });
     if (!done)
         return pass(done);
     return json("");
@@ -125,21 +109,21 @@ result<json> shrink(command_context& context)
 result<json> clone(command_context& context)
 {
     const std::string name{context.arguments.text("name")};
-    if (!good_name(name))
+    if (!good_name(name, longest_name))
         return fail(errc::invalid_argument,
                     "`{}' is no name of a node (1 to {} letters, digits, `-', `_' and `.')", name,
                     longest_name);
     const auto of = node_of(context, "of");
     if (!of)
         return pass(of);
-    const auto& original = context.host.registry().at(*of);
-    if (original.descriptor->is_template)
+    const std::string original = (*of)->name;
+    if ((*of)->descriptor->is_template)
         return fail(errc::invalid_argument,
                     "node `{}' is cloned for each interface, queue or stream, not by hand",
-                    original.name);
+                    original);
     const auto done = change(context, called(context, "node clone", "of", "name"),
                              [&](node_registry& registry) -> result<void> {
-        const auto made = registry.clone(original.name, name, nullptr);
+        const auto made = registry.clone(original, name, nullptr);
         if (!made)
             return pass(made);
         registry.at(*made).joined_later = true; // until an edge is added
@@ -152,19 +136,40 @@ result<json> clone(command_context& context)
 
 result<json> remove(command_context& context)
 {
-    const auto id = node_of(context, "node");
-    if (!id)
-        return pass(id);
-    const auto& entry = context.host.registry().at(*id);
+    const auto node = node_of(context, "node");
+    if (!node)
+        return pass(node);
+    const node_entry& entry = **node;
+    const node_id id = entry.id;
     if (!entry.owner.empty())
         return fail(errc::invalid_argument, "node `{}' belongs to {}", entry.name, entry.owner);
     const auto done = change(context, "node delete " + entry.name,
-                             [&](node_registry& registry) { return registry.remove(*id); });
+                             [&](node_registry& registry) { return registry.remove(id); });
     if (!done)
         return pass(done);
     return json("");
 }
 
+result<json> set_function(command_context& context)
+{
+    const auto node = node_of(context, "name");
+    if (!node)
+        return pass(node);
+    const node_id id = (*node)->id;
+    constexpr std::array all{form::plain, form::baseline, form::avx2, form::avx512};
+    const auto wanted = std::find_if(all.begin(), all.end(), [&](form f) {
+        return to_string(f) == context.arguments.text("form"); // the syntax has no others
+    });
+    const auto done = change(context, called(context, "set node function", "name", "form"),
+                             [&](node_registry& registry) { return registry.set_form(id, *wanted); });
+    if (!done)
+        return pass(done);
+    return json("");
+}
+
+const command_registration function_command{
+    "set node function <name:node> <form:plain|baseline|avx2|avx512>",
+    "Makes a node run one of the forms of its function", set_function};
 const command_registration add_next_command{
     "node add next <from:node> <to:node> [slot <slot:number>]",
     "Adds a next node at a given slot or the first free one, and tells the slot", add_next,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // trace add, show trace, clear trace.
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/engine.hh"
 
 #include <algorithm>
@@ -23,13 +23,13 @@ result<json> trace_add(command_context& context)
     const auto count = context.arguments.number("count");
     if (count == 0 || count > most_packets)
         return fail(errc::invalid_argument, "count: {} is not from 1 to {}", count, most_packets);
-    const auto* entry = host.registry().find(context.arguments.text("node"));
-    if (entry == nullptr)
-        return fail(errc::not_found, "no node `{}'", context.arguments.text("node"));
+    const auto entry = node_of(context, "node");
+    if (!entry)
+        return pass(entry);
     if (!host.tracing())
         host.reset_trace(true);
     for (unsigned i = 0; i < host.thread_count(); ++i)
-        host.thread(i).trace()->arm(entry->id, static_cast<uint32_t>(count));
+        host.thread(i).trace()->arm((*entry)->id, static_cast<uint32_t>(count));
     return json("");
 }
 

@@ -26,7 +26,7 @@ public:
     {
         control_.changing_ = true;
         for (node_id id : inputs)
-            before_.push_back({id, std::exchange(entry(id).state, node_state::disabled), entry(id).thread});
+            before_.push_back({id, control_.host_.registry().at(id).state});
     }
     ~turn()
     {
@@ -36,25 +36,22 @@ public:
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
 
+    void put_aside()
+    {
+        for (const auto& was : before_)
+            control_.host_.registry().at(was.id).state = node_state::disabled;
+    }
     void give_back()
     {
         for (const auto& was : before_)
-            entry(was.id).state = was.state;
-    }
-    void undo()
-    {
-        give_back();
-        for (const auto& was : before_)
-            entry(was.id).thread = was.thread;
+            control_.host_.registry().at(was.id).state = was.state;
     }
 
 private:
     struct input {
         node_id id;
         node_state state;
-        std::optional<unsigned> thread;
     };
-    node_entry& entry(node_id id) { return control_.host_.registry().at(id); }
 
     input_control& control_;
     std::vector<input> before_;
@@ -71,21 +68,19 @@ result<void> input_control::set_state(std::vector<node_id> inputs, node_state st
 {
     if (auto done = take_turn(self); !done)
         return done;
-    for (node_id id : inputs) {
-        const node_entry& entry = host_.registry().at(id);
-        if (entry.descriptor->type != node_type::input)
-            return fail(errc::invalid_argument, "node `{}' is no input node", entry.name);
-        if (state == node_state::disabled && is_posted(*entry.descriptor))
-            return fail(errc::invalid_argument, "node `{}' is called when another thread posts it, which would wait "
-                        "for ever if it were disabled", entry.name);
-    }
-    std::vector<node_state> before;
-    for (node_id id : inputs)
-        before.push_back(std::exchange(host_.registry().at(id).state, state));
-    auto done = host_.publish_plans("state of inputs set");
-    for (size_t i = 0; !done && i < inputs.size(); ++i)
-        host_.registry().at(inputs[i]).state = before[i];
-    return done;
+    const auto set = [&](node_registry& registry) -> result<void> {
+        for (node_id id : inputs) {
+            node_entry& entry = registry.at(id);
+            if (entry.descriptor->type != node_type::input)
+                return fail(errc::invalid_argument, "node `{}' is no input node", entry.name);
+            if (state == node_state::disabled && is_posted(*entry.descriptor))
+                return fail(errc::invalid_argument, "node `{}' is called when another thread posts it, which would "
+                            "wait for ever if it were disabled", entry.name);
+            entry.state = state;
+        }
+        return {};
+    };
+    return host_.change_graph(set, "state of inputs set");
 }
 
 result<void> input_control::move(std::vector<node_id> inputs, unsigned thread, process* self)
@@ -105,17 +100,25 @@ result<void> input_control::change(std::vector<node_id> inputs, process* self,
     if (auto done = take_turn(self); !done)
         return done;
     turn mine{*this, inputs};
-    if (auto done = host_.publish_plans("inputs at rest to be moved"); !done)
+    const auto publish = [&](std::string_view why, auto&& edit) {
+        return host_.change_graph([&](node_registry&) -> result<void> {
+            edit();
+            return {};
+        }, why);
+    };
+    const auto give_back = [&] { mine.give_back(); };
+    if (auto done = publish("inputs at rest to be moved", [&] { mine.put_aside(); }); !done)
         return done;
     const bool settled = settle(self);
-    if (settled)
-        make();
-    mine.give_back();
-    if (auto done = host_.publish_plans("inputs moved"); !done) {
-        mine.undo(); // the new thread's plan is not valid with them
-        if (auto back = host_.publish_plans("inputs moved back"); !back)
+    const auto moved = publish("inputs moved", [&] {
+        if (settled)
+            make();
+        give_back();
+    });
+    if (!moved) { // the new thread's plan is not valid with them
+        if (auto back = publish("inputs moved back", give_back); !back)
             return back;
-        return done;
+        return moved;
     }
     if (!settled)
         return fail(errc::timeout, "a thread did not finish its loop within {} s",

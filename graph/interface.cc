@@ -6,6 +6,15 @@
 
 namespace weft {
 
+std::vector<node_id> inputs_of(const std::vector<rx_queue_input>& queues)
+{
+    std::vector<node_id> nodes;
+    nodes.reserve(queues.size());
+    for (const auto& q : queues)
+        nodes.push_back(q.input);
+    return nodes;
+}
+
 interface_table::interface_table(unsigned thread_count)
     : counters_{std::make_unique<interface_counters[]>(thread_count * max_interfaces)},
       thread_count_{thread_count}

@@ -73,6 +73,7 @@ struct rx_queue_input {
     node_id input;
     bool has_interrupt;
 };
+[[nodiscard]] std::vector<node_id> inputs_of(const std::vector<rx_queue_input>& queues);
 
 // A port as its driver's room offers it. Main thread.
 class interface_driver {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <source_location>
 #include <span>
 #include <string>
@@ -38,6 +39,7 @@ enum class node_state : uint8_t {
 
 [[nodiscard]] std::string_view to_string(node_type) noexcept;
 [[nodiscard]] std::string_view to_string(node_state) noexcept;
+[[nodiscard]] std::optional<node_state> node_state_of(std::string_view) noexcept; // of its to_string()
 
 // What becomes of one packet: a next slot (the node's own enumeration), a drop with one of the
 // node's reasons, or consumed: the node keeps, frees or transmits the packet itself.

@@ -49,6 +49,14 @@ std::string_view to_string(node_state state) noexcept
     return "?";
 }
 
+std::optional<node_state> node_state_of(std::string_view word) noexcept
+{
+    for (auto s : {node_state::polling, node_state::interrupt, node_state::adaptive, node_state::disabled})
+        if (word == to_string(s))
+            return s;
+    return {};
+}
+
 std::string_view to_string(severity level) noexcept
 {
     switch (level) {

@@ -72,13 +72,6 @@ public:
     {
         return (words_[place / 64] >> place % 64 & 1) != 0;
     }
-    [[nodiscard]] uint32_t size() const noexcept
-    {
-        uint32_t sum = 0;
-        for (uint64_t word : words_)
-            sum += static_cast<uint32_t>(__builtin_popcountll(word));
-        return sum;
-    }
     void remove(uint32_t place) noexcept { words_[place / 64] &= ~(uint64_t{1} << place % 64); }
     // Copies, in order, the packets that are not in the set to `to`. Reads and writes up to `lookahead` places behind
     // the last.

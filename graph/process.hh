@@ -161,9 +161,5 @@ struct stack_guard_owner {
 // From any thread and from signal handlers (which need a stack of their own, sigaltstack(2)), for
 // the crash report.
 [[nodiscard]] stack_guard_owner owner_of_stack_guard(const void* address) noexcept;
-[[nodiscard]] inline std::string_view process_owning_stack_guard(const void* address) noexcept
-{
-    return owner_of_stack_guard(address).process;
-}
 
 } // namespace weft

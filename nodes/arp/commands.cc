@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration section `neighbors`, show ip neighbors, ip neighbor add and del.
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/config.hh"
 #include "nodes/arp/neighbours.hh"
 
@@ -101,18 +101,17 @@ const command_registration show_neighbors{"show ip neighbors", "Neighbours, thei
 
 result<json> add(command_context& context)
 {
-    const auto name = context.arguments.text("interface");
-    const auto* i = context.host.interfaces().find(name);
-    if (i == nullptr)
-        return fail(errc::not_found, "no interface `{}'", name);
+    const auto i = interface_of(context);
+    if (!i)
+        return pass(i);
     const auto address = *net::parse<net::ip4_address>(context.arguments.text("address"));
     const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
     if (mac.is_group() || mac.is_zero())
         return fail(errc::invalid_argument, "{} is no station's MAC address", net::to_string(mac));
-    if (context.host.room<ip4::tables>().interface_towards(address) != i->index)
+    if (context.host.room<ip4::tables>().interface_towards(address) != (*i)->index)
         return fail(errc::invalid_argument, "{} is on no network of interface {}",
-                    net::to_string(address), name);
-    auto done = context.host.room<neighbour_table>().add_permanent(i->index, address, mac);
+                    net::to_string(address), (*i)->name);
+    auto done = context.host.room<neighbour_table>().add_permanent((*i)->index, address, mac);
     if (!done)
         return pass(done);
     return json("");
@@ -120,12 +119,11 @@ result<json> add(command_context& context)
 
 result<json> del(command_context& context)
 {
-    const auto name = context.arguments.text("interface");
-    const auto* i = context.host.interfaces().find(name);
-    if (i == nullptr)
-        return fail(errc::not_found, "no interface `{}'", name);
+    const auto i = interface_of(context);
+    if (!i)
+        return pass(i);
     const auto address = *net::parse<net::ip4_address>(context.arguments.text("address"));
-    if (auto done = context.host.room<neighbour_table>().remove(i->index, address); !done)
+    if (auto done = context.host.room<neighbour_table>().remove((*i)->index, address); !done)
         return pass(done);
     return json("");
 }

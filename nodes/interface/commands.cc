@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // show interface, show hardware, set interface state and mtu, clear interface.
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/config.hh"
 #include "graph/engine.hh"
 
@@ -12,15 +12,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 using enum text_table::align;
-
-result<interface*> named(command_context& context)
-{
-    const auto name = context.arguments.text("interface");
-    interface* found = context.host.interfaces().find(name);
-    if (found == nullptr)
-        return fail(errc::not_found, "no interface `{}'", name);
-    return found;
-}
 
 json interface_json(engine& host, const interface& i)
 {
@@ -45,7 +36,7 @@ result<json> show_interface(command_context& context)
 {
     json list = json::array();
     if (context.arguments.has("interface")) {
-        auto one = named(context);
+        auto one = interface_of(context);
         if (!one)
             return pass(one);
         list.push_back(interface_json(context.host, **one));
@@ -156,7 +147,7 @@ const command_registration hardware{"show hardware",
 
 result<json> set_state(command_context& context)
 {
-    auto i = named(context);
+    auto i = interface_of(context);
     if (!i)
         return pass(i);
     const bool up = context.arguments.text("state") == "up";
@@ -172,7 +163,7 @@ const command_registration state{"set interface state <interface:interface> <sta
 
 result<json> set_mtu(command_context& context)
 {
-    auto i = named(context);
+    auto i = interface_of(context);
     if (!i)
         return pass(i);
     const uint64_t mtu = context.arguments.number("mtu");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // show interface rx-placement, set interface rx-placement and rx-mode, set node state: when and where inputs are polled.
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/engine.hh"
 #include "graph/input_control.hh"
 
@@ -67,11 +67,11 @@ const command_registration show{"show interface rx-placement",
 // The queue that was named, or `otherwise`: one, or all of them where it is empty.
 result<std::vector<rx_queue_input>> chosen(command_context& context, std::optional<uint16_t> otherwise)
 {
-    const auto name = context.arguments.text("interface");
-    const interface* i = context.host.interfaces().find(name);
-    if (i == nullptr)
-        return fail(errc::not_found, "no interface `{}'", name);
-    auto queues = i->driver->rx_queues();
+    const auto i = interface_of(context);
+    if (!i)
+        return pass(i);
+    const std::string& name = (*i)->name;
+    auto queues = (*i)->driver->rx_queues();
     if (queues.empty())
         return fail(errc::unsupported, "interface `{}' has no receive queues", name);
     uint64_t queue = otherwise.value_or(0);
@@ -85,28 +85,12 @@ result<std::vector<rx_queue_input>> chosen(command_context& context, std::option
     return std::vector{queues[queue]};
 }
 
-std::vector<node_id> inputs_of(const std::vector<rx_queue_input>& queues)
-{
-    std::vector<node_id> list;
-    for (const auto& q : queues)
-        list.push_back(q.input);
-    return list;
-}
-
-node_state state_of(std::string_view word)
-{
-    for (auto s : {node_state::polling, node_state::interrupt, node_state::adaptive})
-        if (word == to_string(s))
-            return s;
-    return node_state::disabled;
-}
-
 result<json> set_mode(command_context& context)
 {
     auto queues = chosen(context, {});
     if (!queues)
         return pass(queues);
-    const node_state mode = state_of(context.arguments.text("mode"));
+    const node_state mode = *node_state_of(context.arguments.text("mode"));
     if (mode == node_state::interrupt && !queues->front().has_interrupt)
         return fail(errc::unsupported,
                     "mode: the device of interface `{}' has no receive interrupts; expected polling, adaptive or "
@@ -145,15 +129,15 @@ const command_registration placement{
 
 result<json> set_node_state(command_context& context)
 {
-    const auto name = context.arguments.text("node");
-    const node_entry* entry = context.host.registry().find(name);
-    if (entry == nullptr)
-        return fail(errc::not_found, "no node `{}'", name);
-    if (entry->descriptor->wait != nullptr)
+    const auto entry = node_of(context, "node");
+    if (!entry)
+        return pass(entry);
+    if ((*entry)->descriptor->wait != nullptr)
         return fail(errc::invalid_argument,
-                    "node `{}' polls a receive queue, whose mode is set by `set interface rx-mode'", name);
+                    "node `{}' polls a receive queue, whose mode is set by `set interface rx-mode'",
+                    (*entry)->name);
     auto done = context.host.room<input_control>().set_state(
-        {entry->id}, state_of(context.arguments.text("state")), context.self);
+        {(*entry)->id}, *node_state_of(context.arguments.text("state")), context.self);
     if (!done)
         return pass(done);
     return json("");

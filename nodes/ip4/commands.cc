@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // show ip fib, ip route add, del and load, set interface ip address.
-#include "graph/command.hh"
+#include "graph/command_parameters.hh"
 #include "graph/process.hh"
 #include "graph/quote.hh"
 #include "nodes/ip4/ip4.hh"
@@ -211,15 +211,15 @@ const command_registration load{"ip route load <path:word> [rate <rate:number>]"
 
 result<json> change_address(command_context& context, bool add_it)
 {
-    const auto name = context.arguments.text("interface");
-    const auto* i = context.host.interfaces().find(name);
-    if (i == nullptr)
-        return fail(errc::not_found, "no interface `{}'", name);
+    const auto i = interface_of(context);
+    if (!i)
+        return pass(i);
     auto address = net::parse<net::ip4_interface_address>(context.arguments.text("address"));
     if (!address)
         return pass(address);
     auto& ip4 = context.host.room<tables>();
-    auto done = add_it ? ip4.add_address(i->index, *address) : ip4.remove_address(i->index, *address);
+    const auto index = (*i)->index;
+    auto done = add_it ? ip4.add_address(index, *address) : ip4.remove_address(index, *address);
     if (!done)
         return pass(done);
     return json("");

@@ -2,6 +2,7 @@
 // Parses and reads files of changes of routes.
 #include "nodes/ip4/route_file.hh"
 
+#include "graph/input_file.hh"
 #include "graph/quote.hh"
 #include "nodes/ip4/ip4.hh"
 
@@ -9,7 +10,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace weft::ip4 {
@@ -24,35 +24,16 @@ bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-class open_file {
-public:
-    explicit open_file(const std::string& path)
-        : fd_{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}
-    {
-    }
-    ~open_file()
-    {
-        if (fd_ >= 0)
-            ::close(fd_);
-    }
-    open_file(const open_file&) = delete;
-    open_file& operator=(const open_file&) = delete;
-    [[nodiscard]] int get() const { return fd_; }
-
-private:
-    int fd_;
-};
-
 // The file's size, if it is one that can be a route file.
-result<size_t> size_of(const open_file& file, const std::string& path)
+result<size_t> size_of(const input_file& file, const std::string& path)
 {
-    struct stat about {};
-    if (file.get() < 0 || fstat(file.get(), &about) != 0)
+    const auto about = file.status();
+    if (!about)
         return fail(errc::io, "{}: {}", path, std::strerror(errno));
-    if (!S_ISREG(about.st_mode))
+    if (!S_ISREG(about->st_mode))
         return fail(errc::invalid_argument, "{}: expected a file, found a {}", path,
-                    S_ISDIR(about.st_mode) ? "directory" : "device or pipe");
-    const auto bytes = static_cast<size_t>(about.st_size);
+                    S_ISDIR(about->st_mode) ? "directory" : "device or pipe");
+    const auto bytes = static_cast<size_t>(about->st_size);
     if (bytes > route_file_limit)
         return fail(errc::exhausted, "{}: {} bytes, more than the {} that a route file may have",
                     path, bytes, route_file_limit);
@@ -205,7 +186,7 @@ result<route_list> route_parser::finish()
 result<route_list> read_route_file(const std::string& path, next_hop_check usable,
                                    const std::function<void()>& pause)
 {
-    const open_file file{path};
+    const input_file file{path};
     const auto bytes = size_of(file, path);
     if (!bytes)
         return pass(bytes);

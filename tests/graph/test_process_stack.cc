@@ -102,20 +102,20 @@ TEST_CASE("the guard area names the process whose stack it protects", "[graph][p
         self.sleep_for(1s);
     });
     t.start("shallow", [](process& self) { self.sleep_for(1s); });
-    CHECK(process_owning_stack_guard(on_stack).empty());
+    CHECK(owner_of_stack_guard(on_stack).process.empty());
     // Within the last page of the stack lies its top; the guard ends where the stack begins.
     const auto page = reinterpret_cast<uintptr_t>(on_stack) & ~uintptr_t{4095};
     const auto* const below = reinterpret_cast<const char*>(page + 4096 - t.status(id).stack_size);
-    CHECK(process_owning_stack_guard(below - 1) == "deep");
-    CHECK(process_owning_stack_guard(below - 4096) == "deep");
+    CHECK(owner_of_stack_guard(below - 1).process == "deep");
+    CHECK(owner_of_stack_guard(below - 4096).process == "deep");
     CHECK(owner_of_stack_guard(below - 1).stack_size == t.status(id).stack_size);
-    CHECK(process_owning_stack_guard(below).empty());
+    CHECK(owner_of_stack_guard(below).process.empty());
     // The kernel itself says that the guard cannot be read.
     const pipe_ends pipe;
     CHECK((write(pipe.in(), below - 1, 1) < 0 && errno == EFAULT));
     REQUIRE(t.loop.stop(id));
-    CHECK(process_owning_stack_guard(below - 1).empty());
-    CHECK(process_owning_stack_guard(nullptr).empty());
+    CHECK(owner_of_stack_guard(below - 1).process.empty());
+    CHECK(owner_of_stack_guard(nullptr).process.empty());
 }
 
 TEST_CASE("a crash handler learns which process overran its stack", "[graph][process]")
