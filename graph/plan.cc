@@ -8,6 +8,7 @@
 #include <bit>
 #include <fmt/ranges.h>
 #include <numeric>
+#include <set>
 
 namespace weft {
 
@@ -67,11 +68,12 @@ public:
                     join(entry);
     }
 
-    // Post-order from every root; reversed it is a topological order but for edges backwards.
+    // Post-order from every root; reversed it is a topological order but for edges backwards. Which edge of a circle is
+    // the one backwards is found before, by walks along the first slots first: the way that most packets take leads
+    // forwards, and a node that packets come back from stands behind all that send to it.
     result<std::vector<node_id>> order()
     {
         check_nodes();
-        visited_.assign(registry_.bound(), false);
         std::vector<node_id> roots;
         for (node_id id : members_)
             if (is_source(id))
@@ -81,6 +83,11 @@ public:
         for (node_id id : members_)
             if (!is_source(id) && registry_.at(id).joined_later)
                 roots.push_back(id);
+        visited_.assign(registry_.bound(), false);
+        open_.assign(registry_.bound(), false);
+        for (node_id root : roots)
+            find_backwards(root);
+        visited_.assign(registry_.bound(), false);
         // the first root's order comes first, so it is visited last
         for (auto root = roots.rbegin(); root != roots.rend(); ++root)
             visit(*root);
@@ -151,6 +158,19 @@ private:
                                           "as clones", from.name, to.name));
     }
 
+    void find_backwards(node_id id)
+    {
+        if (visited_[id])
+            return;
+        visited_[id] = open_[id] = true;
+        for (node_id next : registry_.at(id).nexts)
+            if (open_[next])
+                backwards_.emplace(id, next);
+            else
+                find_backwards(next);
+        open_[id] = false;
+    }
+
     void visit(node_id id)
     {
         if (visited_[id])
@@ -161,7 +181,8 @@ private:
         if (registry_.drop_node() != no_node && id != registry_.drop_node())
             visit(registry_.drop_node());
         for (auto next = entry.nexts.rbegin(); next != entry.nexts.rend(); ++next)
-            visit(*next);
+            if (!backwards_.contains({id, *next}))
+                visit(*next);
         finished_.push_back(id);
     }
 
@@ -169,6 +190,8 @@ private:
     const node_patterns& patterns_;
     std::vector<node_id> members_;
     std::vector<bool> visited_;
+    std::vector<bool> open_; // on the walk's way from its root
+    std::set<std::pair<node_id, node_id>> backwards_;
     std::vector<node_id> finished_;
     std::vector<std::string> faults_;
 };

@@ -140,6 +140,22 @@ TEST_CASE("an edge backwards does not disturb the way forwards", "[graph][plan]"
     CHECK(rank("rewrite") < rank("tx"));
 }
 
+TEST_CASE("a node that packets come back from stands behind all that send to it", "[graph][plan]")
+{
+    const node_set set{{source("in", {"input"}), relay("input", {"lookup", "error"}),
+                        relay("lookup", {"tx", "local", "error"}), relay("local", {"echo", "error"}),
+                        relay("echo", {"lookup"}), relay("error", {"lookup"}), sink("tx"), sink("drop")}};
+    const auto order = ranked(*set.registry());
+    const auto rank = [&](const char* name) {
+        return std::find(order.begin(), order.end(), name) - order.begin();
+    };
+    CHECK(order.size() == 8);
+    CHECK(rank("lookup") < rank("local"));
+    CHECK(rank("local") < rank("echo"));
+    CHECK(rank("local") < rank("error")); // where all errors of a vector meet
+    CHECK(rank("drop") == 7);
+}
+
 namespace {
 
 // A random graph without circles, whose names and so whose numbers are shuffled. Each node but the
