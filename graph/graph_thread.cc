@@ -170,6 +170,8 @@ uint32_t graph_thread::poll_inputs() noexcept
             received += count;
             if (node->state_ != node_state::polling)
                 pace(*node, count);
+            if (count >= vector_size) // a full vector does not grow by waiting, but falls out of the cache
+                run_pending();
         }
         awake |= node->polled_;
     }
