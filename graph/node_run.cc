@@ -154,12 +154,16 @@ void node_run::received(node_run& target, fate to, uint32_t count) noexcept
 void node_run::deal(packet* const* packets, const fate* fates, uint32_t count) noexcept
 {
     constexpr uint32_t most_places = 64;
-    constexpr uint32_t few = 4; // for which this does not pay
+    constexpr uint32_t few = 32; // for which this does not pay
     const uint32_t dropped = next_count_, kept = next_count_ + 1u;
+    if (count <= few) {
+        deal_few(packets, fates, count);
+        return;
+    }
     uint32_t differ = 0;
     for (uint32_t i = 1; i < count; ++i)
         differ |= uint32_t{fates[i]} ^ fates[0];
-    if (differ == 0 || count <= few || kept >= most_places) {
+    if (differ == 0 || kept >= most_places) {
         deal_runs(packets, fates, count);
         return;
     }
@@ -191,6 +195,31 @@ void node_run::deal(packet* const* packets, const fate* fates, uint32_t count) n
             received(*nexts_[place], place, n);
         else
             route(to, n, place);
+    }
+}
+
+// One by one, but without a branch on what becomes of each.
+void node_run::deal_few(packet* const* packets, const fate* fates, uint32_t count) noexcept
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        const fate to = fates[i];
+        if (to == consumed)
+            continue;
+        const bool dropped = (to & drop_bit) != 0;
+        const auto reason = static_cast<uint16_t>(to & ~drop_bit);
+        node_run& target = *nexts_[dropped ? next_count_ : to];
+        frame& open = *target.open_;
+        if (open.count >= vector_size) [[unlikely]] {
+            route(packets + i, 1, to);
+            continue;
+        }
+        check_taken(packets + i, 1);
+        counter& sum = dropped ? reasons_[reason] : sent_[to];
+        sum.add(1);
+        uint32_t nowhere = 0;
+        *(dropped ? &packets[i]->note().drop_reason : &nowhere) = make_reason_id(id_, reason);
+        open.packets[open.count++] = packets[i];
+        thread_->pend(target.rank_);
     }
 }
 

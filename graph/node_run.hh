@@ -73,16 +73,31 @@ public:
         return (words_[place / 64] >> place % 64 & 1) != 0;
     }
     void remove(uint32_t place) noexcept { words_[place / 64] &= ~(uint64_t{1} << place % 64); }
-    // Copies, in order, the packets that are not in the set to `to`. Reads and writes up to `lookahead` places behind
-    // the last.
-    [[gnu::always_inline]] void copy_others(packet* const* packets, uint32_t count, packet** to) const noexcept
+    // Copies, in order, the packets that are not in the set to `to`, and with AVX-512 what belongs to them from `words`
+    // to `words_to`, if that is not null. Reads and writes up to `lookahead` places behind the last.
+    [[gnu::always_inline]] void copy_others(packet* const* packets, uint32_t count, packet** to,
+                                            [[maybe_unused]] const uint32_t* words,
+                                            [[maybe_unused]] uint32_t* words_to) const noexcept
     {
 #if defined(__AVX512F__)
-        for (uint32_t i = 0; i < count; i += 8) {
-            const uint32_t those = others_of_eight(i, count);
-            const __m512i eight = _mm512_loadu_si512(packets + i);
-            _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(static_cast<__mmask8>(those), eight));
-            to += __builtin_popcount(those);
+        for (uint32_t begin = 0; begin < count; begin += 64) {
+            const uint64_t all = ~uint64_t{0} >> (count - begin < 64 ? 64 - (count - begin) : 0);
+            const uint64_t those = all & ~words_[begin / 64];
+#pragma GCC unroll 8
+            for (uint32_t i = 0; i < 64; i += 8) { // no group waits for where the one before it ended
+                const auto at = __builtin_popcountll(those & ((uint64_t{1} << i) - 1));
+                const auto mask = static_cast<__mmask8>(those >> i);
+                _mm512_storeu_si512(
+                    to + at, _mm512_maskz_compress_epi64(mask, _mm512_loadu_si512(packets + begin + i)));
+                if (words_to != nullptr)
+                    _mm256_storeu_si256(
+                        reinterpret_cast<__m256i*>(words_to + at),
+                        _mm256_maskz_compress_epi32(
+                            mask, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + begin + i))));
+            }
+            to += __builtin_popcountll(those);
+            if (words_to != nullptr)
+                words_to += __builtin_popcountll(those);
         }
 #else
         for (uint32_t i = 0; i < count; ++i) {
@@ -91,21 +106,6 @@ public:
         }
 #endif
     }
-#if defined(__AVX512F__)
-    // The same for what belongs to the packets; returns how much.
-    [[gnu::always_inline]] uint32_t copy_others(const uint32_t* words, uint32_t count, uint32_t* to) const noexcept
-    {
-        uint32_t* end = to;
-        for (uint32_t i = 0; i < count; i += 8) {
-            const uint32_t those = others_of_eight(i, count);
-            const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i));
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(end),
-                                _mm256_maskz_compress_epi32(static_cast<__mmask8>(those), eight));
-            end += __builtin_popcount(those);
-        }
-        return static_cast<uint32_t>(end - to);
-    }
-#endif
     template <class Function>
     void for_each(Function&& function) const noexcept
     {
@@ -115,12 +115,6 @@ public:
     }
 
 private:
-    [[nodiscard, gnu::always_inline]] uint32_t others_of_eight(uint32_t place, uint32_t count) const noexcept
-    {
-        const uint32_t all = count - place < 8 ? (1u << (count - place)) - 1 : 0xff;
-        return all & ~static_cast<uint32_t>(words_[place / 64] >> place % 64);
-    }
-
     std::array<uint64_t, vector_size / 64> words_{};
     static_assert(vector_size == 256);
 };
@@ -176,9 +170,10 @@ public:
         }
         std::array<packet*, vector_size + lookahead> spare;
         packet** const to = room_for(usual, in.count, spare.data());
-        odd.copy_others(in.packets.data(), in.count, to);
-        if (words == in.count)
-            carry_words(in, odd, usual, to);
+        uint32_t* const words_to = words == in.count ? words_behind(usual, to) : nullptr;
+        odd.copy_others(in.packets.data(), in.count, to, in.words.data(), words_to);
+        if (words_to != nullptr)
+            nexts_[usual]->open_->word_count += in.count - count;
         deliver(usual, to, in.count - count);
         deliver_each(others.data(), fates.data(), count);
     }
@@ -273,16 +268,17 @@ private:
     [[nodiscard]] packet** room_for(fate to, uint32_t count, packet** otherwise) noexcept;
     void deliver(fate to, packet** packets, uint32_t count) noexcept;
     void deliver_all(packet* const* packets, uint32_t count, fate to) noexcept;
-    // What the node wrote of the packets that it is about to deliver at `to`, if that is right behind what the next
-    // node is told of the packets before them. Only where it costs less than to find it out again.
-    [[gnu::always_inline]] void carry_words([[maybe_unused]] const frame& in, [[maybe_unused]] const packet_set& odd,
-                                            [[maybe_unused]] fate usual, [[maybe_unused]] packet* const* to) noexcept
+    // Where to write of the packets that go to `to` what the next node is to know, if that is told of all packets before
+    // them; else null. Only where it costs less than to find it out again.
+    [[nodiscard, gnu::always_inline]] uint32_t* words_behind([[maybe_unused]] fate usual,
+                                                             [[maybe_unused]] packet* const* to) const noexcept
     {
 #if defined(__AVX512F__)
         frame& open = *nexts_[usual]->open_;
         if (to == open.packets.data() + open.count && open.word_count == open.count)
-            open.word_count += odd.copy_others(in.words.data(), in.count, open.words.data() + open.count);
+            return open.words.data() + open.count;
 #endif
+        return nullptr;
     }
     // How many packets from the first on have its key.
     template <class Key>
@@ -326,7 +322,8 @@ private:
             };
             append(firsts, is_first);
             append(seconds, is_second);
-            append(others, ~(is_first | is_second) & 0xff);
+            if (const uint32_t is_other = ~(is_first | is_second) & 0xff; is_other != 0) // mostly none
+                append(others, is_other);
         }
 #endif
         for (; i < count; ++i) { // written to all three, kept in one
@@ -355,6 +352,7 @@ private:
     void deliver_each(packet* const* packets, const fate* fates, uint32_t count) noexcept;
     void received(node_run& target, fate to, uint32_t count) noexcept;
     void deal(packet* const* packets, const fate* fates, uint32_t count) noexcept;
+    void deal_few(packet* const* packets, const fate* fates, uint32_t count) noexcept;
     void deal_runs(packet* const* packets, const fate* fates, uint32_t count) noexcept;
     void drop_each(packet* const* packets, const fate* fates, uint32_t count) noexcept;
     void mark_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept;

@@ -4,6 +4,7 @@
 #include "graph/node_run.hh"
 #include "nodes/arp/neighbours.hh"
 
+#include <array>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -89,17 +90,38 @@ fate handle(const context& ctx, packet& p) noexcept
     return drop(for_us ? learned : not_for_us);
 }
 
+// What a worker finds right goes to the main thread together.
+void hand_to_main(node_run& run, frame& in, graph_thread& main) noexcept
+{
+    const auto& ctx = run.context<context>();
+    std::array<packet*, vector_size> right; // so many as `count` says
+    std::array<uint16_t, vector_size> places;
+    std::array<fate, vector_size> fates;
+    uint32_t count = 0;
+    right[0] = nullptr;
+    for (uint32_t i = 0; i < in.count; ++i) {
+        fates[i] = check(ctx, *in.packets[i]);
+        right[count] = in.packets[i];
+        places[count] = static_cast<uint16_t>(i);
+        count += fates[i] == to_output;
+    }
+    const uint32_t handed = run.hand_over_some(right.data(), count, main, run.id(), 0);
+    for (uint32_t i = 0; i < count; ++i)
+        fates[places[i]] = i < handed ? consumed : drop(handoff_full);
+    run.enqueue(in, fates.data());
+}
+
 void arp_input(node_run& run, frame& in) noexcept
 {
     const auto& ctx = run.context<context>();
     graph_thread& main = ctx.host.main();
+    if (run.thread_index() != main.index()) {
+        hand_to_main(run, in, main);
+        return;
+    }
     run.each(in, [&](packet& p) noexcept -> fate {
         const fate checked = check(ctx, p);
-        if (checked != to_output)
-            return checked;
-        if (run.thread_index() == main.index())
-            return handle(ctx, p);
-        return run.hand_over(p, main) ? consumed : drop(handoff_full);
+        return checked == to_output ? handle(ctx, p) : checked;
     });
 }
 

@@ -18,17 +18,15 @@ fate decide(const context& ctx, packet& p) noexcept
     if (!hot.admin_up.load(std::memory_order_relaxed))
         return drop(interface_down);
     const auto& header = p.header<net::ethernet_header>(0);
-    if (header.destination != hot.mac) {
-        if (!header.destination.is_group())
-            return drop(not_for_us);
-        mark.flags |= packet_mark::layer3_broadcast;
-    }
+    // no branches: in traffic that is mixed nobody can foretell them
+    const bool ours = header.destination == hot.mac;
+    const bool group = header.destination.is_group();
+    mark.flags |= !ours && group ? packet_mark::layer3_broadcast : 0;
     mark.l3_offset = sizeof(net::ethernet_header);
-    if (header.type == net::ether_type::ip4)
-        return to_ip4_input;
-    if (header.type == net::ether_type::arp)
-        return to_arp_input;
-    return drop(unknown_ethertype);
+    fate to = drop(unknown_ethertype);
+    to = header.type == net::ether_type::arp ? fate{to_arp_input} : to;
+    to = header.type == net::ether_type::ip4 ? fate{to_ip4_input} : to;
+    return ours || group ? to : drop(not_for_us);
 }
 
 } // namespace input

@@ -187,6 +187,24 @@ TEST_CASE("addresses are announced when their interface comes up", "[nodes]")
     CHECK(out[1].arp().target_ip == ip("10.7.0.1").wire());
 }
 
+TEST_CASE("a worker whose main thread is behind drops the ARP that does not fit", "[nodes]")
+{
+    node_tester t{{.workers = {1}}};
+    graph_thread& worker = t.host.thread(1);
+    worker.run_once();
+    const node_id input = t.host.registry().find("arp-input")->id;
+    constexpr uint32_t too_many = 5;
+    for (size_t i = 0; i < graph_thread::inbox_size + too_many; ++i) {
+        packet* p = t.make(request().bytes());
+        p->mark().l3_offset = 14;
+        REQUIRE(worker.inject_new(input, p));
+    }
+    worker.run_once();
+    CHECK(t.counted() == counts{{"arp-input: handoff_full", too_many}});
+    t.run();
+    CHECK(t.take().size() == graph_thread::inbox_size);
+}
+
 TEST_CASE("a worker hands ARP over to the main thread", "[nodes]")
 {
     node_tester t{{.workers = {1}}};

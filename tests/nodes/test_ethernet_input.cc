@@ -65,6 +65,17 @@ TEST_CASE("drops are counted for the interface they came in by", "[nodes]")
     CHECK(t.host.interfaces().count(1).drops == 1);
 }
 
+TEST_CASE("drops of several interfaces in one vector are counted each for its own", "[nodes]")
+{
+    node_tester t;
+    for (const interface_index from : {0, 0, 1, 0, 1, 1, 1})
+        t.inject("ethernet-input", udp_packet().ethernet(mac_of(0, 3)), from);
+    t.run();
+    CHECK(t.counted() == counts{{"ethernet-input: not_for_us", 7}});
+    CHECK(t.host.interfaces().count(0).drops == 3);
+    CHECK(t.host.interfaces().count(1).drops == 4);
+}
+
 TEST_CASE("a full mixed vector keeps its order and loses nobody", "[nodes]")
 {
     node_tester t;
