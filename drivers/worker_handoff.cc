@@ -5,8 +5,8 @@
 
 #include "graph/engine.hh"
 #include "graph/flow_hash.hh"
+#include "graph/hand_over.hh"
 #include "graph/input_control.hh"
-#include "graph/node_run.hh"
 
 #include <algorithm>
 
@@ -30,24 +30,6 @@ struct context {
     node_id go_on; // there
 };
 
-// The frame's packets for one thread, in order: handed over as far as there is room.
-void hand_over_to(node_run& run, context& ctx, frame& in, std::span<const uint16_t> threads,
-                  uint32_t first, fate* fates) noexcept
-{
-    std::array<packet*, vector_size> those;
-    std::array<uint16_t, vector_size> places;
-    uint32_t count = 0;
-    for (uint32_t i = first; i < in.count; ++i)
-        if (threads[i] == threads[first]) {
-            places[count] = static_cast<uint16_t>(i);
-            those[count++] = in.packets[i];
-        }
-    const uint32_t handed = run.hand_over_some(
-        those.data(), count, ctx.host.thread(threads[first]), ctx.go_on, room_for_others);
-    for (uint32_t i = 0; i < count; ++i)
-        fates[places[i]] = i < handed ? consumed : drop(congestion);
-}
-
 void worker_handoff(node_run& run, frame& in) noexcept
 {
     constexpr fate undecided = to_ethernet_input + 1;
@@ -64,8 +46,9 @@ void worker_handoff(node_run& run, frame& in) noexcept
         fates[i] = threads[i] == self ? fate{to_ethernet_input} : undecided;
     }
     for (uint32_t i = 0; i < in.count; ++i)
-        if (fates[i] == undecided)
-            hand_over_to(run, ctx, in, {threads.data(), in.count}, i, fates.data());
+        if (fates[i] == undecided) // and with it all for its thread
+            hand_over_chosen(run, in, i, [&](uint32_t k) noexcept { return threads[k] == threads[i]; },
+                             {ctx.host.thread(threads[i]), ctx.go_on, room_for_others}, congestion, fates.data());
     run.enqueue(in, fates.data());
 }
 

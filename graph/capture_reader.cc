@@ -218,7 +218,7 @@ private:
     std::vector<uint64_t> resolutions_; // of its interfaces: nanoseconds in a unit
 };
 
-// Opened and known to be a regular file, whose reading never waits for anybody.
+// Of a regular file only, whose reading never waits for anybody.
 result<std::vector<std::byte>> read_all(const input_file& file)
 {
     const auto about = file.status();

@@ -24,14 +24,16 @@ std::string called(const command_context& context, std::string_view command, std
     return fmt::format("{} {} {}", command, context.arguments.text(first), context.arguments.text(second));
 }
 
-// The answer means that every thread runs the graph as it is now.
-result<void> change(const command_context& context, const std::string& why,
+// The answer, with nothing in it, means that every thread runs the graph as it is now.
+result<json> change(const command_context& context, const std::string& why,
                     const std::function<result<void>(node_registry&)>& edit)
 {
     auto done = context.host.change_graph(edit, why);
     if (done && context.self != nullptr)
         done = wait_grace_period(*context.self);
-    return done;
+    if (!done)
+        return pass(done);
+    return json("");
 }
 
 struct edge {
@@ -66,7 +68,7 @@ result<json> add_next(command_context& context)
         return {};
     });
     if (!done)
-        return pass(done);
+        return done;
     return json{{"slot", slot}};
 }
 
@@ -81,13 +83,10 @@ result<json> update_next(command_context& context)
     if (!ends)
         return pass(ends);
     const size_t slot = context.arguments.number("slot");
-    const auto done = change(context, called(context, "node update next", "from", "to"),
-                             [&](node_registry& registry) {
+    return change(context, called(context, "node update next", "from", "to"),
+                  [&](node_registry& registry) {
         return registry.update_next(ends->from, slot, ends->to);
     });
-    if (!done)
-        return pass(done);
-    return json("");
 }
 
 result<json> shrink(command_context& context)
@@ -97,12 +96,9 @@ result<json> shrink(command_context& context)
         return pass(node);
     const node_id id = (*node)->id; // the entry moves when the graph changes
     const size_t count = context.arguments.number("count");
-    const auto done = change(
+    return change(
         context, called(context, "node shrink", "node", "count"),
         [&](node_registry& registry) { return registry.shrink(id, count); });
-    if (!done)
-        return pass(done);
-    return json("");
 }
 
 // What runs as clones of a template only is about something, a queue or a stream, that nobody gives it here.
@@ -121,17 +117,14 @@ result<json> clone(command_context& context)
         return fail(errc::invalid_argument,
                     "node `{}' is cloned for each interface, queue or stream, not by hand",
                     original);
-    const auto done = change(context, called(context, "node clone", "of", "name"),
-                             [&](node_registry& registry) -> result<void> {
+    return change(context, called(context, "node clone", "of", "name"),
+                  [&](node_registry& registry) -> result<void> {
         const auto made = registry.clone(original, name, nullptr);
         if (!made)
             return pass(made);
         registry.at(*made).joined_later = true; // until an edge is added
         return {};
     });
-    if (!done)
-        return pass(done);
-    return json("");
 }
 
 result<json> remove(command_context& context)
@@ -143,11 +136,8 @@ result<json> remove(command_context& context)
     const node_id id = entry.id;
     if (!entry.owner.empty())
         return fail(errc::invalid_argument, "node `{}' belongs to {}", entry.name, entry.owner);
-    const auto done = change(context, "node delete " + entry.name,
-                             [&](node_registry& registry) { return registry.remove(id); });
-    if (!done)
-        return pass(done);
-    return json("");
+    return change(context, "node delete " + entry.name,
+                  [&](node_registry& registry) { return registry.remove(id); });
 }
 
 result<json> set_function(command_context& context)
@@ -160,11 +150,8 @@ result<json> set_function(command_context& context)
     const auto wanted = std::find_if(all.begin(), all.end(), [&](form f) {
         return to_string(f) == context.arguments.text("form"); // the syntax has no others
     });
-    const auto done = change(context, called(context, "set node function", "name", "form"),
-                             [&](node_registry& registry) { return registry.set_form(id, *wanted); });
-    if (!done)
-        return pass(done);
-    return json("");
+    return change(context, called(context, "set node function", "name", "form"),
+                  [&](node_registry& registry) { return registry.set_form(id, *wanted); });
 }
 
 const command_registration function_command{

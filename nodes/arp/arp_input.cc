@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // arp-input: checks ARP packets (RFC 826), teaches the neighbour table, answers requests for the router's addresses.
+#include "graph/hand_over.hh"
 #include "graph/net/headers.hh"
-#include "graph/node_run.hh"
 #include "nodes/arp/neighbours.hh"
 
 #include <array>
@@ -94,20 +94,11 @@ fate handle(const context& ctx, packet& p) noexcept
 void hand_to_main(node_run& run, frame& in, graph_thread& main) noexcept
 {
     const auto& ctx = run.context<context>();
-    std::array<packet*, vector_size> right; // so many as `count` says
-    std::array<uint16_t, vector_size> places;
     std::array<fate, vector_size> fates;
-    uint32_t count = 0;
-    right[0] = nullptr;
-    for (uint32_t i = 0; i < in.count; ++i) {
+    for (uint32_t i = 0; i < in.count; ++i)
         fates[i] = check(ctx, *in.packets[i]);
-        right[count] = in.packets[i];
-        places[count] = static_cast<uint16_t>(i);
-        count += fates[i] == to_output;
-    }
-    const uint32_t handed = run.hand_over_some(right.data(), count, main, run.id(), 0);
-    for (uint32_t i = 0; i < count; ++i)
-        fates[places[i]] = i < handed ? consumed : drop(handoff_full);
+    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return fates[i] == to_output; }, {main, run.id()},
+                     handoff_full, fates.data());
     run.enqueue(in, fates.data());
 }
 

@@ -25,6 +25,12 @@ std::vector<std::string> ranked(const node_registry& registry, unsigned thread =
     return found;
 }
 
+// At what place a name stands.
+auto rank_in(const std::vector<std::string>& order)
+{
+    return [&order](const char* name) { return std::find(order.begin(), order.end(), name) - order.begin(); };
+}
+
 std::string faults(std::vector<node_descriptor> nodes)
 {
     const node_set set{std::move(nodes)};
@@ -131,9 +137,7 @@ TEST_CASE("an edge backwards does not disturb the way forwards", "[graph][plan]"
                         relay("lookup", {"rewrite", "error"}), relay("rewrite", {"error", "tx"}),
                         relay("error", {"lookup"}), sink("tx")}};
     const auto order = ranked(*set.registry());
-    const auto rank = [&](const char* name) {
-        return std::find(order.begin(), order.end(), name) - order.begin();
-    };
+    const auto rank = rank_in(order);
     CHECK(order.size() == 6);
     CHECK(rank("lookup") < rank("rewrite"));
     CHECK(rank("rewrite") < rank("error"));
@@ -146,9 +150,7 @@ TEST_CASE("a node that packets come back from stands behind all that send to it"
                         relay("lookup", {"tx", "local", "error"}), relay("local", {"echo", "error"}),
                         relay("echo", {"lookup"}), relay("error", {"lookup"}), sink("tx"), sink("drop")}};
     const auto order = ranked(*set.registry());
-    const auto rank = [&](const char* name) {
-        return std::find(order.begin(), order.end(), name) - order.begin();
-    };
+    const auto rank = rank_in(order);
     CHECK(order.size() == 8);
     CHECK(rank("lookup") < rank("local"));
     CHECK(rank("local") < rank("echo"));
