@@ -64,6 +64,7 @@ public:
             words_[begin / 64] = bits & ~uint64_t{0} >> (begin + 64 - end);
         }
     }
+    void add(uint32_t place) noexcept { words_[place / 64] |= uint64_t{1} << place % 64; }
     [[nodiscard]] bool none() const noexcept
     {
         return (words_[0] | words_[1] | words_[2] | words_[3]) == 0;
@@ -74,7 +75,7 @@ public:
     }
     void remove(uint32_t place) noexcept { words_[place / 64] &= ~(uint64_t{1} << place % 64); }
     // Copies, in order, the packets that are not in the set to `to`, and with AVX-512 what belongs to them from `words`
-    // to `words_to`, if that is not null. Reads and writes up to `lookahead` places behind the last.
+    // to `words_to`, if that is not null. Reads and writes up to `largest_group` places behind the last.
     [[gnu::always_inline]] void copy_others(packet* const* packets, uint32_t count, packet** to,
                                             [[maybe_unused]] const uint32_t* words,
                                             [[maybe_unused]] uint32_t* words_to) const noexcept
@@ -89,12 +90,15 @@ public:
                 const auto mask = static_cast<__mmask8>(those >> i);
                 _mm512_storeu_si512(
                     to + at, _mm512_maskz_compress_epi64(mask, _mm512_loadu_si512(packets + begin + i)));
-                if (words_to != nullptr)
-                    _mm256_storeu_si256(
-                        reinterpret_cast<__m256i*>(words_to + at),
-                        _mm256_maskz_compress_epi32(
-                            mask, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + begin + i))));
             }
+            if (words_to != nullptr)
+#pragma GCC unroll 4
+                for (uint32_t i = 0; i < 64; i += 16) {
+                    const auto at = __builtin_popcountll(those & ((uint64_t{1} << i) - 1));
+                    const auto mask = static_cast<__mmask16>(those >> i);
+                    _mm512_storeu_si512(
+                        words_to + at, _mm512_maskz_compress_epi32(mask, _mm512_loadu_si512(words + begin + i)));
+                }
             to += __builtin_popcountll(those);
             if (words_to != nullptr)
                 words_to += __builtin_popcountll(those);
@@ -168,7 +172,7 @@ public:
             enqueue_all(in, usual, words);
             return;
         }
-        std::array<packet*, vector_size + lookahead> spare;
+        std::array<packet*, vector_size + largest_group> spare;
         packet** const to = room_for(usual, in.count, spare.data());
         uint32_t* const words_to = words == in.count ? words_behind(usual, to) : nullptr;
         odd.copy_others(in.packets.data(), in.count, to, in.words.data(), words_to);
@@ -182,7 +186,7 @@ public:
     void each_by(frame& in, Key&& key, Decide&& decide) noexcept
     {
         constexpr uint32_t most_turns = 4; // of two keys each; packets of any more are decided one by one
-        std::array<packet*, vector_size + lookahead> left[2], spare[2];
+        std::array<packet*, vector_size + largest_group> left[2], spare[2];
         packet* const* rest = in.packets.data();
         uint32_t count = in.count;
         for (uint32_t turn = 0; turn < most_turns && count > 0; ++turn) {

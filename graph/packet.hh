@@ -4,6 +4,7 @@
 
 #include <rte_mbuf.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,8 +25,17 @@ struct packet_mark {
     uint16_t interface = 0;  // where it came in; from rewrite on, where it goes out
     uint8_t l3_offset = 0;   // bytes from data() to the network header; an input node writes 14, Ethernet's
     uint8_t flags = 0;
+
+    // l3_offset, and above it all flags.
+    [[nodiscard]] uint16_t place() const noexcept
+    {
+        static_assert(std::endian::native == std::endian::little);
+        uint16_t both;
+        std::memcpy(&both, &l3_offset, sizeof both);
+        return both;
+    }
 };
-static_assert(sizeof(packet_mark) == 8);
+static_assert(sizeof(packet_mark) == 8 && offsetof(packet_mark, flags) == offsetof(packet_mark, l3_offset) + 1);
 static_assert(offsetof(rte_mbuf, hash) + sizeof(packet_mark) <= 64, "first cache line");
 
 // Rarely needed knowledge, in the second cache line. Valid where the comment says so.

@@ -180,9 +180,10 @@ private:
         // the drop node is everyone's last next
         if (registry_.drop_node() != no_node && id != registry_.drop_node())
             visit(registry_.drop_node());
-        for (auto next = entry.nexts.rbegin(); next != entry.nexts.rend(); ++next)
-            if (!backwards_.contains({id, *next}))
-                visit(*next);
+        // The first slot's way comes last: what other ways bring back, such as the router's own answers, joins its packets.
+        for (node_id next : entry.nexts)
+            if (!backwards_.contains({id, next}))
+                visit(next);
         finished_.push_back(id);
     }
 

@@ -33,21 +33,17 @@ struct expected {
 WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const expected& want) noexcept
 {
     constexpr uint32_t ip4 = net::ether_type::ip4.wire();
-    const std::byte* mbufs[lanes::count];
-    const std::byte* headers[lanes::count];
-    for (uint32_t i = 0; i < lanes::count; ++i) {
-        mbufs[i] = reinterpret_cast<const std::byte*>(packets[i]) + lanes::mbuf_words::offset;
-        headers[i] = packets[i]->data();
-    }
-    const auto mbuf = lanes::load_four(mbufs);
-    const auto header = lanes::load_four(headers); // the last word: two bytes of the source, the type
     constexpr uint32_t low = 0xffff;
+    const auto mbuf = lanes::load_mbufs(packets);
+    const auto header = lanes::load_four( // the last word: two bytes of the source, the type
+        [&](uint32_t i) noexcept -> const std::byte* { return packets[i]->data(); });
     const words differ = (header.word[0] ^ want.mac_begin) |
                          ((header.word[1] ^ want.mac_end) & low) | ((header.word[3] & low) ^ ip4) |
                          ((mbuf.word[lanes::mbuf_words::place] ^ want.place) & 0xff'ffff) | want.down;
-    return lanes::bits_of(lanes::mask_of(differ != 0) |
-                          lanes::mask_of((mbuf.word[lanes::mbuf_words::data_len] & low) <
-                                         sizeof(net::ethernet_header)));
+    return lanes::bits_of(
+        lanes::either(lanes::differ(differ, words{}),
+                      lanes::below(mbuf.word[lanes::mbuf_words::data_len] & low,
+                                   lanes::all_of(sizeof(net::ethernet_header)))));
 }
 
 void ethernet_input(node_run& run, frame& in) noexcept

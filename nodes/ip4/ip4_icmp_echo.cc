@@ -18,8 +18,8 @@ enum reasons : uint16_t { too_short, bad_checksum, unhandled_type };
 
 void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) noexcept
 {
-    const auto word = [](uint8_t type, uint8_t code) {
-        return net::be16{static_cast<uint16_t>(type << 8 | code)};
+    const auto word = [](uint8_t high, uint8_t low) {
+        return net::be16{static_cast<uint16_t>(high << 8 | low)};
     };
     icmp.checksum = net::checksum_adjust(icmp.checksum, word(icmp.type, icmp.code),
                                          word(net::icmp4::echo_reply, icmp.code));
@@ -27,11 +27,11 @@ void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) no
     if (icmp.checksum == net::be16{0})
         icmp.checksum = net::be16{0xffff};
     icmp.type = net::icmp4::echo_reply;
-    std::swap(ip.source, ip.destination);
+    std::swap(ip.source, ip.destination); // which leaves their sum as it was
+    ip.checksum = net::checksum_adjust(ip.checksum, word(ip.ttl, ip.protocol), word(reply_ttl, ip.protocol));
+    ip.checksum = net::checksum_adjust(ip.checksum, ip.flags_fragment, net::be16{0});
     ip.ttl = reply_ttl;
     ip.flags_fragment = net::be16{0};
-    ip.checksum = net::be16{0};
-    ip.checksum = net::checksum_of(&ip, ip.header_bytes());
     p.mark().flags |= packet_mark::locally_made;
 }
 

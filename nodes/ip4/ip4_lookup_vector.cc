@@ -25,18 +25,21 @@ void ip4_lookup(node_run& run, frame& in) noexcept
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i)
         table.expect({words[i]});
+    uint32_t all = 0;
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
         packet& p = *packets[i];
         words[i] = lookup::pick(hops, paths, table.lookup({words[i]}), p).bits();
         p.mark().adjacency = words[i];
+        all |= words[i];
     }
     packet_set odd;
-    odd.find_groups<lanes::count>(count, [&](uint32_t i) noexcept {
-        lanes::words group;
-        std::memcpy(&group, words + i, sizeof group);
-        return lanes::bits_of(group); // the top bit says that a path is unusual
-    });
+    if ((all & ~path::index_mask) != 0) // the top bit says that a path is unusual
+        odd.find_groups<lanes::count>(count, [&](uint32_t i) noexcept {
+            lanes::words group;
+            std::memcpy(&group, words + i, sizeof group);
+            return lanes::top_bits(group);
+        });
     run.each_but(in, lookup::to_rewrite, odd, [&](packet& p) noexcept {
         p.mark().adjacency &= path::index_mask;
         return lookup::decide(run, hops, p);

@@ -144,6 +144,13 @@ TEST_CASE("an edge backwards does not disturb the way forwards", "[graph][plan]"
     CHECK(rank("rewrite") < rank("tx"));
 }
 
+TEST_CASE("what other ways bring back joins the packets of the first slot's way", "[graph][plan]")
+{
+    const node_set set{{source("in", {"lookup"}), relay("lookup", {"rewrite", "local"}), relay("local", {"echo"}),
+                        relay("echo", {"lookup"}), relay("rewrite", {"tx"}), sink("tx")}};
+    CHECK(ranked(*set.registry()) == lines{"in", "lookup", "local", "echo", "rewrite", "tx"});
+}
+
 TEST_CASE("a node that packets come back from stands behind all that send to it", "[graph][plan]")
 {
     const node_set set{{source("in", {"input"}), relay("input", {"lookup", "error"}),

@@ -292,6 +292,15 @@ void node_tester::set_up(std::string_view name, bool up)
     sink_.clear();
 }
 
+void node_tester::use_form(form which)
+{
+    for (const auto& entry : host.registry().all())
+        if (entry.forms.size() > 1)
+            REQUIRE(host.registry().set_form(entry.id, which));
+    REQUIRE(host.publish_plans());
+    run();
+}
+
 void node_tester::set_mtu(std::string_view name, uint16_t mtu)
 {
     REQUIRE(host.interfaces().set_mtu(port(name), mtu));

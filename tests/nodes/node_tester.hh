@@ -118,6 +118,8 @@ public:
     // What they make the router announce is thrown away.
     void set_up(std::string_view name, bool up);
     void set_mtu(std::string_view name, uint16_t mtu);
+    // Of every node that has forms.
+    void use_form(form which);
     // A command's answer; an error is "error: ...".
     [[nodiscard]] std::string command(std::string_view line);
     [[nodiscard]] nlohmann::ordered_json command_json(std::string_view line);
