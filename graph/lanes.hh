@@ -207,7 +207,7 @@ WEFT_LANES_INLINE neighbours<5> load_five(At&& at) noexcept
 template <class At>
 WEFT_LANES_INLINE neighbours<4> load_four(At&& at) noexcept
 {
-    const auto five = load_five([&](uint32_t i) noexcept { return at(i); });
+    const auto five = load_five(at);
     return {{five.word[0], five.word[1], five.word[2], five.word[3]}};
 }
 
