@@ -3,13 +3,22 @@
 #include "nodes/ip4/ip4_rewrite.hh"
 
 #include <cstring>
-#if defined(__AVX2__)
 #include <immintrin.h>
-#endif
 
 namespace weft::ip4 {
 
 namespace {
+
+// Ethernet's 14 bytes, and behind them the last two of the 16 that stand there.
+[[gnu::always_inline]] inline __m128i with_own_end(const std::byte* header, __m128i old) noexcept
+{
+    using eight = uint16_t __attribute__((vector_size(16)));
+    static_assert(sizeof(net::ethernet_header) == 7 * sizeof(uint16_t));
+    eight fresh;
+    std::memcpy(&fresh, header, sizeof fresh);
+    return reinterpret_cast<__m128i>(
+        __builtin_shufflevector(fresh, reinterpret_cast<eight>(old), 0, 1, 2, 3, 4, 5, 6, 15));
+}
 
 // A packet on its way to the next hop, whose IPv4 header begins 14 bytes behind `at`.
 [[gnu::always_inline]] inline void forward(std::byte* at, const std::byte* header) noexcept
@@ -17,30 +26,22 @@ namespace {
 #if defined(__AVX2__)
     // All in one store of 32 bytes: each store costs as much as three instructions. TTL and checksum change as
     // rewrite::decrement_ttl says: 1 less, 0x0100 in wire order more, and 1 more where that carries.
-    constexpr int before = (sizeof(net::ethernet_header) + offsetof(net::ip4_header, ttl)) / sizeof(uint16_t);
-    static_assert(before == 11 && offsetof(net::ip4_header, checksum) == offsetof(net::ip4_header, ttl) + 2);
+    static_assert((sizeof(net::ethernet_header) + offsetof(net::ip4_header, ttl)) / sizeof(uint16_t) == 11);
+    static_assert(offsetof(net::ip4_header, checksum) == offsetof(net::ip4_header, ttl) + sizeof(uint16_t));
     const __m256i change = _mm256_setr_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 1, 0, 0, 0);
     const __m256i no_carry = _mm256_setr_epi16(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -3, -1, -1, -1);
     __m256i all;
-    __m128i fresh;
     std::memcpy(&all, at, sizeof all);
-    std::memcpy(&fresh, header, sizeof fresh);
     const __m256i carry = _mm256_min_epu16(_mm256_subs_epu16(all, no_carry), _mm256_set1_epi16(1));
     all = _mm256_add_epi16(_mm256_add_epi16(all, change), carry);
-    constexpr int own = 0x80; // the last two of 16 bytes
-    fresh = _mm_blend_epi16(fresh, _mm256_castsi256_si128(all), own);
-    all = _mm256_inserti128_si256(all, fresh, 0);
+    all = _mm256_inserti128_si256(all, with_own_end(header, _mm256_castsi256_si128(all)), 0);
     std::memcpy(at, &all, sizeof all);
 #else
     rewrite::decrement_ttl(*reinterpret_cast<net::ip4_header*>(at + sizeof(net::ethernet_header)));
-    // Ethernet's 14 bytes with one store of 16, of which the last two are the packet's own again.
-    using eight = uint16_t __attribute__((vector_size(16)));
-    static_assert(sizeof(net::ethernet_header) == 7 * sizeof(uint16_t));
-    eight fresh, old;
-    std::memcpy(&fresh, header, sizeof fresh);
+    __m128i old;
     std::memcpy(&old, at, sizeof old);
-    fresh = __builtin_shufflevector(fresh, old, 0, 1, 2, 3, 4, 5, 6, 15);
-    std::memcpy(at, &fresh, sizeof fresh);
+    old = with_own_end(header, old);
+    std::memcpy(at, &old, sizeof old);
 #endif
 }
 
@@ -49,23 +50,20 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
     const forwarding& hops = run.context<rewrite::context>().ip4.hops();
     const adjacency* const adjacencies = hops.adjacencies();
     packet* const* const packets = in.packets.data();
-    const uint32_t count = in.count;
     // Where the first one's header stands, those of all others stand as well, and none has a flag, but for odd ones.
     const uint32_t offset = packets[0]->mark().l3_offset;
     packet_set odd;
-#pragma GCC unroll 4
-    for (uint32_t i = 0; i < count; ++i) {
+    odd.find(in.count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
         const packet_mark mark = p.mark();
         const adjacency& to = adjacencies[mark.adjacency];
         // The frame holds the packet, as ip4-input has seen; what is behind it only makes this stricter.
-        if (mark.place() != offset || p.length() - offset > to.mtu) [[unlikely]] {
-            odd.add(i);
-            continue;
-        }
+        if (mark.place() != offset || p.length() - offset > to.mtu) [[unlikely]]
+            return true;
         forward(p.data() + offset - sizeof(net::ethernet_header), to.rewrite.data());
         p.mark().interface = to.interface;
-    }
+        return false;
+    });
     run.each_but(in, rewrite::to_output, odd,
                  [&](packet& p) noexcept { return rewrite::decide(run, hops, p); });
 }
