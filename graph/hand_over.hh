@@ -29,6 +29,8 @@ void hand_over_chosen(node_run& run, const frame& in, uint32_t first, Chosen&& c
             places[count] = static_cast<uint16_t>(i);
             those[count++] = in.packets[i];
         }
+    if (count == 0)
+        return;
     const uint32_t handed = run.hand_over_some(those.data(), count, to.thread, to.node, to.leave);
     for (uint32_t i = 0; i < count; ++i)
         fates[places[i]] = i < handed ? consumed : drop(full);

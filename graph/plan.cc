@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <fmt/ranges.h>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -180,11 +181,28 @@ private:
         // the drop node is everyone's last next
         if (registry_.drop_node() != no_node && id != registry_.drop_node())
             visit(registry_.drop_node());
-        // The first slot's way comes last: what other ways bring back, such as the router's own answers, joins its packets.
-        for (node_id next : entry.nexts)
-            if (!backwards_.contains({id, next}))
-                visit(next);
+        // What is visited last comes first. Ways that bring packets back, such as the router's own answers, come before
+        // the first slot's way, where they join its packets; the others after it, so that it may hand on whole frames.
+        const auto visit_those = [&](auto&& chosen) {
+            for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
+                if (const node_id next = entry.nexts[slot]; !backwards_.contains({id, next}) && chosen(slot, next))
+                    visit(next);
+        };
+        visit_those([&](size_t slot, node_id next) { return slot > 0 && !leads_back(next); });
+        visit_those([](size_t slot, node_id) { return slot == 0; });
+        visit_those([](size_t, node_id) { return true; });
         finished_.push_back(id);
+    }
+
+    // Whether an edge backwards can be reached from a node.
+    bool leads_back(node_id id)
+    {
+        if (const auto known = leads_back_.find(id); known != leads_back_.end())
+            return known->second;
+        bool found = false;
+        for (node_id next : registry_.at(id).nexts)
+            found = backwards_.contains({id, next}) || leads_back(next) || found;
+        return leads_back_[id] = found;
     }
 
     const node_registry& registry_;
@@ -193,6 +211,7 @@ private:
     std::vector<bool> visited_;
     std::vector<bool> open_; // on the walk's way from its root
     std::set<std::pair<node_id, node_id>> backwards_;
+    std::map<node_id, bool> leads_back_;
     std::vector<node_id> finished_;
     std::vector<std::string> faults_;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// arp-input: checks ARP packets (RFC 826), teaches the neighbour table, answers requests for the router's addresses.
+// arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, tells the
+// neighbour table.
 #include "graph/hand_over.hh"
 #include "graph/net/headers.hh"
 #include "nodes/arp/neighbours.hh"
@@ -35,8 +36,7 @@ struct context {
     const interface_table& interfaces;
 };
 
-// Whether the packet's fields can be trusted at all; a worker asks before it bothers the main thread.
-fate check(const context& ctx, const packet& p) noexcept
+fate check_format(const packet& p) noexcept
 {
     const size_t at = p.mark().l3_offset;
     if (p.contiguous() < at + sizeof(net::arp_header))
@@ -48,16 +48,37 @@ fate check(const context& ctx, const packet& p) noexcept
         return drop(bad_format);
     if (arp.sender_mac.is_group() || arp.sender_mac.is_zero())
         return drop(bad_sender);
-    const auto sender = net::from_wire(arp.sender_ip);
-    const interface_index i = p.mark().interface;
+    return to_output;
+}
+
+// What a packet in good form says.
+struct message {
+    message(const context& ctx, const packet& p) noexcept
+        : interface{p.mark().interface}, sender{net::from_wire(p.network<net::arp_header>().sender_ip)},
+          mac{p.network<net::arp_header>().sender_mac},
+          for_us{ctx.ip4.own().on_interface(net::from_wire(p.network<net::arp_header>().target_ip), interface)},
+          reply{p.network<net::arp_header>().operation == net::arp_operation::reply}
+    {
+    }
+    [[nodiscard]] bool confirms() const noexcept { return for_us && reply; }
+
+    interface_index interface;
+    net::ip4_address sender;
+    net::mac_address mac;
+    bool for_us;
+    bool reply;
+};
+
+// Whether its sender can be trusted.
+fate check_sender(const context& ctx, const message& m) noexcept
+{
     const auto& own = ctx.ip4.own();
-    if (own.on_interface(sender, i))
+    if (own.on_interface(m.sender, m.interface))
         return drop(duplicate_address);
     // a probe (RFC 5227) asks with no sender; answered, never learned
-    const auto source = own.source_for(sender, i);
-    if (sender.value != 0 && ctx.ip4.interface_towards(sender) != i)
+    if (m.sender.value != 0 && ctx.ip4.interface_towards(m.sender) != m.interface)
         return drop(foreign_sender);
-    return source.value == 0 ? drop(not_for_us) : static_cast<fate>(to_output);
+    return own.source_for(m.sender, m.interface).value == 0 ? drop(not_for_us) : static_cast<fate>(to_output);
 }
 
 void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
@@ -71,33 +92,48 @@ void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
     p.mark().flags |= packet_mark::locally_made;
 }
 
-// On the main thread, which owns the neighbours.
-fate handle(const context& ctx, packet& p) noexcept
+fate answer(const context& ctx, packet& p, const message& m) noexcept
 {
-    const auto& arp = p.network<net::arp_header>();
-    const interface_index i = p.mark().interface;
-    const auto sender = net::from_wire(arp.sender_ip);
-    const bool for_us = ctx.ip4.own().on_interface(net::from_wire(arp.target_ip), i);
-    const bool reply = arp.operation == net::arp_operation::reply;
-    const bool known = sender.value == 0 || ctx.host.room<neighbour_table>().learn(
-                                                i, sender, arp.sender_mac, reply && for_us, for_us);
-    if (for_us && !reply) {
-        turn_into_reply(p, ctx.interfaces.hot(i).mac);
-        return to_output;
-    }
-    if (!known)
-        return drop(table_full);
-    return drop(for_us ? learned : not_for_us);
+    if (!m.for_us || m.reply)
+        return drop(m.for_us ? learned : not_for_us);
+    turn_into_reply(p, ctx.interfaces.hot(m.interface).mac);
+    return to_output;
 }
 
-// What a worker finds right goes to the main thread together.
-void hand_to_main(node_run& run, frame& in, graph_thread& main) noexcept
+// On the main thread, which owns the neighbours.
+fate learn(const context& ctx, packet& p, const message& m) noexcept
+{
+    const bool room = ctx.host.room<neighbour_table>().learn(m.interface, m.sender, m.mac, m.confirms(), m.for_us);
+    const fate to = answer(ctx, p, m);
+    return room || to == to_output ? to : drop(table_full);
+}
+
+// `news` is called for what can change the neighbour table, as fate(packet&, const message&): what a station says that is
+// not in use, that moved, or that answers. The one in use is on this network, or it would not be.
+template <class News>
+fate decide(const context& ctx, packet& p, News&& news) noexcept
+{
+    const fate form = check_format(p);
+    if (form != to_output)
+        return form;
+    const message m{ctx, p};
+    if (!m.confirms() && ctx.ip4.forwards_to(m.interface, m.sender, m.mac))
+        return answer(ctx, p, m);
+    const fate sender = check_sender(ctx, m);
+    if (sender != to_output)
+        return sender;
+    return m.sender.value == 0 ? answer(ctx, p, m) : news(p, m);
+}
+
+// A worker answers those to whom packets go already; what is news goes to the main thread together.
+void answer_or_hand_over(node_run& run, frame& in, graph_thread& main) noexcept
 {
     const auto& ctx = run.context<context>();
+    constexpr fate is_news = consumed; // unless the main thread is behind
     std::array<fate, vector_size> fates;
     for (uint32_t i = 0; i < in.count; ++i)
-        fates[i] = check(ctx, *in.packets[i]);
-    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return fates[i] == to_output; }, {main, run.id()},
+        fates[i] = decide(ctx, *in.packets[i], [](packet&, const message&) noexcept { return is_news; });
+    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return fates[i] == is_news; }, {main, run.id()},
                      handoff_full, fates.data());
     run.enqueue(in, fates.data());
 }
@@ -107,12 +143,11 @@ void arp_input(node_run& run, frame& in) noexcept
     const auto& ctx = run.context<context>();
     graph_thread& main = ctx.host.main();
     if (run.thread_index() != main.index()) {
-        hand_to_main(run, in, main);
+        answer_or_hand_over(run, in, main);
         return;
     }
-    run.each(in, [&](packet& p) noexcept -> fate {
-        const fate checked = check(ctx, p);
-        return checked == to_output ? handle(ctx, p) : checked;
+    run.each(in, [&](packet& p) noexcept {
+        return decide(ctx, p, [&](packet& heard, const message& m) noexcept { return learn(ctx, heard, m); });
     });
 }
 

@@ -131,6 +131,8 @@ public:
     }
     [[nodiscard]] const prefix_table& table() const noexcept { return routes_.table(); }
     [[nodiscard]] const forwarding& hops() const noexcept { return hops_; }
+    // Whether packets for a neighbour leave by this interface to this MAC address.
+    [[nodiscard]] bool forwards_to(interface_index i, net::ip4_address a, const net::mac_address& mac) const noexcept;
 
 private:
     [[nodiscard]] result<void> check_address(interface_index i,

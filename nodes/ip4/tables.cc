@@ -5,6 +5,7 @@
 #include "graph/adjacency_names.hh"
 
 #include <algorithm>
+#include <cstring>
 
 namespace weft::ip4 {
 
@@ -309,6 +310,15 @@ result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const n
         hops_.release(*hop);
     }
     return done;
+}
+
+bool tables::forwards_to(interface_index i, net::ip4_address a, const net::mac_address& mac) const noexcept
+{
+    const path way = hops_.paths()[table().lookup(a)].load(std::memory_order_acquire);
+    if (way.is_unusual())
+        return false;
+    const adjacency& to = hops_.adjacency_at(way.adjacency());
+    return to.interface == i && to.next_hop == a && std::memcmp(to.rewrite.data(), mac.bytes.data(), sizeof mac) == 0;
 }
 
 void tables::neighbour_down(interface_index i, net::ip4_address a)

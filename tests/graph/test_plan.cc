@@ -151,6 +151,14 @@ TEST_CASE("what other ways bring back joins the packets of the first slot's way"
     CHECK(ranked(*set.registry()) == lines{"in", "lookup", "local", "echo", "rewrite", "tx"});
 }
 
+TEST_CASE("ways that bring nothing back come after the first slot's way", "[graph][plan]")
+{
+    const node_set set{{source("in", {"input"}), relay("input", {"lookup", "arp"}), relay("arp", {"tx"}),
+                        relay("lookup", {"rewrite", "local"}), relay("local", {"echo"}), relay("echo", {"lookup"}),
+                        relay("rewrite", {"tx"}), sink("tx")}};
+    CHECK(ranked(*set.registry()) == lines{"in", "input", "lookup", "local", "echo", "rewrite", "arp", "tx"});
+}
+
 TEST_CASE("a node that packets come back from stands behind all that send to it", "[graph][plan]")
 {
     const node_set set{{source("in", {"input"}), relay("input", {"lookup", "error"}),

@@ -223,3 +223,118 @@ TEST_CASE("a worker hands ARP over to the main thread", "[nodes]")
     CHECK(t.take_one().arp().operation == net::arp_operation::reply);
     CHECK(t.state_of(peer_ip) == neighbour_state::stale);
 }
+
+namespace {
+
+// A router with a worker, to which the peer at 10.0.0.50 is known.
+struct worker_tester : node_tester {
+    worker_tester() : node_tester{{.workers = {1}}}
+    {
+        hear_from(peer_ip, peer, 0);
+        (void)counted();
+        host.thread(1).run_once(); // takes up its plan
+    }
+    void give_worker(const packet_builder& p, interface_index from = 0)
+    {
+        REQUIRE(host.thread(1).inject_new(host.registry().find("ethernet-input")->id, make(p.bytes(), from)));
+        host.thread(1).run_once();
+    }
+    // What the worker makes of a packet by itself.
+    [[nodiscard]] std::string fate_on_worker(const packet_builder& p, interface_index from = 0)
+    {
+        give_worker(p, from);
+        std::string words;
+        for (const auto& [reason, count] : counted())
+            words += reason;
+        for (const auto& sent : take())
+            words += fmt::format("-> {}", host.interfaces().at(sent.interface).name);
+        if (!words.empty())
+            return words;
+        run(); // the main thread has it
+        (void)counted();
+        return "handed over";
+    }
+};
+
+} // namespace
+
+TEST_CASE("a worker answers those to whom packets go already", "[nodes]")
+{
+    worker_tester t;
+    CHECK(t.fate_on_worker(request()) == "-> a");
+    CHECK(t.fate_on_worker(request("10.0.0.1", "0.0.0.0")) == "-> a"); // a probe
+    CHECK(t.fate_on_worker(request("10.0.0.99")) == "arp-input: not_for_us");
+    CHECK(t.fate_on_worker(request(peer_ip)) == "arp-input: not_for_us"); // it announces itself
+    CHECK(t.state_of(peer_ip) == neighbour_state::reachable);
+}
+
+TEST_CASE("a worker's answer is the main thread's, byte for byte", "[nodes]")
+{
+    worker_tester t;
+    t.give_worker(request());
+    const auto answer = t.take_one();
+    t.inject("ethernet-input", request());
+    t.run();
+    CHECK(t.take_one().bytes == answer.bytes);
+}
+
+TEST_CASE("a worker hands over what can change the neighbour table", "[nodes]")
+{
+    worker_tester t;
+    SECTION("an answer")
+    {
+        t.advance(arp::neighbour_table::reachable_time + 2s);
+        (void)t.take();
+        REQUIRE(t.state_of(peer_ip) != neighbour_state::reachable);
+        CHECK(t.fate_on_worker(reply()) == "handed over");
+        CHECK(t.state_of(peer_ip) == neighbour_state::reachable);
+    }
+    SECTION("a station that is not known")
+    {
+        CHECK(t.fate_on_worker(request("10.0.0.1", "10.0.0.51")) == "handed over");
+        CHECK(t.state_of("10.0.0.51") == neighbour_state::stale);
+    }
+    SECTION("a station that moved")
+    {
+        auto moved = request();
+        moved.arp_fields().sender_mac = mac_of(0, 51);
+        CHECK(t.fate_on_worker(moved) == "handed over");
+        CHECK(t.state_of(peer_ip) == neighbour_state::stale);
+    }
+    SECTION("a station whose interface went down and came up")
+    {
+        t.set_up("a", false);
+        t.set_up("a", true);
+        CHECK(t.fate_on_worker(request()) == "handed over");
+        CHECK(t.state_of(peer_ip) == neighbour_state::stale);
+    }
+    SECTION("one behind a route of its own")
+    {
+        t.add_route("10.0.0.50/32", {"10.0.1.2"});
+        CHECK(t.fate_on_worker(request()) == "handed over");
+    }
+    SECTION("one behind a route of several ways")
+    {
+        t.add_route("10.0.0.50/32", {"10.0.0.2", "10.0.1.2"});
+        CHECK(t.fate_on_worker(request()) == "handed over");
+    }
+    SECTION("a new one with the MAC address of the one that its route leads to")
+    {
+        t.add_route("10.0.0.51/32", {"10.0.0.2"});
+        auto second = request("10.0.0.1", "10.0.0.51");
+        second.arp_fields().sender_mac = mac_of(0, 2);
+        CHECK(t.fate_on_worker(second) == "handed over");
+        CHECK(t.state_of("10.0.0.51") == neighbour_state::stale);
+    }
+}
+
+TEST_CASE("a worker trusts no station of its own address or of another network", "[nodes]")
+{
+    worker_tester t;
+    CHECK(t.fate_on_worker(request("10.0.0.1", "10.0.0.1")) == "arp-input: duplicate_address");
+    CHECK(t.fate_on_worker(request("10.0.0.1", "10.0.1.2")) == "arp-input: foreign_sender"); // known, elsewhere
+    CHECK(t.fate_on_worker(request("10.0.1.1"), 1) == "arp-input: foreign_sender"); // known on the other interface
+    REQUIRE(t.ip4().remove_address(0, own_address("10.0.0.1/24")));
+    t.run();
+    CHECK(t.fate_on_worker(request()) == "arp-input: foreign_sender"); // forgotten with its network
+}
