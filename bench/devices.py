@@ -111,7 +111,7 @@ def _device_arguments(folder):
 
 
 @contextlib.contextmanager
-def weft(lab, routes_file=None, name="weft"):
+def weft(lab, routes_file=None, name="weft", rx_mode=None):
     """weftd with three routes, and those of a file besides (as `ip route load` reads it)."""
     folder = _folder(lab, name)
     a, b = _device_arguments(folder)
@@ -128,6 +128,8 @@ def weft(lab, routes_file=None, name="weft"):
     if routes_file is not None:
         config += f"route-files: [{routes_file}]\n"
     with lab.daemon(config) as daemon:
+        for port in ("a", "b") if rx_mode else ():
+            daemon.cli(f"set interface rx-mode {port} {rx_mode}")
         device = Device(lab, name, daemon.process, daemon.log, folder)
         device.pause()
         try:

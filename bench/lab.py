@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 
+import shield
 from report import Report
 
 __all__ = ["BenchError", "Lab", "Report", "Watch", "measures_time", "tail"]
@@ -121,8 +122,8 @@ class Lab:
         cache = os.environ.get("WEFT_BENCH_CACHE") or os.path.expanduser("~/.cache/weft-bench")
         self.cache = os.path.abspath(cache)
         os.makedirs(self.cache, exist_ok=True)
-        cores = sorted(os.sched_getaffinity(0))
-        self.main_core, self.worker_core = cores[0], cores[1 % len(cores)]
+        self.cores = sorted(os.sched_getaffinity(0))
+        self.main_core, self.worker_core = self.cores[0], self.cores[1 % len(self.cores)]
         self.rounds = min(rounds, 3) if quick else rounds
         self.quick = quick
         self.prefixes = prefixes
@@ -133,6 +134,7 @@ class Lab:
         self._hugepages_before = 0
         self._daemons = 0
         self._lock = None
+        self._shield = contextlib.ExitStack()
 
     def __enter__(self):
         self._lock = open(LOCK, "w", encoding="ascii")  # held while this runs
@@ -146,9 +148,12 @@ class Lab:
         if self._wants_hugepages:
             _set_hugepages(self._hugepages_before + max(0, HUGEPAGES - _hugepages("free")))
         self.hugepages = self._wants_hugepages and _hugepages("free") >= HUGEPAGES
+        if self._wants_hugepages and len(self.cores) > 1:
+            self._shield.enter_context(shield.kept_free(self.worker_core))
         return self
 
     def __exit__(self, *_):
+        self._shield.close()
         if self._wants_hugepages:
             _set_hugepages(self._hugepages_before)
         shutil.rmtree(self.work, ignore_errors=True)
@@ -173,7 +178,7 @@ class Lab:
             memory = int(file.readline().split()[1]) >> 20
         return {
             "cpu": names[0] if names else platform.machine(),
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": len(self.cores),
             "memory_gib": memory,
             "hugepages": "used" if self.hugepages else "none",
             "kernel": platform.release(),
@@ -203,10 +208,11 @@ class Lab:
     # -- programs
 
     def start(self, words, **options):
-        """Starts a program in a session of its own with all the priority that there is, so that
-        other work on the machine disturbs it little."""
+        """Starts a program on any core, in a session of its own with all the priority that there
+        is, so that other work on the machine disturbs it little."""
 
         def take_priority():
+            os.sched_setaffinity(0, self.cores)
             os.setsid()
             with contextlib.suppress(OSError):
                 with open("/proc/self/autogroup", "w", encoding="ascii") as file:

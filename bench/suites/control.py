@@ -166,8 +166,7 @@ class Generator:
 
     def __init__(self, lab, folder, tables, *options):
         self.lab = lab
-        cores = sorted(os.sched_getaffinity(0))
-        core = cores[2] if len(cores) > 2 else lab.main_core
+        core = lab.cores[2] if len(lab.cores) > 2 else lab.main_core
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.process = lab.start(
             [lab.program("memif_generator"), "--repeat", "--core", core,
