@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, tells the
-// neighbour table.
+// arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, teaches the neighbour table.
 #include "graph/hand_over.hh"
 #include "graph/net/headers.hh"
 #include "nodes/arp/neighbours.hh"
@@ -53,11 +52,10 @@ fate check_format(const packet& p) noexcept
 
 // What a packet in good form says.
 struct message {
-    message(const context& ctx, const packet& p) noexcept
-        : interface{p.mark().interface}, sender{net::from_wire(p.network<net::arp_header>().sender_ip)},
-          mac{p.network<net::arp_header>().sender_mac},
-          for_us{ctx.ip4.own().on_interface(net::from_wire(p.network<net::arp_header>().target_ip), interface)},
-          reply{p.network<net::arp_header>().operation == net::arp_operation::reply}
+    message(const ip4::own_addresses& own, interface_index from, const net::arp_header& arp) noexcept
+        : interface{from}, sender{net::from_wire(arp.sender_ip)}, mac{arp.sender_mac},
+          for_us{own.on_interface(net::from_wire(arp.target_ip), from)},
+          reply{arp.operation == net::arp_operation::reply}
     {
     }
     [[nodiscard]] bool confirms() const noexcept { return for_us && reply; }
@@ -116,7 +114,7 @@ fate decide(const context& ctx, packet& p, News&& news) noexcept
     const fate form = check_format(p);
     if (form != to_output)
         return form;
-    const message m{ctx, p};
+    const message m{ctx.ip4.own(), p.mark().interface, p.network<net::arp_header>()};
     if (!m.confirms() && ctx.ip4.forwards_to(m.interface, m.sender, m.mac))
         return answer(ctx, p, m);
     const fate sender = check_sender(ctx, m);
