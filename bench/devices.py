@@ -66,16 +66,17 @@ class Device:
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
-    def turn(self):
+    def turn(self, rate=""):
         """What the generator measures in one turn, with "wait" and "steal" of the device's busiest
-        thread and "command" added."""
+        thread and "command" added. rate: frames a second instead of the options' --rate, 0: as many
+        as possible."""
         self.resume()
         if self.generator is None:
             self._start_generator()
         try:
             watch = Watch(self.process.pid, self.lab.worker_core)
             with contextlib.suppress(BrokenPipeError):
-                self.generator.stdin.write("\n")
+                self.generator.stdin.write(f"{rate}\n")
                 self.generator.stdin.flush()
             line = self.generator.stdout.readline()
             if self.process.poll() is not None:

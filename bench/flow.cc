@@ -38,23 +38,25 @@ flow::flow(const generator_options& o, memif_port& into, memif_port& out_of, con
       destinations_{destinations_of(addresses, frame_)},
       next_hops_{hops_of(o, to, addresses)},
       unchanged_{o.unchanged},
-      stamped_{o.latency},
+      latency_{o.latency},
       size_{o.size},
       check_every_{o.check_every},
-      receive_burst_{o.latency ? burst : 4 * burst},
-      // for so long a ring that is full or nearly empty is left alone: both sides work in bursts
-      pause_{o.latency ? 0 : static_cast<uint64_t>(pause_seconds * tsc_hz)},
-      per_cycle_{o.rate / tsc_hz},
-      cycles_per_frame_{o.rate > 0 ? tsc_hz / o.rate : 0},
+      tsc_hz_{tsc_hz},
       outside_gaps_{tsc_hz},
       within_gaps_{tsc_hz}
 {
     into_.fill(frame_);
 }
 
-void flow::start(uint64_t at) noexcept
+void flow::start(uint64_t at, double rate) noexcept
 {
     started_ = at;
+    per_cycle_ = rate / tsc_hz_;
+    cycles_per_frame_ = rate > 0 ? tsc_hz_ / rate : 0;
+    stamped_ = latency_ && rate > 0;
+    receive_burst_ = stamped_ ? burst : 4 * burst;
+    // for so long a ring that is full or nearly empty is left alone: both sides work in bursts
+    pause_ = stamped_ ? 0 : static_cast<uint64_t>(pause_seconds * tsc_hz_);
     counted_ = {};
     timed_ = false;
     outside_gaps_.reset();
@@ -199,6 +201,8 @@ void flow::report_first(std::span<const uint8_t> bytes) const
 
 nlohmann::ordered_json flow::latency() const
 {
+    if (!timed_)
+        return nullptr;
     nlohmann::ordered_json out;
     for (const auto& [name, durations] :
          {std::pair{"outside_gaps", &outside_gaps_}, std::pair{"within_gaps", &within_gaps_}})

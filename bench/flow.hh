@@ -41,15 +41,17 @@ public:
     void send(uint64_t at, uint64_t gap_ended) noexcept;
     // Takes what has arrived; what was due before that is not timed as the device's latency.
     void receive(uint64_t at, uint64_t gap_ended) noexcept;
-    // Nothing has been sent, received or timed; the rate counts from here.
-    void start(uint64_t at) noexcept;
-    // What is received from now on is timed.
-    void time_from_now() noexcept { timed_ = true; }
+    // Nothing has been sent, received or timed. From here on `rate` counts: frames a second, or 0 for
+    // as many as possible.
+    void start(uint64_t at, double rate) noexcept;
+    // What is received from now on is timed, if it is stamped: --latency, and a rate.
+    void time_from_now() noexcept { timed_ = stamped_; }
     // Sends a single frame, for finding out whether the device forwards.
     void probe() noexcept;
 
     [[nodiscard]] const counters& counted() const noexcept { return counted_; }
     [[nodiscard]] size_t destinations() const noexcept { return destinations_.size(); }
+    // null where nothing was timed
     [[nodiscard]] nlohmann::ordered_json latency() const;
 
 private:
@@ -67,18 +69,20 @@ private:
     std::vector<destination> destinations_;
     next_hops next_hops_;
     bool unchanged_;
-    bool stamped_;
+    bool latency_;
+    bool stamped_ = false;
     bool timed_ = false;
     uint32_t size_;
     uint32_t check_every_;
     uint32_t until_check_ = 0;
     uint32_t next_destination_ = 0;
-    uint32_t receive_burst_;
-    uint64_t pause_;
+    uint32_t receive_burst_ = 1;
+    uint64_t pause_ = 0;
     uint64_t send_after_ = 0;
     uint64_t receive_after_ = 0;
-    double per_cycle_; // frames due in each; 0: no limit
-    double cycles_per_frame_;
+    double tsc_hz_;
+    double per_cycle_ = 0; // frames due in each; 0: no limit
+    double cycles_per_frame_ = 0;
     uint64_t started_ = 0;
     counters counted_;
     histogram outside_gaps_;

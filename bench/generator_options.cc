@@ -40,11 +40,14 @@ constexpr std::string_view usage =
     "  --check-every N         check every Nth frame (1024)\n"
     "  --check-next-hops FILE  check each frame's MAC: lines `PREFIX MAC[,MAC...]` say which ones\n"
     "                          the longest prefix of a destination allows\n"
-    "  --latency               time stamps; needs --rate\n"
-    "  --repeat                measure once for each line of standard input, until its end\n"
+    "  --latency               time stamps; needs --rate or --repeat\n"
+    "  --repeat                measure once for each line of standard input, until its end; a\n"
+    "                          number on it stands for --rate this time, 0: as many as possible\n"
     "  --busy-loop SECONDS     no traffic: how evenly does the core run?\n"
     "\n"
     "Exit status: 0 all went well, 1 bad frames, 2 wrong usage, 3 no link or nothing forwarded.\n";
+
+constexpr double highest_rate = 1e9;
 
 template <class Number>
 Number number(std::string_view name, std::string_view text, Number lowest, Number highest)
@@ -74,7 +77,7 @@ std::vector<named_option> options_into(generator_options& o)
         {"wait", true, [&o](auto text) { o.wait = number("--wait", text, 0u, 3600u); }},
         {"size", true,
          [&o](auto text) { o.size = number("--size", text, smallest_frame, largest_frame); }},
-        {"rate", true, [&o](auto text) { o.rate = number("--rate", text, 1.0, 1e9); }},
+        {"rate", true, [&o](auto text) { o.rate = number("--rate", text, 1.0, highest_rate); }},
         {"ring", true, [&o](auto text) { o.ring_log2 = number("--ring", text, 7u, 14u); }},
         {"to", true, [&o](auto text) { o.to = text; }},
         {"count", true, [&o](auto text) { o.count = number("--count", text, 1u, 1u << 24); }},
@@ -126,11 +129,16 @@ generator_options parse_generator_options(int count, char** words)
     if (asked.busy_loop > 0 ? sockets != 0 : sockets != 2)
         give_up(exit_wrong_usage, "expected {} sockets, found {}", asked.busy_loop > 0 ? 0 : 2,
                 sockets);
-    if (asked.latency && asked.rate == 0)
-        give_up(exit_wrong_usage, "--latency needs --rate");
+    if (asked.latency && asked.rate == 0 && !asked.repeat)
+        give_up(exit_wrong_usage, "--latency needs --rate or --repeat");
     for (int i = 0; i < sockets; ++i)
         asked.sockets[i] = words[optind + i];
     return asked;
+}
+
+double rate_of(const std::string& line)
+{
+    return number("a line of --repeat", line, 0.0, highest_rate);
 }
 
 } // namespace weft::bench

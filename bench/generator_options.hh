@@ -32,5 +32,7 @@ struct generator_options {
 
 // Prints what is wrong, or the help that was asked for, and ends the process.
 [[nodiscard]] generator_options parse_generator_options(int count, char** words);
+// What a line that is not empty asks of --repeat: frames a second, 0: as many as possible.
+[[nodiscard]] double rate_of(const std::string& line);
 
 } // namespace weft::bench

@@ -154,14 +154,14 @@ public:
         drain(0.05);
     }
 
-    json measure()
+    // rate: frames a second in each direction, or 0
+    json measure(double rate)
     {
-        there_.start(now());
-        back_.start(now());
+        there_.start(now(), rate);
+        back_.start(now(), rate);
         pass_traffic(options_.warm_up);
         gaps_.reset();
-        if (options_.latency)
-            there_.time_from_now();
+        there_.time_from_now();
         const uint64_t started = now();
         const auto rates = rates_of_seconds();
         const double measured = static_cast<double>(now() - started) / tsc_hz_;
@@ -317,7 +317,7 @@ int run(const generator_options& asked)
         std::signal(signal, [](int) { stopped = 1; });
     traffic.await_forwarding();
     for (std::string line; !asked.repeat || std::getline(std::cin, line);) {
-        fmt::print("{}\n", traffic.measure().dump());
+        fmt::print("{}\n", traffic.measure(line.empty() ? asked.rate : rate_of(line)).dump());
         std::fflush(stdout);
         if (!asked.repeat)
             break;
