@@ -116,7 +116,7 @@ class Daemon:
 class Lab:
     """The checkout, the machine, and a folder for one run's files (removed at its end)."""
 
-    def __init__(self, rounds=20, quick=False, prefixes=None, record=False, hugepages=True):
+    def __init__(self, rounds=20, quick=False, prefixes=None, record=False, timed=True):
         self.root = ROOT
         self.build = os.path.join(ROOT, "build/release")
         cache = os.environ.get("WEFT_BENCH_CACHE") or os.path.expanduser("~/.cache/weft-bench")
@@ -128,7 +128,7 @@ class Lab:
         self.quick = quick
         self.prefixes = prefixes
         self.record = record
-        self._wants_hugepages = hugepages
+        self._timed = timed  # then it wants hugepages, and a core kept free
         self.work = None
         self.hugepages = False  # whether all programs get them; else all run on small pages
         self._hugepages_before = 0
@@ -145,16 +145,16 @@ class Lab:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.work = tempfile.mkdtemp(prefix="weft-bench-")
         self._hugepages_before = _hugepages("nr")
-        if self._wants_hugepages:
+        if self._timed:
             _set_hugepages(self._hugepages_before + max(0, HUGEPAGES - _hugepages("free")))
-        self.hugepages = self._wants_hugepages and _hugepages("free") >= HUGEPAGES
-        if self._wants_hugepages and len(self.cores) > 1:
+        self.hugepages = self._timed and _hugepages("free") >= HUGEPAGES
+        if self._timed and len(self.cores) > 1:
             self._shield.enter_context(shield.kept_free(self.worker_core))
         return self
 
     def __exit__(self, *_):
         self._shield.close()
-        if self._wants_hugepages:
+        if self._timed:
             _set_hugepages(self._hugepages_before)
         shutil.rmtree(self.work, ignore_errors=True)
         self._lock.close()

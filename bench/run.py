@@ -59,8 +59,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kept = True
     chosen = asked.suites or list(suites)
-    hugepages = any(measures_time(suites[name]) for name in chosen)
-    with Lab(asked.rounds, asked.quick, asked.prefixes, asked.record, hugepages) as lab:
+    timed = any(measures_time(suites[name]) for name in chosen)
+    with Lab(asked.rounds, asked.quick, asked.prefixes, asked.record, timed) as lab:
         for name in chosen:
             report = lab.measure(name, suites[name])
             kept = kept and report.kept()
