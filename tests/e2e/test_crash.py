@@ -61,7 +61,14 @@ class Crash(unittest.TestCase):
         self.assertRegex(report, r"(?m)^  0000: ([0-9a-f]{2} ?){16}$")
 
     def test_the_main_thread_at_rest(self):
-        report = self.crash(self.daemon(), "weftd", signal.SIGABRT)
+        weft = self.daemon()
+
+        def sleeps():  # what the CLI's last client left behind is done with then
+            with open(f"/proc/{weft.process.pid}/stat", encoding="ascii") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] == "S"
+
+        self.assertTrue(testbed.eventually(sleeps, every=0.001))
+        report = self.crash(weft, "weftd", signal.SIGABRT)
         self.assertRegex(report, r"weftd \S+: SIGABRT sent by process ")
         self.assertRegex(report, r"(?m)^thread 0 main, tid \d+\nno node ran$")
 
