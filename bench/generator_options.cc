@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view usage =
     "usage: memif_generator [OPTION...] SOCKET_A SOCKET_B\n"
     "       memif_generator [--core N] --busy-loop SECONDS\n"
+    "       memif_generator [--core N] [--seconds S] --naps MICROSECONDS\n"
     "\n"
     "Sends IPv4 frames into a router behind memif socket A, receives them behind socket B, checks\n"
     "them, and prints one line of JSON. The router's ports are 02:00:00:00:0a:01 (A) and\n"
@@ -44,6 +45,7 @@ constexpr std::string_view usage =
     "  --repeat                measure once for each line of standard input, until its end; a\n"
     "                          number on it stands for --rate this time, 0: as many as possible\n"
     "  --busy-loop SECONDS     no traffic: how evenly does the core run?\n"
+    "  --naps MICROSECONDS     no traffic: what does it cost to do nothing but sleep so long?\n"
     "\n"
     "Exit status: 0 all went well, 1 bad frames, 2 wrong usage, 3 no link or nothing forwarded.\n";
 
@@ -103,6 +105,7 @@ std::vector<named_option> options_into(generator_options& o)
         {"repeat", false, [&o](auto) { o.repeat = true; }},
         {"busy-loop", true,
          [&o](auto text) { o.busy_loop = number("--busy-loop", text, 0.1, hour); }},
+        {"naps", true, [&o](auto text) { o.naps = number("--naps", text, 1u, 999'999u); }},
         {"help", false, [](auto) {
              fmt::print("{}", usage);
              std::exit(0);
@@ -126,9 +129,9 @@ generator_options parse_generator_options(int count, char** words)
         known[static_cast<size_t>(which)].take(optarg == nullptr ? "" : optarg);
     }
     const int sockets = count - optind;
-    if (asked.busy_loop > 0 ? sockets != 0 : sockets != 2)
-        give_up(exit_wrong_usage, "expected {} sockets, found {}", asked.busy_loop > 0 ? 0 : 2,
-                sockets);
+    const int expected = asked.busy_loop > 0 || asked.naps > 0 ? 0 : 2;
+    if (sockets != expected)
+        give_up(exit_wrong_usage, "expected {} sockets, found {}", expected, sockets);
     if (asked.latency && asked.rate == 0 && !asked.repeat)
         give_up(exit_wrong_usage, "--latency needs --rate or --repeat");
     for (int i = 0; i < sockets; ++i)

@@ -3,11 +3,13 @@
 #include "bench/flow.hh"
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <ctime>
 #include <iostream>
 #include <sched.h>
+#include <sys/resource.h>
 #include <thread>
 
 namespace weft::bench {
@@ -111,6 +113,28 @@ json busy_loop(double seconds, double tsc_hz)
         out[fmt::format("delay_half_load_{}_us", name)] = delay_us(gaps, cycles, share, tsc_hz, true);
     }
     return out;
+}
+
+// What sleeping costs here, which nobody can be cheaper than who looks for work so often.
+json naps(uint32_t microseconds, double seconds)
+{
+    const auto ran = [] { // of this process, in seconds
+        rusage used{};
+        getrusage(RUSAGE_SELF, &used);
+        const auto of = [](const timeval& t) {
+            return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+        };
+        return of(used.ru_utime) + of(used.ru_stime);
+    };
+    const timespec nap{0, static_cast<long>(microseconds) * 1000};
+    using clock = std::chrono::steady_clock;
+    const double ran_before = ran();
+    const auto begin = clock::now();
+    const auto elapsed = [&] { return std::chrono::duration<double>(clock::now() - begin).count(); };
+    uint64_t count = 0;
+    for (; elapsed() < seconds; ++count)
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);
+    return {{"naps", count}, {"percent", 100 * (ran() - ran_before) / elapsed()}};
 }
 
 std::vector<net::ip4_address> addresses_of(const generator_options& o, const std::string& first)
@@ -307,6 +331,10 @@ double measured_tsc_hz()
 int run(const generator_options& asked)
 {
     run_on(asked.core);
+    if (asked.naps > 0) {
+        fmt::print("{}\n", naps(asked.naps, asked.seconds).dump());
+        return 0;
+    }
     const double tsc_hz = measured_tsc_hz();
     if (asked.busy_loop > 0) {
         fmt::print("{}\n", busy_loop(asked.busy_loop, tsc_hz).dump());
