@@ -115,7 +115,7 @@ json busy_loop(double seconds, double tsc_hz)
     return out;
 }
 
-// What sleeping costs here, which nobody can be cheaper than who looks for work so often.
+// What sleeping costs here by itself: whoever looks for work so often takes no less.
 json naps(uint32_t microseconds, double seconds)
 {
     const auto ran = [] { // of this process, in seconds

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// packet-generator new, enable, disable, delete; show packet-generator.
+// packet-generator new, enable, disable, delete, show; show packet-generator.
 #include "drivers/device.hh"
 #include "drivers/packet_generator.hh"
 #include "graph/command_parameters.hh"
@@ -308,6 +308,8 @@ const command_registration delete_command{"packet-generator delete <stream:strea
                                           "Ends a stream and forgets it", remove};
 const command_registration show_command{"show packet-generator [<stream:stream>]",
                                         "Streams: state, rates and packets", show, show_text};
+const command_registration show_beside_others{"packet-generator show [<stream:stream>]",
+                                              "The same as show packet-generator", show, show_text};
 
 const completion_registration names{
     "stream", [](engine& host) { return host.room<packet_generator>().names(); }};

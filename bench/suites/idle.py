@@ -16,7 +16,7 @@ from null_bed import ethernet, ip4, mac_bytes
 
 DESCRIPTION = "a core's share that an idle router takes, and its first packet after a rest"
 CPU_LIMIT = 2  # per cent of a core, all threads together
-LOOK_EVERY = 900  # microseconds between two looks at a queue without interrupts
+LOOK_EVERY = 900  # microseconds between weft's looks at a queue without interrupts (thread_idle.cc)
 FIRST_LIMIT = 1000  # microseconds
 TICKS = os.sysconf("SC_CLK_TCK")
 MACS = ("02:00:00:00:01:01", "02:00:00:00:01:02")

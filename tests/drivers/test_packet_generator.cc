@@ -94,6 +94,7 @@ TEST_CASE("a name may be given again to another stream", "[drivers]")
     const auto nodes = t.host.registry().count();
     CHECK(t.command("packet-generator delete s").empty());
     CHECK(t.command("show packet-generator") == "No streams");
+    CHECK(t.command("packet-generator show") == "No streams");
     t.run();
     CHECK(t.host.rcu().pending() == 0);
     CHECK(t.take().size() % vector_size == 0);
