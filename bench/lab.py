@@ -186,6 +186,8 @@ class Lab:
 
     def versions(self):
         def first_line(*words):
+            if shutil.which(words[0]) is None:  # a checkout may have come without git
+                return "unknown"
             done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
             return done.stdout.strip() or "unknown"
 
