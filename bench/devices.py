@@ -11,7 +11,9 @@ import time
 from lab import BenchError, Watch, tail
 
 GENERATOR_MACS = ("02:00:00:00:0a:02", "02:00:00:00:0b:02")  # the devices' next hops
-L3FWD_GRAPH_ADDRESS = "198.18.1.1"  # its routes are compiled in: 198.18.1.0/24 leaves by port 1
+# l3fwd-graph's routes are compiled in: 198.18.N.0/24 leaves by port N.
+L3FWD_GRAPH_ADDRESS = "198.18.1.1"
+L3FWD_GRAPH_BACK = "198.18.0.1"
 
 WEFT_CONFIG = """\
 buffers: {{count: 16384, size: 2048}}
@@ -24,6 +26,7 @@ routes:
   - {{to: 16.0.0.0/8, via: 10.0.1.2}}
   - {{to: 48.0.0.0/8, via: 10.0.0.2}}
   - {{to: 198.18.1.0/24, via: 10.0.1.2}}
+  - {{to: 198.18.0.0/24, via: 10.0.0.2}}
 """
 NEXT_HOPS = 16  # on b, from 10.0.1.2 on, all with the generator's MAC address
 
@@ -113,7 +116,7 @@ def _device_arguments(folder):
 
 @contextlib.contextmanager
 def weft(lab, routes_file=None, name="weft", rx_mode=None):
-    """weftd with three routes, and those of a file besides (as `ip route load` reads it)."""
+    """weftd with four routes, and those of a file besides (as `ip route load` reads it)."""
     folder = _folder(lab, name)
     a, b = _device_arguments(folder)
     neighbors = [("a", "10.0.0.2", GENERATOR_MACS[0])]
@@ -202,7 +205,10 @@ def l3fwd(lab):
     program = build_example(lab, "l3fwd")
 
     def words(folder):
-        rules = {"4": "R16.0.0.0/8 1\nR48.0.0.0/8 0\nR198.18.1.0/24 1\n", "6": "R2001:db8::/64 1\n"}
+        rules = {
+            "4": "R16.0.0.0/8 1\nR48.0.0.0/8 0\nR198.18.1.0/24 1\nR198.18.0.0/24 0\n",
+            "6": "R2001:db8::/64 1\n",
+        }
         for version, text in rules.items():
             with open(os.path.join(folder, "rules" + version), "w", encoding="ascii") as file:
                 file.write(text)

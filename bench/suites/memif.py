@@ -108,16 +108,17 @@ def run(lab):
     comparison = Comparison(lab)
     weft, testpmd, l3fwd = devices.weft, devices.testpmd, devices.l3fwd
     one_route = ["--to", devices.L3FWD_GRAPH_ADDRESS]
-    comparison.case(
-        "one route, 60 bytes",
-        [(start, one_route) for start in (weft, testpmd, l3fwd, devices.l3fwd_graph)],
-        {"l3fwd": ">= 1.0", "l3fwd-graph": ">= 1.6", "testpmd-io": None},
-    )
-    cases = {f"{size} bytes": ["--size", size] for size in (64, 128, 512, 1500)}
-    cases["both ways"] = ["--both-ways"]
-    cases["a million destinations"] = ["--count", 1_000_000]
+    cases = {"one route, 60 bytes": []}
+    cases |= {f"{size} bytes": ["--size", size] for size in (64, 128, 512, 1500)}
+    cases["both ways"] = ["--both-ways", "--back-to", devices.L3FWD_GRAPH_BACK]
     for title, options in cases.items():
-        comparison.case(title, [(weft, options), (l3fwd, options)], {"l3fwd": ">= 1.0"})
+        comparison.case(
+            title,
+            [(start, one_route + options) for start in (weft, testpmd, l3fwd, devices.l3fwd_graph)],
+            {"l3fwd": ">= 1.0", "l3fwd-graph": ">= 1.6", "testpmd-io": None},
+        )
+    many = ["--count", 1_000_000]
+    comparison.case("a million destinations", [(weft, many), (l3fwd, many)], {"l3fwd": ">= 1.0"})
     prefixes, origin = lab.prefix_table()
     full = functools.partial(weft, routes_file=write_routes(lab, prefixes), name="weft-full-table")
     comparison.case(
