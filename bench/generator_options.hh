@@ -12,6 +12,7 @@ struct generator_options {
     int core = -1; // where the process may run already
     double busy_loop = 0;
     uint32_t naps = 0; // microseconds
+    int line_trips = -1; // the other core
     double seconds = 10;
     double warm_up = 1;
     unsigned wait = 20;

@@ -207,6 +207,15 @@ class Lab:
         shares = watch.shares()
         return {**json.loads(busy.communicate()[0]), **shares}
 
+    def line_trip_ns(self):
+        """How long a cache line takes from the main thread's core to the worker's. Nothing else may
+        be using the two. 0 where they are one."""
+        if self.main_core == self.worker_core:
+            return 0
+        words = [self.program("memif_generator"), "--core", self.main_core]
+        words += ["--line-trips", self.worker_core]
+        return json.loads(self.start(words, stdout=subprocess.PIPE).communicate()[0])["one_way_ns"]
+
     # -- programs
 
     def start(self, words, **options):

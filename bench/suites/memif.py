@@ -10,11 +10,13 @@ from lab import BenchError, Report
 
 DESCRIPTION = "packets a second on one core, beside testpmd, l3fwd and l3fwd-graph"
 ROUNDS_OF_A_START = 5  # where a program's memory lies differs from start to start
+FAR_NS = 100  # cores that share a cache are nearer
 
 
 def compare(lab, contenders):
     """contenders: (start, generator options). Each takes its turn in every round, in alternating
-    order. Returns {device's name: [result of each round]}."""
+    order. Returns {device's name: [result of each round]}, each with "lines_ns": how far the two
+    cores were from each other before the round and after it."""
     seconds = ["--seconds", 0.4, "--warm-up", 0.1] if lab.quick else []
     seconds = seconds or ["--seconds", 1, "--warm-up", 0.3]
     results = {}
@@ -26,8 +28,14 @@ def compare(lab, contenders):
                 running.append(stack.enter_context(start(lab)))
                 running[-1].attach(*seconds, *options)
             for _ in range(min(ROUNDS_OF_A_START, lab.rounds - done)):
-                for device in running if done % 2 == 0 else reversed(running):
-                    results.setdefault(device.name, []).append(device.turn())
+                before = lab.line_trip_ns()
+                turns = {
+                    device.name: device.turn()
+                    for device in (running if done % 2 == 0 else reversed(running))
+                }
+                lines_ns = [before, lab.line_trip_ns()]
+                for name, turn in turns.items():
+                    results.setdefault(name, []).append({**turn, "lines_ns": lines_ns})
                 done += 1
     return results
 
@@ -50,8 +58,12 @@ class Comparison:
             return
         rates = {name: [one["median_mpps"] for one in rounds] for name, rounds in results.items()}
         subject = next(iter(rates))
+        all_ratios = {
+            other: [mine / theirs for mine, theirs in zip(rates[subject], rates[other])]
+            for other in limits
+        }
         for other, limit in limits.items():
-            ratios = [mine / theirs for mine, theirs in zip(rates[subject], rates[other])]
+            ratios = all_ratios[other]
             self.report.add(
                 f"{title}: {subject} / {other}",
                 statistics.median(ratios),
@@ -69,6 +81,24 @@ class Comparison:
                 commands=[command],
             )
         self.results += [one for rounds in results.values() for one in rounds]
+        self.note_distances(title, [one["lines_ns"] for one in results[subject]], all_ratios)
+
+    def note_distances(self, title, lines_ns, all_ratios):
+        """A virtual machine's cores move: the ratios of the rounds in which the two were near each
+        other, and of those in which they were far."""
+        parts = []
+        for distance, is_so in (("near", lambda ns: ns < FAR_NS), ("far", lambda ns: ns >= FAR_NS)):
+            those = [i for i, pair in enumerate(lines_ns) if all(map(is_so, pair))]
+            if not those:
+                continue
+            line = statistics.median(sum((lines_ns[i] for i in those), []))
+            ratios = (
+                f"{statistics.median(ratios[i] for i in those):.3f} of {other}"
+                for other, ratios in all_ratios.items()
+            )
+            parts.append(f"{distance} ({len(those)} rounds, {line:.0f} ns): {', '.join(ratios)}")
+        if parts:
+            self.report.note(f"{title}, cores {'; '.join(parts)}")
 
     def finish(self):
         bad = sum(one["bad"] for one in self.results)
