@@ -214,7 +214,7 @@ class Lab:
             return 0
         words = [self.program("memif_generator"), "--core", self.main_core]
         words += ["--line-trips", self.worker_core]
-        return json.loads(self.start(words, stdout=subprocess.PIPE).communicate()[0])["one_way_ns"]
+        return self.figures(words)["one_way_ns"]
 
     # -- programs
 
@@ -233,6 +233,10 @@ class Lab:
         return subprocess.Popen(
             [str(word) for word in words], preexec_fn=take_priority, text=True, **options
         )
+
+    def figures(self, words):
+        """What a program prints as JSON until it ends by itself."""
+        return json.loads(self.start(words, stdout=subprocess.PIPE).communicate()[0])
 
     def stop(self, process, within=10):
         """Ends a program that start() started, paused or not."""

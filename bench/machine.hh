@@ -18,6 +18,9 @@ void run_on(int core);
 
 [[nodiscard]] double median(std::vector<double> values); // 0 of none
 
+// The TSC's cycles per second, measured against the system's clock for 50 ms.
+[[nodiscard]] double measured_tsc_hz();
+
 // What gap_finder found in so many seconds.
 [[nodiscard]] nlohmann::ordered_json gaps_of(const gap_finder& gaps, double tsc_hz, double seconds);
 

@@ -14,9 +14,6 @@ namespace weft::bench {
     return __rdtsc();
 }
 
-// Cycles per second, measured against the system's clock for 50 ms.
-[[nodiscard]] double measured_tsc_hz();
-
 // Finds the moments at which a polling loop did not run. What falls into them says nothing about
 // the device that it polls.
 class gap_finder {

@@ -2,7 +2,6 @@
 """What an idle router costs, and how soon it forwards the first packet after a rest."""
 
 import contextlib
-import json
 import os
 import select
 import socket
@@ -54,9 +53,8 @@ def sleeping_shares(lab):
     """The same of a program that only sleeps as long as weft does between two looks."""
     words = [lab.program("memif_generator"), "--core", lab.worker_core]
     words += ["--seconds", turn_seconds(lab), "--naps", LOOK_EVERY]
-    done = [lab.start(words, stdout=subprocess.PIPE).communicate()[0]
-            for _ in range(min(lab.rounds, 5))]
-    return [json.loads(line)["percent"] for line in done], " ".join(map(str, words))
+    shares = [lab.figures(words)["percent"] for _ in range(min(lab.rounds, 5))]
+    return shares, " ".join(map(str, words))
 
 
 @contextlib.contextmanager

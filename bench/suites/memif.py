@@ -27,15 +27,15 @@ def compare(lab, contenders):
             for start, options in contenders:
                 running.append(stack.enter_context(start(lab)))
                 running[-1].attach(*seconds, *options)
+            line_ns = lab.line_trip_ns()
             for _ in range(min(ROUNDS_OF_A_START, lab.rounds - done)):
-                before = lab.line_trip_ns()
                 turns = {
                     device.name: device.turn()
                     for device in (running if done % 2 == 0 else reversed(running))
                 }
-                lines_ns = [before, lab.line_trip_ns()]
+                before, line_ns = line_ns, lab.line_trip_ns()
                 for name, turn in turns.items():
-                    results.setdefault(name, []).append({**turn, "lines_ns": lines_ns})
+                    results.setdefault(name, []).append({**turn, "lines_ns": [before, line_ns]})
                 done += 1
     return results
 
