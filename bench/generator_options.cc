@@ -17,7 +17,6 @@ namespace {
 constexpr std::string_view usage =
     "usage: memif_generator [OPTION...] SOCKET_A SOCKET_B\n"
     "       memif_generator [--core N] --busy-loop SECONDS\n"
-    "       memif_generator [--core N] [--seconds S] --naps MICROSECONDS\n"
     "       memif_generator --core N --line-trips OTHER\n"
     "\n"
     "Sends IPv4 frames into a router behind memif socket A, receives them behind socket B, checks\n"
@@ -46,7 +45,6 @@ constexpr std::string_view usage =
     "  --repeat                measure once for each line of standard input, until its end; a\n"
     "                          number on it stands for --rate this time, 0: as many as possible\n"
     "  --busy-loop SECONDS     no traffic: how evenly does the core run?\n"
-    "  --naps MICROSECONDS     no traffic: what does it cost to do nothing but sleep so long?\n"
     "  --line-trips OTHER      no traffic: how long does a cache line take to that core?\n"
     "\n"
     "Exit status: 0 all went well, 1 bad frames, 2 wrong usage, 3 no link or nothing forwarded.\n";
@@ -107,7 +105,6 @@ std::vector<named_option> options_into(generator_options& o)
         {"repeat", false, [&o](auto) { o.repeat = true; }},
         {"busy-loop", true,
          [&o](auto text) { o.busy_loop = number("--busy-loop", text, 0.1, hour); }},
-        {"naps", true, [&o](auto text) { o.naps = number("--naps", text, 1u, 999'999u); }},
         {"line-trips", true,
          [&o](auto text) { o.line_trips = number("--line-trips", text, 0, 1023); }},
         {"help", false, [](auto) {
@@ -133,7 +130,7 @@ generator_options parse_generator_options(int count, char** words)
         known[static_cast<size_t>(which)].take(optarg == nullptr ? "" : optarg);
     }
     const int sockets = count - optind;
-    const bool no_traffic = asked.busy_loop > 0 || asked.naps > 0 || asked.line_trips >= 0;
+    const bool no_traffic = asked.busy_loop > 0 || asked.line_trips >= 0;
     const int expected = no_traffic ? 0 : 2;
     if (sockets != expected)
         give_up(exit_wrong_usage, "expected {} sockets, found {}", expected, sockets);

@@ -11,7 +11,6 @@ struct generator_options {
     std::string sockets[2];
     int core = -1; // where the process may run already
     double busy_loop = 0;
-    uint32_t naps = 0; // microseconds
     int line_trips = -1; // the other core
     double seconds = 10;
     double warm_up = 1;

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <ctime>
 #include <sched.h>
-#include <sys/resource.h>
 #include <thread>
 
 namespace weft::bench {
@@ -110,27 +109,6 @@ json busy_loop(double seconds, double tsc_hz)
         out[fmt::format("delay_half_load_{}_us", name)] = delay_us(gaps, cycles, share, tsc_hz, true);
     }
     return out;
-}
-
-json naps(uint32_t microseconds, double seconds)
-{
-    const auto ran = [] { // of this process, in seconds
-        rusage used{};
-        getrusage(RUSAGE_SELF, &used);
-        const auto of = [](const timeval& t) {
-            return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-        };
-        return of(used.ru_utime) + of(used.ru_stime);
-    };
-    const timespec nap{0, static_cast<long>(microseconds) * 1000};
-    using clock = std::chrono::steady_clock;
-    const double ran_before = ran();
-    const auto begin = clock::now();
-    const auto elapsed = [&] { return std::chrono::duration<double>(clock::now() - begin).count(); };
-    uint64_t count = 0;
-    for (; elapsed() < seconds; ++count)
-        clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);
-    return {{"naps", count}, {"percent", 100 * (ran() - ran_before) / elapsed()}};
 }
 
 json line_trips(int other_core, double tsc_hz)

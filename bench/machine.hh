@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the machine does by itself, without any traffic: how evenly a core runs, what sleeping costs, how far two cores are
-// from each other. Figures are JSON, as memif_generator prints them.
+// What the machine does by itself, without any traffic: how evenly a core runs, how far two cores are from
+// each other. Figures are JSON, as memif_generator prints them.
 #pragma once
 
 #include "bench/stopwatch.hh"
@@ -26,9 +26,6 @@ void run_on(int core);
 
 // How evenly this core runs: the same work again and again, timed.
 [[nodiscard]] nlohmann::ordered_json busy_loop(double seconds, double tsc_hz);
-
-// What sleeping costs here by itself: whoever looks for work so often takes no less.
-[[nodiscard]] nlohmann::ordered_json naps(uint32_t microseconds, double seconds);
 
 // How long a cache line takes from this core to another and back, over and over: nanoseconds for one way.
 [[nodiscard]] nlohmann::ordered_json line_trips(int other_core, double tsc_hz);

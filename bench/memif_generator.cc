@@ -179,10 +179,6 @@ private:
 int run(const generator_options& asked)
 {
     run_on(asked.core);
-    if (asked.naps > 0) {
-        fmt::print("{}\n", naps(asked.naps, asked.seconds).dump());
-        return 0;
-    }
     const double tsc_hz = measured_tsc_hz();
     if (asked.busy_loop > 0) {
         fmt::print("{}\n", busy_loop(asked.busy_loop, tsc_hz).dump());

@@ -19,66 +19,7 @@ namespace weft::bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-enum class message_type : uint16_t {
-    ack = 1,
-    hello,
-    init,
-    add_region,
-    add_ring,
-    connect,
-    connected,
-    disconnect
-};
-
-constexpr uint16_t protocol_version = 0x200;
-constexpr uint32_t ring_cookie = 0x3e31f20;
-constexpr uint16_t ring_without_interrupts = 1;
-constexpr uint16_t ring_from_client = 1;
-
-struct [[gnu::packed]] init_message {
-    uint16_t version;
-    uint32_t id;
-    uint8_t mode; // 0: Ethernet
-    char secret[24];
-    char name[32];
-};
-
-struct [[gnu::packed]] region_message {
-    uint16_t index;
-    uint64_t bytes;
-};
-
-struct [[gnu::packed]] ring_message {
-    uint16_t flags;
-    uint16_t index;
-    uint16_t region;
-    uint32_t offset;
-    uint8_t log2;
-    uint16_t private_header_bytes;
-};
-
-struct [[gnu::packed]] connect_message {
-    char name[32];
-};
-
-struct [[gnu::packed]] disconnect_message {
-    uint32_t code;
-    char reason[96];
-};
-
-struct [[gnu::packed]] message {
-    message_type type;
-    union {
-        init_message init;
-        region_message region;
-        ring_message ring;
-        connect_message connect;
-        disconnect_message disconnect;
-        uint8_t bytes[126];
-    };
-};
-static_assert(sizeof(message) == 128);
+using namespace drivers::memif;
 
 // No connection this time; perhaps later.
 struct refusal {
@@ -196,18 +137,19 @@ memif_port::memif_port(const std::string& socket, unsigned ring_log2, unsigned w
 memif_port::~memif_port()
 {
     close(socket_);
+    close(bell_);
     munmap(memory_, bytes_);
     close(region_);
 }
 
 void memif_port::make_memory()
 {
-    const size_t ring_bytes = sizeof(memif_ring) + size_ * sizeof(memif_descriptor);
-    const size_t buffers = rounded_up(2 * ring_bytes, 4096);
+    const size_t one_ring = ring_bytes(static_cast<uint8_t>(log2_));
+    const size_t buffers = rounded_up(2 * one_ring, 4096);
     bytes_ = rounded_up(buffers + 2 * size_ * size_t{buffer_bytes}, huge_page);
     std::tie(region_, memory_) = shared_memory(bytes_);
-    transmit_ = reinterpret_cast<memif_ring*>(memory_);
-    receive_ = reinterpret_cast<memif_ring*>(memory_ + ring_bytes);
+    transmit_ = reinterpret_cast<ring_header*>(memory_);
+    receive_ = reinterpret_cast<ring_header*>(memory_ + one_ring);
     outgoing_ = memory_ + buffers;
     for (uint32_t i = 0; i < 2 * size_; ++i) {
         auto& at = (i < size_ ? transmit_ : receive_)->descriptors()[i & mask_];
@@ -215,10 +157,10 @@ void memif_port::make_memory()
         at.offset = static_cast<uint32_t>(buffers + i * size_t{buffer_bytes});
     }
     transmit_->cookie = receive_->cookie = ring_cookie;
-    receive_->flags = ring_without_interrupts;
+    receive_->flags = ring_unheard;
 }
 
-void memif_port::introduce() const
+void memif_port::introduce()
 {
     constexpr char name[] = "memif_generator";
     expect(socket_, message_type::hello);
@@ -233,21 +175,30 @@ void memif_port::introduce() const
     next.region.bytes = bytes_;
     ask(socket_, next, region_, message_type::ack);
 
-    for (memif_ring* ring : {transmit_, receive_}) {
+    for (ring_header* ring : {transmit_, receive_}) {
         next = {};
         next.type = message_type::add_ring;
-        next.ring.flags = ring == transmit_ ? ring_from_client : 0;
+        next.ring.flags = ring == transmit_ ? ring_to_server : 0;
         next.ring.offset = static_cast<uint32_t>(reinterpret_cast<uint8_t*>(ring) - memory_);
         next.ring.log2 = static_cast<uint8_t>(log2_);
-        const int interrupt = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); // both sides poll
-        ask(socket_, next, interrupt, message_type::ack);
-        close(interrupt);
+        const int bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        ask(socket_, next, bell, message_type::ack);
+        if (ring == transmit_)
+            bell_ = bell;
+        else
+            close(bell); // this end polls
     }
 
     next = {};
     next.type = message_type::connect;
     std::memcpy(next.connect.name, name, sizeof name);
     ask(socket_, next, -1, message_type::connected);
+}
+
+void memif_port::ring_bell() const noexcept
+{
+    constexpr uint64_t once = 1;
+    [[maybe_unused]] const auto rung = write(bell_, &once, sizeof once);
 }
 
 void memif_port::fill(std::span<const uint8_t> frame) noexcept

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client's side of a memif connection: two rings and their buffers in shared memory, used in
-// place. The protocol is version 2.0, as DPDK's drivers/net/memif/memif.h lays it out.
+// place.
 #pragma once
+
+#include "drivers/memif/protocol.hh"
 
 #include <atomic>
 #include <cstddef>
@@ -23,30 +25,6 @@ template <class... Words>
     fmt::print(stderr, "memif_generator: {}\n", fmt::format(text, std::forward<Words>(words)...));
     std::exit(status);
 }
-
-struct memif_descriptor {
-    uint16_t flags;
-    uint16_t region;
-    uint32_t length;
-    uint32_t offset;
-    uint32_t metadata;
-};
-static_assert(sizeof(memif_descriptor) == 16);
-
-struct memif_ring {
-    uint32_t cookie;
-    uint16_t flags;
-    std::atomic<uint16_t> head; // moved by who offers descriptors
-    uint8_t unused_head[56];
-    std::atomic<uint16_t> tail; // moved by who has dealt with them
-    uint8_t unused_tail[62];
-
-    [[nodiscard]] memif_descriptor* descriptors() noexcept
-    {
-        return reinterpret_cast<memif_descriptor*>(this + 1);
-    }
-};
-static_assert(sizeof(memif_ring) == 128 && offsetof(memif_ring, tail) == 64);
 
 // Not for more than one thread. Positions count from 0 at the oldest descriptor in turn.
 class memif_port {
@@ -81,6 +59,9 @@ public:
     {
         sent_ = static_cast<uint16_t>(sent_ + count);
         transmit_->head.store(sent_, std::memory_order_release);
+        // where this looks just before the server falls asleep, the next one wakes it
+        if ((transmit_->flags.load(std::memory_order_relaxed) & drivers::memif::ring_unheard) == 0) [[unlikely]]
+            ring_bell();
     }
 
     // How many frames lie here, at most `wanted`.
@@ -99,17 +80,19 @@ public:
 
 private:
     void make_memory();
-    void introduce() const;
+    void introduce();
+    void ring_bell() const noexcept;
 
     int socket_ = -1;
     int region_ = -1;
+    int bell_ = -1; // wakes the server
     uint32_t size_;
     uint32_t mask_;
     unsigned log2_;
     size_t bytes_ = 0;
     uint8_t* memory_ = nullptr;
-    memif_ring* transmit_ = nullptr;
-    memif_ring* receive_ = nullptr;
+    drivers::memif::ring_header* transmit_ = nullptr;
+    drivers::memif::ring_header* receive_ = nullptr;
     uint8_t* outgoing_ = nullptr;
     uint16_t sent_ = 0;     // head of the transmit ring
     uint16_t taken_ = 0;    // its tail, as last read

@@ -80,12 +80,6 @@ bool take_marker(std::string_view& request, std::string_view marker)
 
 } // namespace
 
-file_handle::~file_handle()
-{
-    if (fd_ >= 0)
-        ::close(fd_);
-}
-
 std::string frame_answer(bool good, std::string text)
 {
     if (!text.empty() && text.back() != '\n')

@@ -4,6 +4,7 @@
 
 #include "graph/clock.hh"
 #include "graph/command.hh"
+#include "graph/file_handle.hh"
 #include "graph/process.hh"
 
 #include <array>
@@ -15,24 +16,6 @@
 #include <utility>
 
 namespace weft {
-
-// Owns an open file.
-class file_handle {
-public:
-    explicit file_handle(int fd = -1) noexcept : fd_{fd} {}
-    file_handle(file_handle&& other) noexcept : fd_{other.fd_} { other.fd_ = -1; }
-    file_handle& operator=(file_handle&& other) noexcept
-    {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~file_handle();
-
-    [[nodiscard]] int get() const noexcept { return fd_; }
-
-private:
-    int fd_;
-};
 
 // `ok LENGTH` or `error LENGTH`, and the text, which gets a newline at its end if it has none.
 [[nodiscard]] std::string frame_answer(bool good, std::string text);

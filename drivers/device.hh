@@ -9,9 +9,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft {
 class engine;
+class graph_thread;
+class node_run;
+struct frame;
 }
 
 namespace weft::drivers {
@@ -34,6 +38,16 @@ public:
 // interface-output.
 result<void> join_output(engine& host, std::string_view of, const std::string& name,
                          interface_index index, void* argument);
+
+// Tx nodes: gives a frame to the thread that owns the queue; what that has no room for is dropped for `reason`. Any thread.
+void hand_to_owner(node_run& run, frame& in, graph_thread& owner, uint16_t reason) noexcept;
+// The threads that send through a tx node of that name: the workers first, the main thread last, for it sends little. A
+// worker whose plan has no tx node never sends.
+[[nodiscard]] std::vector<unsigned> sending_threads(engine& host, const std::string& tx_node);
+
+inline constexpr uint16_t ethernet_overhead = 18; // header and one VLAN tag
+// Whether a packet of that many bytes fits into a buffer with room for `room`.
+[[nodiscard]] result<void> check_mtu(uint16_t mtu, uint16_t room);
 
 inline constexpr std::string_view null_device = "null";
 // Takes every packet and brings none.

@@ -30,20 +30,11 @@ struct context {
     graph_thread* owner;
 };
 
-void hand_to_owner(node_run& run, frame& in, context& ctx) noexcept
-{
-    uint32_t handed = 0;
-    while (handed < in.count && run.hand_over(*in.packets[handed], *ctx.owner))
-        ++handed;
-    if (handed < in.count)
-        run.drop_rest(in.packets.data() + handed, in.count - handed, handoff_full);
-}
-
 void dpdk_tx(node_run& run, frame& in) noexcept
 {
     auto& ctx = run.context<context>();
     if (ctx.queue == tx_queues::none) {
-        hand_to_owner(run, in, ctx);
+        hand_to_owner(run, in, *ctx.owner, handoff_full);
         return;
     }
     run.trace(in, consumed);

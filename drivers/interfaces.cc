@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration section `interfaces`: opens ports and joins them to the graph.
 #include "drivers/buffers.hh"
+#include "drivers/memif/memif.hh"
 #include "drivers/port.hh"
 #include "drivers/worker_handoff.hh"
 #include "graph/config.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
 #include "graph/name.hh"
+#include "graph/node_run.hh"
 
 #include <algorithm>
 #include <map>
@@ -34,6 +36,12 @@ void check_buffers(const pool_shape& buffers, const config::value& interfaces,
                      queues, least, buffers.count);
 }
 
+// The node that polls a receive queue.
+std::string input_of(const std::string& device, const std::string& interface, uint16_t queue)
+{
+    return memif::is_memif(device) ? memif::input_name(interface, queue) : input_name(interface, queue);
+}
+
 // Each queue needs a worker that may poll it.
 void check_patterns(const config::value& root, const config::value& interfaces, config::problems& problems)
 {
@@ -44,7 +52,7 @@ void check_patterns(const config::value& root, const config::value& interfaces, 
         if (settings.find("device")->text() == null_device)
             continue;
         for (uint16_t q = 0; q < settings.get<uint16_t>("queues", 1); ++q) {
-            const std::string node = input_name(name, q);
+            const std::string node = input_of(settings.find("device")->text(), name, q);
             if (std::any_of(workers.begin(), workers.end(), [&](const auto& w) { return w.take(node); }))
                 continue;
             problems.add(key_at, settings.path(),
@@ -76,6 +84,9 @@ void check(const config::value& root, config::problems& problems)
         if (!fresh && owner->first != null_device)
             problems.add(*device, "device {} is interface {}'s already", owner->first,
                          owner->second);
+        if (memif::is_memif(device->text()))
+            if (const auto options = memif::parse_options(device->text()); !options)
+                problems.add(*device, "{}", options.error().message);
         const auto* mtu = settings.find("mtu");
         if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > buffers.size)
             problems.add(*mtu, "{} with {} bytes of Ethernet does not fit into a buffer of {} bytes "
@@ -103,6 +114,8 @@ result<std::unique_ptr<device>> open_device(engine& host, const std::string& nam
         const auto own = others.macs.find(name);
         return make_null_device(options.mac || own == others.macs.end() ? options.mac : own->second);
     }
+    if (memif::is_memif(options.device))
+        return memif::memif_device::open(options.device, options.queues, options.mac, host);
     auto opened = port::open(options, host, host.pools().front());
     if (!opened)
         return pass(opened);
@@ -161,8 +174,8 @@ const config::registration registration{{
     .keys = {{"interfaces", config::mapping(), "The router's ports, by name."},
              {"interfaces.*.device",
               config::text("a PCI address, a virtual device's devargs or `null'"),
-              "PCI address (0000:01:00.0), devargs of a virtual device (net_tap0,iface=weft-a), or "
-              "`null': receives nothing and counts and frees what it sends, to try a "
+              "PCI address (0000:01:00.0), devargs of a virtual device (net_tap0,iface=weft-a; "
+              "net_memif0,...: docs/memif.md), or `null': receives nothing and counts and frees what it sends, to try a "
               "configuration before the cables are in.",
               true},
              {"interfaces.*.macaddress", config::mac_address(),
@@ -217,6 +230,31 @@ void watch_links(process& self)
 const process_registration link_watch{"link-watch", watch_links};
 
 } // namespace
+
+void hand_to_owner(node_run& run, frame& in, graph_thread& owner, uint16_t reason) noexcept
+{
+    uint32_t handed = 0;
+    while (handed < in.count && run.hand_over(*in.packets[handed], owner))
+        ++handed;
+    if (handed < in.count)
+        run.drop_rest(in.packets.data() + handed, in.count - handed, reason);
+}
+
+std::vector<unsigned> sending_threads(engine& host, const std::string& tx_node)
+{
+    auto order = host.polling_threads_for(tx_node).value_or(std::vector<unsigned>{});
+    if (std::find(order.begin(), order.end(), 0u) == order.end())
+        order.push_back(0);
+    return order;
+}
+
+result<void> check_mtu(uint16_t mtu, uint16_t room)
+{
+    if (mtu + ethernet_overhead > room)
+        return fail(errc::invalid_argument, "an MTU of {} with {} bytes of Ethernet does not fit into a "
+                    "buffer of {} bytes (buffers.size)", mtu, ethernet_overhead, room);
+    return {};
+}
 
 result<void> join_output(engine& host, std::string_view of, const std::string& name,
                          interface_index index, void* argument)

@@ -166,10 +166,7 @@ result<void> port::bind(const std::string& name, interface_index index, engine& 
     tx_.port = id_;
     tx_.interface = index;
     tx_.queue_of_thread.assign(host.thread_count(), tx_queues::none);
-    // the workers first, the main thread last: it sends little; a worker whose plan has no tx node never sends
-    std::vector<unsigned> order = host.polling_threads_for("dpdk-tx-" + name).value_or(std::vector<unsigned>{});
-    if (std::find(order.begin(), order.end(), 0u) == order.end())
-        order.push_back(0);
+    const std::vector<unsigned> order = sending_threads(host, "dpdk-tx-" + name);
     tx_.owner_of_thread.assign(host.thread_count(), order[0]);
     for (size_t i = 0; i < order.size(); ++i) {
         if (i < tx_count_)
@@ -226,9 +223,8 @@ result<void> port::set_mtu(uint16_t mtu)
     uint16_t current = 0;
     if (rte_eth_dev_get_mtu(id_, &current) == 0 && current == mtu)
         return {};
-    if (mtu + ethernet_overhead > room_)
-        return fail(errc::invalid_argument, "an MTU of {} with {} bytes of Ethernet does not fit into a "
-                    "buffer of {} bytes (buffers.size)", mtu, ethernet_overhead, room_);
+    if (auto fits = check_mtu(mtu, room_); !fits)
+        return fits;
     if (const int code = rte_eth_dev_set_mtu(id_, mtu); code != 0)
         return device_fault(options_.device, "its MTU could not be set", code);
     return {};

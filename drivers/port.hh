@@ -15,8 +15,6 @@ struct rte_mempool;
 
 namespace weft::drivers {
 
-inline constexpr uint16_t ethernet_overhead = 18; // header and one VLAN tag
-
 // The name by which DPDK knows a device: devargs without arguments; a PCI address in full and in lower case.
 [[nodiscard]] std::string device_name(const std::string& device);
 // The node that polls a receive queue of an interface: dpdk-input-INTERFACE-QUEUE.

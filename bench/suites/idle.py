@@ -15,7 +15,6 @@ from null_bed import ethernet, ip4, mac_bytes
 
 DESCRIPTION = "a core's share that an idle router takes, and its first packet after a rest"
 CPU_LIMIT = 2  # per cent of a core, all threads together
-LOOK_EVERY = 900  # microseconds between weft's looks at a queue without interrupts (thread_idle.cc)
 FIRST_LIMIT = 1000  # microseconds
 TICKS = os.sysconf("SC_CLK_TCK")
 MACS = ("02:00:00:00:01:01", "02:00:00:00:01:02")
@@ -47,14 +46,6 @@ def turn_seconds(lab):
 def idle_shares(lab, pid):
     time.sleep(0.5)  # what the start has left to do
     return [share(pid, turn_seconds(lab)) for _ in range(min(lab.rounds, 5))]
-
-
-def sleeping_shares(lab):
-    """The same of a program that only sleeps as long as weft does between two looks."""
-    words = [lab.program("memif_generator"), "--core", lab.worker_core]
-    words += ["--seconds", turn_seconds(lab), "--naps", LOOK_EVERY]
-    shares = [lab.figures(words)["percent"] for _ in range(min(lab.rounds, 5))]
-    return shares, " ".join(map(str, words))
 
 
 @contextlib.contextmanager
@@ -104,17 +95,6 @@ def run(lab):
     with devices.weft(lab) as weft:
         weft.resume()
         shares = idle_shares(lab, weft.process.pid)
-    sleeping, command = sleeping_shares(lab)
-    judged = statistics.median(sleeping) < CPU_LIMIT
-    report.add("idle, two memifs (short sleeps)", statistics.median(shares), "% of a core",
-               limit=f"<= {CPU_LIMIT}" if judged else None, rounds=shares)
-    report.add(f"a program that only sleeps {LOOK_EVERY} us at a time",
-               statistics.median(sleeping), "% of a core", rounds=sleeping, commands=[command])
-    report.add("two memifs against that program",
-               statistics.median(shares) / statistics.median(sleeping), "ratio", limit="<= 1.5")
-    if not judged:
-        report.note(
-            f"two memifs: nothing that wakes up every {LOOK_EVERY} us takes less than "
-            f"{CPU_LIMIT} % of a core on this machine, whatever it does then: not judged by that"
-        )
+    report.add("idle, two memifs (interrupts)", statistics.median(shares), "% of a core",
+               limit=f"<= {CPU_LIMIT}", rounds=shares)
     return report

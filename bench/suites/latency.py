@@ -83,7 +83,7 @@ def run(lab):
         report.add(name, statistics.median(rates), "Mpps", rounds=rates)
     report.note(
         "rx-mode polling: where the generator does not run for a millisecond, an adaptive queue "
-        "takes it for the end of the traffic and is looked at every 900 us"
+        "takes it for the end of the traffic and sleeps"
     )
     turns = timed["weft"]
     apart = sum(one["latency"]["within_gaps"]["samples"] for one in turns)

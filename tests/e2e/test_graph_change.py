@@ -53,7 +53,9 @@ class GraphChange(testbed.NullInterfaces):
 
     def test_siblings_share_what_is_added(self):
         siblings = {n["node"] for n in self.node("device-input")["siblings"]}
-        self.assertEqual(siblings, {"dpdk-input", "packet-generator", "packet-generator-s"})
+        self.assertEqual(
+            siblings, {"dpdk-input", "memif-input", "packet-generator", "packet-generator-s"}
+        )
         count = len(self.node("device-input")["nexts"])
         self.weft.cli("node add next packet-generator-s drop")
         for name in siblings:

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/memif/channel.hh"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <sys/socket.h>
+
+namespace weft::drivers::memif {
+
+namespace {
+
+constexpr duration patience = 2s;
+
+} // namespace
+
+std::pair<sockaddr_un, socklen_t> address_of(const memif_options& options) noexcept
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const size_t first = options.abstract ? 1 : 0;
+    const size_t count = std::min(options.socket.size(), sizeof address.sun_path - first);
+    std::memcpy(address.sun_path + first, options.socket.data(), count);
+    const size_t length = options.abstract ? offsetof(sockaddr_un, sun_path) + first + count : sizeof address;
+    return {address, static_cast<socklen_t>(length)};
+}
+
+file_handle make_socket() noexcept
+{
+    return file_handle{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+}
+
+std::string text_of(const char* characters, size_t most)
+{
+    std::string text{characters, strnlen(characters, most)};
+    for (char& c : text)
+        if (c < 0x20 || c == 0x7f)
+            c = '?';
+    return text;
+}
+
+void put_text(char* to, size_t most, std::string_view text) noexcept
+{
+    std::memset(to, 0, most);
+    std::memcpy(to, text.data(), std::min(text.size(), most));
+}
+
+result<void> channel::send(const message& what, int file)
+{
+    if (!self_.wait_writable(socket_.get(), patience))
+        return fail(errc::timeout, "it takes no message for {} s", patience / 1s);
+    message copy = what;
+    iovec part{&copy, sizeof copy};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof file)]{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (file >= 0) {
+        header.msg_control = control;
+        header.msg_controllen = sizeof control;
+        auto* rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof file);
+        std::memcpy(CMSG_DATA(rights), &file, sizeof file);
+    }
+    if (sendmsg(socket_.get(), &header, MSG_NOSIGNAL) != sizeof copy)
+        return fail(errc::io, "it takes no message: {}", std::strerror(errno));
+    return {};
+}
+
+result<message> channel::receive(file_handle* file)
+{
+    if (!self_.wait_readable(socket_.get(), patience))
+        return fail(errc::timeout, "it says nothing for {} s", patience / 1s);
+    message got{};
+    iovec part{&got, sizeof got};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = CMSG_LEN(sizeof(int)); // not the padding, which would take a second file
+    const ssize_t bytes = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
+    const auto* rights = CMSG_FIRSTHDR(&header);
+    file_handle with;
+    if (bytes >= 0 && rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
+        rights->cmsg_len == CMSG_LEN(sizeof(int))) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+        with = file_handle{fd};
+    }
+    if (bytes < 0)
+        return fail(errc::io, "{}", std::strerror(errno));
+    if (bytes == 0)
+        return fail(errc::io, "it has closed the connection");
+    if (bytes != sizeof got)
+        return fail(errc::invalid_argument, "expected a message of {} bytes, found {}", sizeof got, bytes);
+    if (got.type == message_type::disconnect)
+        return fail(errc::io, "it says: {}", text_of(got.disconnect.reason, sizeof got.disconnect.reason));
+    if (file != nullptr)
+        *file = std::move(with);
+    return got;
+}
+
+result<message> channel::receive(message_type wanted)
+{
+    auto got = receive();
+    if (got && got->type != wanted)
+        return fail(errc::invalid_argument, "expected message {} from it, found {}", static_cast<int>(wanted),
+                    static_cast<int>(got->type));
+    return got;
+}
+
+result<message> channel::ask(const message& what, int file, message_type answer)
+{
+    if (auto sent = send(what, file); !sent)
+        return pass(sent);
+    return receive(answer);
+}
+
+void channel::refuse(const std::string& why) noexcept
+{
+    message last{};
+    last.type = message_type::disconnect;
+    put_text(last.disconnect.reason, sizeof last.disconnect.reason - 1, why);
+    // a peer that does not read it misses nothing else
+    static_cast<void>(::send(socket_.get(), &last, sizeof last, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+std::string channel::wait_for_end()
+{
+    while (!self_.wait_readable(socket_.get(), 1h))
+        continue;
+    const auto last = receive();
+    return last ? fmt::format("unexpected message {} from it", static_cast<int>(last->type)) : last.error().message;
+}
+
+} // namespace weft::drivers::memif

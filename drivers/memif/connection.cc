@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A memif's process: a server takes one client after the other, a client looks for its server again and again.
+#include "drivers/memif/handshake.hh"
+#include "drivers/memif/memif.hh"
+
+#include <cerrno>
+#include <cstring>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+namespace weft::drivers::memif {
+
+namespace {
+
+constexpr duration retry = 200ms; // between two connections, or attempts to connect
+
+// The link is the device's while this lives, however the process ends.
+class attachment {
+public:
+    attachment(memif_device& device, std::unique_ptr<link> made) : device_{device} { device_.attach(std::move(made)); }
+    ~attachment() { device_.detach(); }
+    attachment(const attachment&) = delete;
+    attachment& operator=(const attachment&) = delete;
+
+private:
+    memif_device& device_;
+};
+
+file_handle next_client(process& self, const memif_device& device)
+{
+    while (true) {
+        if (!self.wait_readable(device.listener(), 1h))
+            continue;
+        file_handle client{accept4(device.listener(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        if (client.get() >= 0)
+            return client;
+        self.sleep_for(retry); // no descriptors are left, perhaps
+    }
+}
+
+file_handle find_server(process& self, const memif_device& device)
+{
+    const auto [address, length] = address_of(device.options());
+    while (true) {
+        file_handle server = make_socket();
+        if (server.get() >= 0 && connect(server.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0)
+            return server;
+        self.sleep_for(retry);
+    }
+}
+
+} // namespace
+
+void keep_connected(process& self, memif_device& device)
+{
+    const bool serves = device.options().end == role::server;
+    const own_end whole{device.options(), device.name(), device.most_receive(), device.most_transmit()};
+    own_end own = whole;
+    std::string last_refusal;
+    while (true) {
+        channel peer{self, serves ? next_client(self, device) : find_server(self, device)};
+        auto made = serves ? greet_client(peer, own) : greet_server(peer, own);
+        if (made) {
+            last_refusal.clear();
+            const attachment held{device, std::move(*made)};
+            const std::string why = peer.wait_for_end();
+            spdlog::info("interface {}: {}", device.name(), why);
+            own.most_receive = whole.most_receive;
+            own.most_transmit = whole.most_transmit;
+        } else if (made.error().message != last_refusal) { // a peer that tries again and again is told of once
+            last_refusal = made.error().message;
+            spdlog::warn("interface {}: no link: {}", device.name(), last_refusal);
+        }
+        self.sleep_for(retry);
+    }
+}
+
+} // namespace weft::drivers::memif

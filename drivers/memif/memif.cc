@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// A memif's life as an interface: its socket, queues, threads and state.
+#include "drivers/memif/memif.hh"
+
+#include "drivers/memif/channel.hh"
+#include "graph/engine.hh"
+#include "graph/process_table.hh"
+
+#include <cerrno>
+#include <cstring>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+namespace weft::drivers::memif {
+
+std::string input_name(const std::string& interface, uint16_t queue)
+{
+    return fmt::format("memif-input-{}-{}", interface, queue);
+}
+
+memif_device::memif_device(const std::string& text, memif_options options, uint16_t queues, engine& host)
+    : host_{host}, text_{text}, options_{std::move(options)}, queue_count_{queues},
+      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(host.pools().front()) - RTE_PKTMBUF_HEADROOM)}
+{
+    rte_ether_addr random;
+    rte_eth_random_addr(random.addr_bytes);
+    std::memcpy(mac_.bytes.data(), random.addr_bytes, mac_.bytes.size());
+    mac_ = options_.mac.value_or(mac_);
+}
+
+result<std::unique_ptr<device>> memif_device::open(const std::string& text, uint16_t queues,
+                                                   const std::optional<net::mac_address>& mac, engine& host)
+{
+    auto options = parse_options(text);
+    if (!options)
+        return pass(options);
+    std::unique_ptr<memif_device> made{new memif_device{text, std::move(*options), queues, host}};
+    made->mac_ = mac.value_or(made->mac_);
+    if (queues > most_rings)
+        return fail(errc::invalid_argument, "a memif has {} receive queues at most, {} are asked for", most_rings, queues);
+    if (made->options_.end == role::server)
+        if (auto done = made->listen(); !done)
+            return pass(done);
+    return made;
+}
+
+memif_device::~memif_device()
+{
+    delete link_.load(); // the workers have stopped
+    if (listener_.get() >= 0 && !options_.abstract)
+        unlink(options_.socket.c_str());
+}
+
+result<void> memif_device::listen()
+{
+    const auto fault = [&](const char* what) {
+        return fail(errc::io, "memif socket {}: {}: {}", options_.socket, what, std::strerror(errno));
+    };
+    const auto [address, length] = address_of(options_);
+    const auto* const raw = reinterpret_cast<const sockaddr*>(&address);
+    if (!options_.abstract) {
+        // one that nobody listens on is left over
+        const file_handle probe = make_socket();
+        struct stat found {};
+        if (lstat(options_.socket.c_str(), &found) == 0) {
+            if (!S_ISSOCK(found.st_mode))
+                return fail(errc::exists, "memif socket {}: it exists and is no socket", options_.socket);
+            if (connect(probe.get(), raw, length) == 0 || errno != ECONNREFUSED)
+                return fail(errc::exists, "memif socket {}: another program listens there", options_.socket);
+            unlink(options_.socket.c_str());
+        }
+    }
+    file_handle made = make_socket();
+    if (made.get() < 0)
+        return fault("it cannot be made");
+    if (bind(made.get(), raw, length) != 0)
+        return fault("it cannot be bound");
+    listener_ = std::move(made);
+    constexpr int backlog = 4; // one client at a time is served
+    if (::listen(listener_.get(), backlog) != 0)
+        return fault("it cannot listen");
+    return {};
+}
+
+result<void> memif_device::join(engine& host, const std::string& name, interface_index index)
+{
+    name_ = name;
+    index_ = index;
+    for (uint16_t q = 0; q < queue_count_; ++q) {
+        const std::string node = input_name(name, q);
+        const auto pollers = host.polling_threads_for(node);
+        if (!pollers)
+            return pass(pollers);
+        // one interface after the other, so that two of one queue each use two workers
+        const unsigned thread = (*pollers)[(index + q) % pollers->size()];
+        queues_.push_back(std::make_unique<receive_queue>(
+            receive_queue{this, q, thread, file_handle{epoll_create1(EPOLL_CLOEXEC)}}));
+        if (queues_.back()->bells.get() < 0)
+            return fail(errc::io, "interface {}: no file to wait for: {}", name, std::strerror(errno));
+        auto input = host.registry().clone("memif-input", node, queues_.back().get(), thread);
+        if (!input)
+            return pass(input);
+        host.registry().at(*input).owner = fmt::format("interface {}", name);
+        queues_.back()->input = *input;
+    }
+    thread_at_place_ = sending_threads(host, "memif-tx-" + name);
+    place_of_thread_.assign(host.thread_count(), 0);
+    for (unsigned place = 0; place < thread_at_place_.size(); ++place)
+        place_of_thread_[thread_at_place_[place]] = place;
+    return join_output(host, "memif-tx", name, index, this);
+}
+
+result<void> memif_device::set_admin(bool up)
+{
+    if (started_ || !up)
+        return {};
+    auto added = host_.room<process_table>().add(
+        {.name = "memif-" + name_, .function = [this](weft::process& self) { keep_connected(self, *this); }});
+    if (!added)
+        return pass(added);
+    started_ = true;
+    return {};
+}
+
+result<void> memif_device::set_mtu(uint16_t mtu)
+{
+    return check_mtu(mtu, room_);
+}
+
+link_status memif_device::link() const
+{
+    return {.up = current() != nullptr};
+}
+
+hardware_status memif_device::hardware() const
+{
+    hardware_status status;
+    status.device = text_;
+    status.driver = "memif";
+    status.link = link();
+    for (const auto& queue : queues_) {
+        const auto& input = host_.registry().at(queue->input);
+        status.rx_queues.push_back({queue->number, *input.thread, std::string{to_string(input.state)}});
+    }
+    const memif::link* const now = current();
+    status.counters.push_back({"connections", connections_});
+    if (now == nullptr)
+        return status;
+    status.rx_descriptors = now->receive.empty() ? uint16_t{0} : static_cast<uint16_t>(now->receive[0].size());
+    status.tx_descriptors = now->transmit.empty() ? uint16_t{0} : static_cast<uint16_t>(now->transmit[0].size());
+    status.counters.push_back({"receive_rings", now->receive.size()});
+    status.counters.push_back({"transmit_rings", now->transmit.size()});
+    for (unsigned thread = 0; !now->transmit.empty() && thread < place_of_thread_.size(); ++thread) {
+        const auto rings = static_cast<unsigned>(now->transmit.size());
+        const bool own = place_of_thread_[thread] < rings && thread_at_place_[place_of_thread_[thread]] == thread;
+        status.tx_queues.push_back({static_cast<uint16_t>(place_of_thread_[thread] % rings), thread,
+                                    own ? "own" : "handed over"});
+    }
+    return status;
+}
+
+std::vector<rx_queue_input> memif_device::rx_queues() const
+{
+    std::vector<rx_queue_input> list;
+    for (const auto& queue : queues_)
+        list.push_back({queue->number, queue->input, true});
+    return list;
+}
+
+void memif_device::attach(std::unique_ptr<memif::link> made)
+{
+    for (const auto& queue : queues_) {
+        if (queue->number >= made->receive.size())
+            break;
+        epoll_event rung{.events = EPOLLIN, .data = {}};
+        epoll_ctl(queue->bells.get(), EPOLL_CTL_ADD, made->receive[queue->number].bell(), &rung);
+    }
+    spdlog::info("interface {}: connected to {}, {} receive and {} transmit rings", name_, made->peer,
+                 made->receive.size(), made->transmit.size());
+    ++connections_;
+    link_.store(made.release(), std::memory_order_release);
+    // a thread that sleeps looks at the new rings, and asks to be woken by them
+    for (const auto& queue : queues_)
+        host_.thread(*host_.registry().at(queue->input).thread).post_interrupt(queue->input);
+}
+
+void memif_device::detach()
+{
+    memif::link* const old = link_.exchange(nullptr);
+    if (old == nullptr)
+        return;
+    for (const auto& queue : queues_)
+        if (queue->number < old->receive.size())
+            epoll_ctl(queue->bells.get(), EPOLL_CTL_DEL, old->receive[queue->number].bell(), nullptr);
+    spdlog::info("interface {}: {} has left", name_, old->peer);
+    host_.rcu().defer([old] { delete old; });
+}
+
+} // namespace weft::drivers::memif

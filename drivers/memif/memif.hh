@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A memif as an interface: frames through memory that is shared with another process (VPP, DPDK, containers).
+//
+// The main thread makes connections and ends them; a link is published to the workers like anything else that is
+// replaced under them, and freed after a grace period. So a peer that leaves, whenever it does, holds up no worker and
+// leaves none with memory that is gone.
+#pragma once
+
+#include "drivers/device.hh"
+#include "drivers/memif/link.hh"
+#include "drivers/memif/options.hh"
+#include "graph/process.hh"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weft::drivers::memif {
+
+// The node that polls a receive queue: memif-input-INTERFACE-QUEUE.
+[[nodiscard]] std::string input_name(const std::string& interface, uint16_t queue);
+
+class memif_device;
+
+// A receive queue: the argument of a memif-input clone. It exists whether a ring does or not.
+struct receive_queue {
+    memif_device* device;
+    uint16_t number;
+    unsigned thread; // at first
+    file_handle bells; // an epoll that the ring's bell stands in, so that a thread can wait for one file for good
+    node_id input = no_node;
+};
+
+// Owned by the interface table. Main thread, but for what is said of any.
+class memif_device final : public device {
+public:
+    // Listens, if it is a server. Errors name the socket.
+    [[nodiscard]] static result<std::unique_ptr<device>> open(const std::string& text, uint16_t queues,
+                                                              const std::optional<net::mac_address>& mac, engine& host);
+    ~memif_device() override;
+
+    [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
+    // One input node for each queue, one tx node.
+    result<void> join(engine& host, const std::string& name, interface_index index) override;
+    // Brought up for the first time it looks for its peer, and stays connected from then on.
+    result<void> set_admin(bool up) override;
+    result<void> set_mtu(uint16_t mtu) override;
+    [[nodiscard]] link_status link() const override;
+    [[nodiscard]] hardware_status hardware() const override;
+    [[nodiscard]] std::vector<rx_queue_input> rx_queues() const override;
+
+    // Any thread: the connection there is, or null. Valid until the thread's next quiescent state.
+    [[nodiscard]] memif::link* current() const noexcept { return link_.load(std::memory_order_acquire); }
+    [[nodiscard]] interface_index index() const noexcept { return index_; }
+    // The place of a thread among those that send: ring N belongs to the thread in place N.
+    [[nodiscard]] unsigned place_of(unsigned thread) const noexcept { return place_of_thread_[thread]; }
+    [[nodiscard]] unsigned thread_at(unsigned place) const noexcept { return thread_at_place_[place]; }
+
+    // For its process.
+    [[nodiscard]] const memif_options& options() const noexcept { return options_; }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] int listener() const noexcept { return listener_.get(); }
+    [[nodiscard]] uint16_t most_receive() const noexcept { return queue_count_; }
+    [[nodiscard]] uint16_t most_transmit() const noexcept { return static_cast<uint16_t>(thread_at_place_.size()); }
+    void attach(std::unique_ptr<memif::link> made);
+    void detach();
+
+private:
+    memif_device(const std::string& text, memif_options options, uint16_t queues, engine& host);
+    result<void> listen();
+
+    engine& host_;
+    const std::string text_;
+    const memif_options options_;
+    const uint16_t queue_count_;
+    net::mac_address mac_;
+    uint16_t room_ = 0; // bytes of a frame that a buffer holds
+    std::string name_;
+    interface_index index_ = no_interface;
+    file_handle listener_;
+    bool started_ = false;
+    uint64_t connections_ = 0;
+    std::vector<std::unique_ptr<receive_queue>> queues_;
+    std::vector<unsigned> place_of_thread_;
+    std::vector<unsigned> thread_at_place_;
+    std::atomic<memif::link*> link_{nullptr};
+};
+
+// The process of a memif: waits for clients, or looks for its server, and holds the connection.
+void keep_connected(process& self, memif_device& device);
+
+} // namespace weft::drivers::memif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/memif/options.hh"
+
+#include "graph/quote.hh"
+
+#include <charconv>
+#include <functional>
+#include <map>
+#include <sys/un.h>
+
+namespace weft::drivers::memif {
+
+namespace {
+
+using setter = result<void> (*)(memif_options& options, std::string_view text);
+
+template <class Number>
+result<Number> number(std::string_view text, uint64_t least, uint64_t most)
+{
+    uint64_t value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+        return fail(errc::invalid_argument, "expected a number from {} to {}, found {}", least, most, quote(text));
+    return static_cast<Number>(value);
+}
+
+// One of two words.
+result<bool> choice(std::string_view text, std::string_view yes, std::string_view no)
+{
+    if (text != yes && text != no)
+        return fail(errc::invalid_argument, "expected `{}' or `{}', found {}", yes, no, quote(text));
+    return text == yes;
+}
+
+template <class T, class Member>
+result<void> set(memif_options& options, Member T::*member, const auto& value)
+{
+    if (!value)
+        return pass(value);
+    options.*member = *value;
+    return {};
+}
+
+const std::map<std::string_view, setter> setters{
+    {"id", [](memif_options& o, std::string_view text) {
+         return set(o, &memif_options::id, number<uint32_t>(text, 0, UINT32_MAX));
+     }},
+    {"role", [](memif_options& o, std::string_view text) -> result<void> {
+         const auto server = text == "master" || text == "slave" ? result<bool>{text == "master"}
+                                                                 : choice(text, "server", "client");
+         if (!server)
+             return pass(server);
+         o.end = *server ? role::server : role::client;
+         return {};
+     }},
+    {"socket", [](memif_options& o, std::string_view text) -> result<void> {
+         constexpr size_t most = sizeof(sockaddr_un{}.sun_path) - 1;
+         if (text.empty() || text.size() > most)
+             return fail(errc::invalid_argument, "expected a path of 1 to {} bytes, found {}", most, quote(text));
+         o.socket = text;
+         return {};
+     }},
+    {"socket-abstract", [](memif_options& o, std::string_view text) {
+         return set(o, &memif_options::abstract, choice(text, "yes", "no"));
+     }},
+    {"rsize", [](memif_options& o, std::string_view text) {
+         return set(o, &memif_options::log2, number<uint8_t>(text, 1, largest_log2));
+     }},
+    {"bsize", [](memif_options& o, std::string_view text) {
+         return set(o, &memif_options::buffer_bytes, number<uint32_t>(text, 64, UINT16_MAX));
+     }},
+    {"secret", [](memif_options& o, std::string_view text) -> result<void> {
+         if (text.size() > secret_bytes)
+             return fail(errc::invalid_argument, "expected at most {} bytes, found {}", secret_bytes, text.size());
+         o.secret = text;
+         return {};
+     }},
+    {"mac", [](memif_options& o, std::string_view text) {
+         return set(o, &memif_options::mac, net::parse<net::mac_address>(text));
+     }},
+    {"zero-copy", [](memif_options&, std::string_view text) -> result<void> {
+         const auto wanted = choice(text, "yes", "no");
+         if (!wanted)
+             return pass(wanted);
+         if (*wanted)
+             return fail(errc::unsupported, "weft copies frames, so that its peer cannot change them any more");
+         return {};
+     }},
+};
+
+} // namespace
+
+bool is_memif(std::string_view device) noexcept
+{
+    constexpr std::string_view driver = "net_memif";
+    const auto name = device.substr(0, device.find(','));
+    return name.starts_with(driver) &&
+           name.find_first_not_of("0123456789", driver.size()) == std::string_view::npos;
+}
+
+result<memif_options> parse_options(std::string_view device)
+{
+    memif_options options;
+    size_t at = device.find(',');
+    while (at != std::string_view::npos) {
+        const size_t end = device.find(',', at + 1);
+        const auto argument = device.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
+        at = end;
+        const auto key = argument.substr(0, argument.find('='));
+        const auto found = setters.find(key);
+        if (found == setters.end()) {
+            std::string known;
+            for (const auto& [name, function] : setters)
+                known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
+            return fail(errc::invalid_argument, "a memif has no argument {}; expected one of {}", quote(key), known);
+        }
+        const auto text = key.size() < argument.size() ? argument.substr(key.size() + 1) : std::string_view{};
+        if (auto done = found->second(options, text); !done)
+            return fail(done.error().code, "argument `{}': {}", key, done.error().message);
+    }
+    return options;
+}
+
+} // namespace weft::drivers::memif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a memif is asked for by its device arguments, which have the names of DPDK's.
+#pragma once
+
+#include "drivers/memif/link.hh"
+#include "graph/net/address.hh"
+#include "graph/result.hh"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weft::drivers::memif {
+
+struct memif_options {
+    role end = role::client;
+    uint32_t id = 0;
+    std::string socket = "/run/memif.sock";
+    bool abstract = true; // the socket's name stands in the kernel's own name space, not in the file system
+    uint8_t log2 = 10;    // of a client's rings
+    uint32_t buffer_bytes = 2048; // of a client's buffers
+    std::string secret;
+    std::optional<net::mac_address> mac;
+};
+
+// net_memif, net_memif0, ...
+[[nodiscard]] bool is_memif(std::string_view device) noexcept;
+// `net_memif0,role=server,socket=/run/a.sock,socket-abstract=no,...'. Errors name the argument and what is expected.
+[[nodiscard]] result<memif_options> parse_options(std::string_view device);
+
+} // namespace weft::drivers::memif
