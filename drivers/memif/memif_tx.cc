@@ -55,6 +55,7 @@ outcome send_in_parts(const rte_mbuf* m, const link& to, ring& r, uint32_t& used
             filled += part;
             if (filled == d.length) {
                 r.at(place).flags = descriptor_goes_on; // unless it was the last
+                r.at(place).length = filled;
                 ++place;
                 bytes = nullptr;
             }
