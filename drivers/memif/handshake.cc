@@ -56,8 +56,8 @@ public:
             return fail(errc::invalid_argument, "it wants to connect before it has said what to");
         for (auto* rings : {&to_server_, &to_client_})
             for (told& t : *rings) {
-                if (t.header == nullptr || t.header->cookie != ring_cookie)
-                    return fail(errc::invalid_argument, "a ring is missing, or has not the cookie of one");
+                if (t.header->cookie != ring_cookie)
+                    return fail(errc::invalid_argument, "a ring has not the cookie of one");
                 t.header->head.store(0);
                 t.header->tail.store(0);
                 t.header->flags.store(rings == &to_server_ ? ring_unheard : t.header->flags.load());
@@ -71,8 +71,8 @@ public:
 
 private:
     struct told {
-        ring_header* header = nullptr;
-        uint8_t log2 = 0;
+        ring_header* header;
+        uint8_t log2;
         file_handle bell;
     };
 

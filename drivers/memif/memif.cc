@@ -24,7 +24,7 @@ std::string input_name(const std::string& interface, uint16_t queue)
 }
 
 memif_device::memif_device(const std::string& text, memif_options options, uint16_t queues, engine& host)
-    : host_{host}, text_{text}, options_{std::move(options)}, queue_count_{queues},
+    : host_{host}, text_{without_secret(text)}, options_{std::move(options)}, queue_count_{queues},
       room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(host.pools().front()) - RTE_PKTMBUF_HEADROOM)}
 {
     rte_ether_addr random;

@@ -3,8 +3,8 @@
 
 #include "graph/quote.hh"
 
+#include <algorithm>
 #include <charconv>
-#include <functional>
 #include <map>
 #include <sys/un.h>
 
@@ -96,6 +96,17 @@ bool is_memif(std::string_view device) noexcept
     const auto name = device.substr(0, device.find(','));
     return name.starts_with(driver) &&
            name.find_first_not_of("0123456789", driver.size()) == std::string_view::npos;
+}
+
+std::string without_secret(std::string_view device)
+{
+    constexpr std::string_view key = ",secret=";
+    std::string shown{device};
+    for (size_t at = shown.find(key); at != std::string::npos; at = shown.find(key, at + 1)) {
+        const size_t begin = at + key.size();
+        shown.replace(begin, std::min(shown.find(',', begin), shown.size()) - begin, "...");
+    }
+    return shown;
 }
 
 result<memif_options> parse_options(std::string_view device)

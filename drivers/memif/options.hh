@@ -25,6 +25,8 @@ struct memif_options {
 
 // net_memif, net_memif0, ...
 [[nodiscard]] bool is_memif(std::string_view device) noexcept;
+// The same text with its secret left out, to be shown.
+[[nodiscard]] std::string without_secret(std::string_view device);
 // `net_memif0,role=server,socket=/run/a.sock,socket-abstract=no,...'. Errors name the argument and what is expected.
 [[nodiscard]] result<memif_options> parse_options(std::string_view device);
 

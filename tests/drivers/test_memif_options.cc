@@ -36,6 +36,14 @@ TEST_CASE("memif options: defaults are DPDK's, and each argument is read")
     CHECK(parse_options("net_memif0,role=slave")->end == role::client);
 }
 
+TEST_CASE("memif options: a secret is not shown")
+{
+    CHECK(without_secret("net_memif0,role=server") == "net_memif0,role=server");
+    CHECK(without_secret("net_memif0,secret=word") == "net_memif0,secret=...");
+    CHECK(without_secret("net_memif0,secret=a,id=3,secret=,secret=b,id=4") ==
+          "net_memif0,secret=...,id=3,secret=...,secret=...,id=4");
+}
+
 TEST_CASE("memif options: what is wrong is named")
 {
     const auto message = [](const std::string& arguments) {

@@ -64,6 +64,7 @@ class BackToBack(testbed.Test):
                 # buffers shorter than a packet: what is long goes in parts, both ways
                 "device": memif(cls.path, role, ",secret=same,bsize=512"),
                 "addresses": [address],
+                "queues": 2,
                 "macaddress": f"02:00:00:00:09:0{1 if role == 'server' else 2}",
             },
         }
@@ -102,9 +103,12 @@ class BackToBack(testbed.Test):
             for weft in (self.one, self.two):
                 weft.cli("set interface rx-mode m adaptive")
 
-    def test_what_it_is_stands_in_show_hardware(self):
+    def test_show_hardware_has_its_rings_but_not_its_secret(self):
         text = self.one.cli("show hardware")
-        self.assertIn("connections", text)
+        for line in ("receive_rings +2", "transmit_rings +2", "connections +[1-9]"):
+            self.assertRegex(text, line)
+        self.assertIn("secret=...", text)
+        self.assertNotIn("secret=same", text)
 
     def test_a_full_stream_crosses(self):
         server = self.server.start("iperf3", "-s", "-1")
