@@ -6,6 +6,7 @@ import html
 import os
 import signal
 import subprocess
+import tempfile
 import unittest
 
 import testbed
@@ -29,11 +30,13 @@ class Demo(unittest.TestCase):
     def namespaces(self):
         return subprocess.run(["ip", "netns"], text=True, capture_output=True, check=True).stdout
 
-    def assert_nothing_left(self):
-        self.assertNotIn("weft-demo", self.namespaces())
-        self.assertFalse(os.path.exists(SOCKET))
+    def assert_nothing_left(self, output=""):
+        self.assertNotIn("weft-demo", self.namespaces(), output)
+        self.assertFalse(os.path.exists(SOCKET), output)
 
     def setUp(self):
+        self.demo("--stop")  # else what a killed run left is taken for this one's
+        self.assert_nothing_left()
         self.addCleanup(self.demo, "--stop")
 
     def test_shows_a_router_at_work(self):
@@ -71,19 +74,29 @@ class Demo(unittest.TestCase):
         self.assertEqual(self.demo("--stop").returncode, 0)
         self.assert_nothing_left()
 
-    def test_cleans_up_when_interrupted(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
+    def interrupt(self, number, reached):
+        """Sends the signal to a demo once it has reached the place, as the terminal does on Ctrl-C."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             with subprocess.Popen(
                 [DEMO],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             ) as demo:
-                self.assertTrue(testbed.eventually(lambda: os.path.exists(SOCKET), 60))
-                os.killpg(demo.pid, number)  # as the terminal does on Ctrl-C
-                self.assertNotEqual(demo.wait(20), 0)
-            self.assert_nothing_left()
+                self.assertTrue(testbed.eventually(reached, 60))
+                os.killpg(demo.pid, number)
+                status = demo.wait(20)
+            output.seek(0)
+            said = f"signal {number}, status {status}:\n{output.read()}"
+        self.assertEqual(status, 128 + number, said)
+        self.assert_nothing_left(said)
+
+    def test_cleans_up_when_interrupted(self):
+        places = (lambda: "weft-demo-router" in self.namespaces(), lambda: os.path.exists(SOCKET))
+        for reached in places:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.interrupt(number, reached)
 
     def test_cleans_up_when_nobody_reads_its_output(self):
         with subprocess.Popen(
