@@ -120,7 +120,7 @@ std::optional<request_lines::line> request_lines::next()
     return line{{}, true};
 }
 
-control_session::control_session(file_handle client, const command_table& commands,
+control_session::control_session(unique_fd client, const command_table& commands,
                                  duration stall_limit)
     : client_{std::move(client)}, commands_{commands}, stall_limit_{stall_limit}
 {}

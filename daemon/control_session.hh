@@ -4,7 +4,7 @@
 
 #include "graph/clock.hh"
 #include "graph/command.hh"
-#include "graph/file_handle.hh"
+#include "graph/unique_fd.hh"
 #include "graph/process.hh"
 
 #include <array>
@@ -46,7 +46,7 @@ private:
 class control_session {
 public:
     // `client` does not block. The stall limit is the one that control_socket::open() takes.
-    control_session(file_handle client, const command_table& commands, duration stall_limit);
+    control_session(unique_fd client, const command_table& commands, duration stall_limit);
 
     // Serves the client until it ends, quits or is cut off. On the session's own process.
     void serve(process& self, engine& host);
@@ -58,7 +58,7 @@ private:
     [[nodiscard]] std::string answer(process& self, engine& host, std::string_view request);
     [[nodiscard]] bool is_quit(engine& host, std::string_view request) const;
 
-    file_handle client_;
+    unique_fd client_;
     const command_table& commands_;
     duration stall_limit_;
     request_lines lines_;

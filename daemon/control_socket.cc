@@ -49,9 +49,9 @@ tl::unexpected<error> fail_errno(int code, fmt::format_string<Args...> format, A
                 std::strerror(code));
 }
 
-file_handle make_socket()
+unique_fd make_socket()
 {
-    return file_handle{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    return unique_fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
 }
 
 // Removes a socket on which nobody answers; an error if anything else stands at the path.
@@ -88,7 +88,7 @@ result<void> make_parent(const std::filesystem::path& path)
     return {};
 }
 
-result<file_handle> listen_at(const std::filesystem::path& path, const sockaddr_un& address)
+result<unique_fd> listen_at(const std::filesystem::path& path, const sockaddr_un& address)
 {
     auto listener = make_socket();
     if (listener.get() < 0)
@@ -115,7 +115,7 @@ identity identity_of(const std::filesystem::path& path)
     return {found.st_dev, found.st_ino};
 }
 
-void refuse(const file_handle& client)
+void refuse(const unique_fd& client)
 {
     const auto answer = frame_answer(
         false, fmt::format("too many sessions (the limit is {})", control_socket::session_limit));
@@ -131,7 +131,7 @@ struct control_socket::state {
     main_loop& loop;
     const command_table& commands;
     duration stall_limit;
-    file_handle listener;
+    unique_fd listener;
     identity file;
     process_id acceptor = 0;
     uint64_t accepted = 0;
@@ -142,14 +142,14 @@ struct control_socket::state {
     std::shared_ptr<roster> present = std::make_shared<roster>();
 
     void accept_all(process& self);
-    void start_session(file_handle client);
+    void start_session(unique_fd client);
     void close();
 };
 
 void control_socket::state::accept_all(process& self)
 {
     for (;;) {
-        file_handle client{
+        unique_fd client{
             ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (client.get() >= 0) {
             if (present->sessions.size() >= session_limit)
@@ -166,7 +166,7 @@ void control_socket::state::accept_all(process& self)
     }
 }
 
-void control_socket::state::start_session(file_handle client)
+void control_socket::state::start_session(unique_fd client)
 {
     std::shared_ptr<control_session> session{
         new control_session{std::move(client), commands, stall_limit},

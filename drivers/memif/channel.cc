@@ -25,9 +25,9 @@ std::pair<sockaddr_un, socklen_t> address_of(const memif_options& options) noexc
     return {address, static_cast<socklen_t>(length)};
 }
 
-file_handle make_socket() noexcept
+unique_fd make_socket() noexcept
 {
-    return file_handle{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    return unique_fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
 }
 
 std::string text_of(const char* characters, size_t most)
@@ -69,7 +69,7 @@ result<void> channel::send(const message& what, int file)
     return {};
 }
 
-result<message> channel::receive(file_handle* file)
+result<message> channel::receive(unique_fd* file)
 {
     if (!self_.wait_readable(socket_.get(), patience))
         return fail(errc::timeout, "it says nothing for {} s", patience / 1s);
@@ -83,12 +83,12 @@ result<message> channel::receive(file_handle* file)
     header.msg_controllen = CMSG_LEN(sizeof(int)); // not the padding, which would take a second file
     const ssize_t bytes = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
     const auto* rights = CMSG_FIRSTHDR(&header);
-    file_handle with;
+    unique_fd with;
     if (bytes >= 0 && rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
         rights->cmsg_len == CMSG_LEN(sizeof(int))) {
         int fd = -1;
         std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-        with = file_handle{fd};
+        with = unique_fd{fd};
     }
     if (bytes < 0)
         return fail(errc::io, "{}", std::strerror(errno));

@@ -4,7 +4,7 @@
 
 #include "drivers/memif/options.hh"
 #include "drivers/memif/protocol.hh"
-#include "graph/file_handle.hh"
+#include "graph/unique_fd.hh"
 #include "graph/process.hh"
 #include "graph/result.hh"
 
@@ -17,7 +17,7 @@ namespace weft::drivers::memif {
 
 // With its length, which tells an abstract name's end.
 [[nodiscard]] std::pair<sockaddr_un, socklen_t> address_of(const memif_options& options) noexcept;
-[[nodiscard]] file_handle make_socket() noexcept; // does not block
+[[nodiscard]] unique_fd make_socket() noexcept; // does not block
 
 // What a peer calls itself, fit to stand in a message.
 [[nodiscard]] std::string text_of(const char* characters, size_t most);
@@ -27,11 +27,11 @@ void put_text(char* to, size_t most, std::string_view text) noexcept;
 // A connection, in the process that holds it. A peer has two seconds for each message.
 class channel {
 public:
-    channel(process& self, file_handle socket) : self_{self}, socket_{std::move(socket)} {}
+    channel(process& self, unique_fd socket) : self_{self}, socket_{std::move(socket)} {}
 
     result<void> send(const message& what, int file = -1);
     // The next message, of the wanted type; its file, if one came with it, goes into `file`.
-    [[nodiscard]] result<message> receive(file_handle* file = nullptr);
+    [[nodiscard]] result<message> receive(unique_fd* file = nullptr);
     [[nodiscard]] result<message> receive(message_type wanted);
     // Sends, and waits for the answer.
     [[nodiscard]] result<message> ask(const message& what, int file, message_type answer);
@@ -42,7 +42,7 @@ public:
 
 private:
     process& self_;
-    file_handle socket_;
+    unique_fd socket_;
 };
 
 } // namespace weft::drivers::memif

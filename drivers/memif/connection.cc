@@ -26,23 +26,23 @@ private:
     memif_device& device_;
 };
 
-file_handle next_client(process& self, const memif_device& device)
+unique_fd next_client(process& self, const memif_device& device)
 {
     while (true) {
         if (!self.wait_readable(device.listener(), 1h))
             continue;
-        file_handle client{accept4(device.listener(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        unique_fd client{accept4(device.listener(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (client.get() >= 0)
             return client;
         self.sleep_for(retry); // no descriptors are left, perhaps
     }
 }
 
-file_handle find_server(process& self, const memif_device& device)
+unique_fd find_server(process& self, const memif_device& device)
 {
     const auto [address, length] = address_of(device.options());
     while (true) {
-        file_handle server = make_socket();
+        unique_fd server = make_socket();
         if (server.get() >= 0 && connect(server.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0)
             return server;
         self.sleep_for(retry);

@@ -23,7 +23,7 @@ message make(message_type type)
 }
 
 // A ring's bell from its peer: nothing else may come in its place, since workers write to it and wait for it.
-result<void> check_bell(const file_handle& bell)
+result<void> check_bell(const unique_fd& bell)
 {
     std::array<char, 64> what{};
     const auto path = fmt::format("/proc/self/fd/{}", bell.get());
@@ -40,7 +40,7 @@ public:
     explicit client_story(const own_end& own) : own_{own} {}
 
     // Takes a message that wants an ack.
-    result<void> hear(const message& m, file_handle file)
+    result<void> hear(const message& m, unique_fd file)
     {
         switch (m.type) {
         case message_type::init: return begin(m.init);
@@ -73,7 +73,7 @@ private:
     struct told {
         ring_header* header;
         uint8_t log2;
-        file_handle bell;
+        unique_fd bell;
     };
 
     result<void> begin(const init_message& m)
@@ -96,7 +96,7 @@ private:
         return {};
     }
 
-    result<void> add_region(const region_message& m, const file_handle& file)
+    result<void> add_region(const region_message& m, const unique_fd& file)
     {
         if (!begun_)
             return fail(errc::invalid_argument, "a region before it has said what for");
@@ -110,7 +110,7 @@ private:
         return {};
     }
 
-    result<void> add_ring(const ring_message& m, file_handle bell)
+    result<void> add_ring(const ring_message& m, unique_fd bell)
     {
         const bool receives = (m.flags & ring_to_server) != 0;
         auto& rings = receives ? to_server_ : to_client_;
@@ -150,7 +150,7 @@ result<std::unique_ptr<link>> hear_client(channel& client, const own_end& own)
         return pass(sent);
     client_story story{own};
     while (true) {
-        file_handle file;
+        unique_fd file;
         const auto got = client.receive(&file);
         if (!got)
             return pass(got);
@@ -199,7 +199,7 @@ result<void> add_rings(channel& server, link& made, const client_memory& memory,
 {
     for (size_t r = 0; r < memory.ring_count(); ++r) {
         const bool sends = r < memory.rings_to_server;
-        file_handle bell{eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+        unique_fd bell{eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
         if (bell.get() < 0)
             return fail(errc::io, "no eventfd: {}", std::strerror(errno));
         message m = make(message_type::add_ring);
@@ -235,7 +235,7 @@ result<std::unique_ptr<link>> hear_server(channel& server, own_end& own)
         return fail(errc::unsupported, "it takes no ring");
     auto made = std::make_unique<link>();
     made->peer = text_of(hello->hello.name, sizeof hello->hello.name);
-    file_handle file;
+    unique_fd file;
     auto shared = memory.make(file);
     if (!shared)
         return pass(shared);

@@ -21,7 +21,7 @@ constexpr size_t huge_page = size_t{2} << 20;
 
 } // namespace
 
-result<region> region::map(const file_handle& file, uint64_t bytes)
+result<region> region::map(const unique_fd& file, uint64_t bytes)
 {
     struct stat about {};
     if (bytes == 0 || bytes > most_bytes)
@@ -42,12 +42,12 @@ result<region> region::map(const file_handle& file, uint64_t bytes)
     return region{base, bytes, mapped};
 }
 
-result<region> region::make(size_t bytes, file_handle& file)
+result<region> region::make(size_t bytes, unique_fd& file)
 {
     const size_t mapped = rounded_up(bytes, huge_page);
     int code = 0;
     for (const unsigned pages : {MFD_HUGETLB | MFD_HUGE_2MB, 0u}) {
-        file = file_handle{memfd_create("weft-memif", MFD_ALLOW_SEALING | MFD_CLOEXEC | pages)};
+        file = unique_fd{memfd_create("weft-memif", MFD_ALLOW_SEALING | MFD_CLOEXEC | pages)};
         if (file.get() >= 0 && ftruncate(file.get(), static_cast<off_t>(mapped)) == 0 &&
             fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0) {
             void* const base = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file.get(), 0);
@@ -65,7 +65,7 @@ region::~region()
         munmap(base_, mapped_);
 }
 
-ring::ring(ring_header& shared, uint8_t log2, role end, direction way, file_handle bell, uint32_t buffer_bytes) noexcept
+ring::ring(ring_header& shared, uint8_t log2, role end, direction way, unique_fd bell, uint32_t buffer_bytes) noexcept
     : slots_{shared.descriptors()}, theirs_{end == role::server ? &shared.head : &shared.tail},
       ours_{end == role::server ? &shared.tail : &shared.head}, mask_{(1u << log2) - 1}, buffer_bytes_{buffer_bytes},
       granted_{static_cast<uint16_t>(end == role::client && way == direction::transmit ? mask_ + 1 : 0)},
@@ -100,7 +100,7 @@ size_t client_memory::buffer_offset(size_t ring, size_t place) const noexcept
     return first + ((ring << log2) + place) * size_t{buffer_bytes};
 }
 
-result<region> client_memory::make(file_handle& file) const
+result<region> client_memory::make(unique_fd& file) const
 {
     if (buffer_offset(ring_count(), 0) > most_bytes)
         return fail(errc::invalid_argument, "{} rings of {} buffers of {} bytes take more than 4 GiB", ring_count(),

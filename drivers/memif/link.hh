@@ -3,7 +3,7 @@
 #pragma once
 
 #include "drivers/memif/protocol.hh"
-#include "graph/file_handle.hh"
+#include "graph/unique_fd.hh"
 #include "graph/result.hh"
 
 #include <algorithm>
@@ -26,9 +26,9 @@ enum class direction : uint8_t { receive, transmit };
 class region {
 public:
     // Maps a peer's file. Errors say what is wrong with it.
-    [[nodiscard]] static result<region> map(const file_handle& file, uint64_t bytes);
+    [[nodiscard]] static result<region> map(const unique_fd& file, uint64_t bytes);
     // New memory of this process's own with its file, in huge pages if any are free.
-    [[nodiscard]] static result<region> make(size_t bytes, file_handle& file);
+    [[nodiscard]] static result<region> make(size_t bytes, unique_fd& file);
     region(region&& other) noexcept
         : base_{std::exchange(other.base_, nullptr)}, bytes_{other.bytes_}, mapped_{other.mapped_}
     {
@@ -69,7 +69,7 @@ class alignas(64) ring {
 public:
     // The ring lies at `shared`, of which the caller knows that 2^log2 descriptors follow. `bell`: what wakes the
     // receiver. `buffer_bytes`: of a client's buffers; 0 at a server.
-    ring(ring_header& shared, uint8_t log2, role end, direction way, file_handle bell, uint32_t buffer_bytes) noexcept;
+    ring(ring_header& shared, uint8_t log2, role end, direction way, unique_fd bell, uint32_t buffer_bytes) noexcept;
 
     [[nodiscard]] uint32_t size() const noexcept { return mask_ + 1; }
     // How many descriptors are ours now: frames to receive, or buffers to send in. Whatever the peer writes, not more
@@ -114,7 +114,7 @@ private:
     uint16_t granted_; // descriptors that are ours before the peer has moved its end: all of a client's that sends
     uint16_t ahead_;   // a client that receives offers as many buffers as the ring has
     std::atomic<uint16_t>* flags_;
-    file_handle bell_;
+    unique_fd bell_;
 };
 
 // Built by the main thread; then each ring belongs to the thread that receives from it, or sends to it. Freed when none
@@ -145,7 +145,7 @@ struct client_memory {
     // Of a ring, those to the server first, from the start of the one region.
     [[nodiscard]] size_t ring_offset(size_t ring) const noexcept { return ring * ring_bytes(log2); }
     [[nodiscard]] size_t buffer_offset(size_t ring, size_t place) const noexcept;
-    [[nodiscard]] result<region> make(file_handle& file) const;
+    [[nodiscard]] result<region> make(unique_fd& file) const;
 };
 
 } // namespace weft::drivers::memif

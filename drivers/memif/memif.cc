@@ -65,7 +65,7 @@ result<void> memif_device::listen()
     const auto* const raw = reinterpret_cast<const sockaddr*>(&address);
     if (!options_.abstract) {
         // one that nobody listens on is left over
-        const file_handle probe = make_socket();
+        const unique_fd probe = make_socket();
         struct stat found {};
         if (lstat(options_.socket.c_str(), &found) == 0) {
             if (!S_ISSOCK(found.st_mode))
@@ -75,7 +75,7 @@ result<void> memif_device::listen()
             unlink(options_.socket.c_str());
         }
     }
-    file_handle made = make_socket();
+    unique_fd made = make_socket();
     if (made.get() < 0)
         return fault("it cannot be made");
     if (bind(made.get(), raw, length) != 0)
@@ -99,7 +99,7 @@ result<void> memif_device::join(engine& host, const std::string& name, interface
         // one interface after the other, so that two of one queue each use two workers
         const unsigned thread = (*pollers)[(index + q) % pollers->size()];
         queues_.push_back(std::make_unique<receive_queue>(
-            receive_queue{this, q, thread, file_handle{epoll_create1(EPOLL_CLOEXEC)}}));
+            receive_queue{this, q, thread, unique_fd{epoll_create1(EPOLL_CLOEXEC)}}));
         if (queues_.back()->bells.get() < 0)
             return fail(errc::io, "interface {}: no file to wait for: {}", name, std::strerror(errno));
         auto input = host.registry().clone("memif-input", node, queues_.back().get(), thread);

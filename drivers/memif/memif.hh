@@ -28,7 +28,7 @@ struct receive_queue {
     memif_device* device;
     uint16_t number;
     unsigned thread; // at first
-    file_handle bells; // an epoll that the ring's bell stands in, so that a thread can wait for one file for good
+    unique_fd bells; // an epoll that the ring's bell stands in, so that a thread can wait for one file for good
     node_id input = no_node;
 };
 
@@ -78,7 +78,7 @@ private:
     uint16_t room_ = 0; // bytes of a frame that a buffer holds
     std::string name_;
     interface_index index_ = no_interface;
-    file_handle listener_;
+    unique_fd listener_;
     bool started_ = false;
     uint64_t connections_ = 0;
     std::vector<std::unique_ptr<receive_queue>> queues_;

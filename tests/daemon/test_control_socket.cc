@@ -199,7 +199,7 @@ public:
     }
 
 private:
-    weft::file_handle fd_;
+    weft::unique_fd fd_;
 };
 
 // Sends `text` as one client and gives all that is answered.

@@ -22,9 +22,9 @@ constexpr uint32_t size = 1u << log2;
 // A client's memory, and the rings over it as both ends see them.
 struct two_ends {
     client_memory shape{.log2 = log2, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 256};
-    weft::file_handle file;
+    weft::unique_fd file;
     region memory = std::move(*shape.make(file));
-    std::array<weft::file_handle, 2> bells{weft::file_handle{eventfd(0, EFD_NONBLOCK)}, weft::file_handle{eventfd(0, EFD_NONBLOCK)}};
+    std::array<weft::unique_fd, 2> bells{weft::unique_fd{eventfd(0, EFD_NONBLOCK)}, weft::unique_fd{eventfd(0, EFD_NONBLOCK)}};
     ring client_out = make(0, role::client, direction::transmit);
     ring server_in = make(0, role::server, direction::receive);
     ring client_in = make(1, role::client, direction::receive);
@@ -33,7 +33,7 @@ struct two_ends {
     ring_header& header(size_t which) { return *reinterpret_cast<ring_header*>(memory.base() + shape.ring_offset(which)); }
     ring make(size_t which, role end, direction way)
     {
-        return {header(which), log2, end, way, weft::file_handle{dup(bells[which].get())},
+        return {header(which), log2, end, way, weft::unique_fd{dup(bells[which].get())},
                 end == role::client ? shape.buffer_bytes : 0};
     }
 };
@@ -41,10 +41,10 @@ struct two_ends {
 uint64_t rung(const ring& r)
 {
     uint64_t count = 0;
-    return read(r.bell(), &count, sizeof count) == sizeof count ? count : 0;
+    return ::read(r.bell(), &count, sizeof count) == sizeof count ? count : 0;
 }
 
-std::string refused(const weft::file_handle& file, uint64_t bytes)
+std::string refused(const weft::unique_fd& file, uint64_t bytes)
 {
     const auto mapped = region::map(file, bytes);
     REQUIRE_FALSE(mapped);
@@ -155,13 +155,13 @@ TEST_CASE("memif ring: who sleeps is woken by what was sent meanwhile", "[thread
 
 TEST_CASE("memif region: a peer's file is looked at before it is mapped")
 {
-    const weft::file_handle open_ended{memfd_create("test", MFD_ALLOW_SEALING)};
+    const weft::unique_fd open_ended{memfd_create("test", MFD_ALLOW_SEALING)};
     REQUIRE(ftruncate(open_ended.get(), 8192) == 0);
     CHECK(refused(open_ended, 0).find("found 0 bytes") != std::string::npos);
     CHECK(refused(open_ended, (uint64_t{1} << 32) + 1).find("4 GiB") != std::string::npos);
     CHECK(refused(open_ended, 8193) == "a region of 8193 bytes in a file of 8192");
     CHECK(refused(open_ended, 8192).find("F_SEAL_SHRINK") != std::string::npos);
-    CHECK(refused(weft::file_handle{}, 8192).find("Bad file descriptor") != std::string::npos);
+    CHECK(refused(weft::unique_fd{}, 8192).find("Bad file descriptor") != std::string::npos);
     REQUIRE(fcntl(open_ended.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0);
     const auto mapped = region::map(open_ended, 8000);
     REQUIRE(mapped);

@@ -8,16 +8,16 @@
 namespace weft {
 
 // Owns a file descriptor; -1 is none. Any thread.
-class file_handle {
+class unique_fd {
 public:
-    explicit file_handle(int fd = -1) noexcept : fd_{fd} {}
-    file_handle(file_handle&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-    file_handle& operator=(file_handle&& other) noexcept
+    explicit unique_fd(int fd = -1) noexcept : fd_{fd} {}
+    unique_fd(unique_fd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    unique_fd& operator=(unique_fd&& other) noexcept
     {
         std::swap(fd_, other.fd_);
         return *this;
     }
-    ~file_handle()
+    ~unique_fd()
     {
         if (fd_ >= 0)
             close(fd_);
