@@ -49,7 +49,7 @@ std::string at(const value& v)
     return fmt::format("{}:{} {}", v.at().line, v.at().column, v.path());
 }
 
-constexpr const char* sample = R"(# a router
+constexpr const char* sample_config = R"(# a router
 cpu: {main: 0, workers: [1, 2]}
 memory: {hugepages: false, size: 256M}
 interfaces:
@@ -82,7 +82,7 @@ struct temporary_file {
 
 TEST_CASE("values know their path, line and column", "[daemon][yaml]")
 {
-    const value root = good(sample);
+    const value root = good(sample_config);
     CHECK(at(root) == "2:1 ");
     CHECK(at(root.find("cpu")->find("workers")->items()[1]) == "2:29 cpu.workers[1]");
     const value& b = *root.find("interfaces")->find("b");
@@ -99,7 +99,7 @@ TEST_CASE("values know their path, line and column", "[daemon][yaml]")
 
 TEST_CASE("an alias repeats its anchor under its own path", "[daemon][yaml]")
 {
-    const value root = good(sample);
+    const value root = good(sample_config);
     const value& c = *root.find("interfaces")->find("c");
     CHECK(c.find("mtu")->text() == "1500");
     CHECK(at(*c.find("mtu")) == "5:51 interfaces.c.mtu");
@@ -282,7 +282,7 @@ TEST_CASE("a file dense with brackets is refused before it takes memory", "[daem
 TEST_CASE("a file is read, or the reason is given", "[daemon][yaml]")
 {
     config::problems found;
-    const temporary_file file{sample};
+    const temporary_file file{sample_config};
     const auto root = read_yaml(file.path, found);
     REQUIRE(root.has_value());
     CHECK(root->entries().size() == 5);
@@ -352,7 +352,7 @@ TEST_CASE("mutated files neither crash nor hang", "[daemon][yaml][fuzz]")
     const auto below = [&random](size_t n) { return static_cast<size_t>(random() % n); };
     size_t trees = 0;
     for (int round = 0; round < 2000; ++round) {
-        std::string text = sample;
+        std::string text = sample_config;
         for (size_t change = 0, changes = 1 + below(6); change < changes; ++change) {
             const size_t where = below(text.size());
             switch (below(4)) {

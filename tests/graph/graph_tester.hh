@@ -6,6 +6,7 @@
 #include "graph/engine.hh"
 #include "graph/statistics.hh"
 #include "tests/graph/fake_clock.hh"
+#include "tests/graph/lines.hh"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

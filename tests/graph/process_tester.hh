@@ -4,6 +4,7 @@
 
 #include "graph/main_loop.hh"
 #include "tests/graph/fake_clock.hh"
+#include "tests/graph/lines.hh"
 
 #include <array>
 #include <catch2/catch.hpp>
@@ -18,8 +19,6 @@
 #include <vector>
 
 namespace weft {
-
-using lines = std::vector<std::string>;
 
 struct process_tester {
     std::vector<std::string> log; // outlives the processes, which may write to it to the end

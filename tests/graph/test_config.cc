@@ -24,7 +24,7 @@ value tree(std::vector<std::pair<std::string, value>> members, std::string path 
     return value::mapping(std::move(entries), at, std::move(path));
 }
 
-std::vector<std::string> lines(const problems& found)
+std::vector<std::string> lines_of(const problems& found)
 {
     std::vector<std::string> all;
     for (const problem& p : found.sorted())
@@ -65,7 +65,7 @@ std::vector<std::string> check_router(const value& root)
 {
     problems found;
     schema_of(router_keys()).check(root, found);
-    return lines(found);
+    return lines_of(found);
 }
 
 using strings = std::vector<std::string>;
@@ -227,7 +227,7 @@ TEST_CASE("required keys are asked for where their parent is given", "[graph][co
     problems found;
     schema_of({{"main", number(0, 9), "", true}, {"cores[]", number(0, 9), "", true}})
         .check(tree({{"cores", value::sequence({}, {2, 8}, "cores")}}), found);
-    CHECK(lines(found) == strings{"1:1 main: missing; expected a number from 0 to 9",
+    CHECK(lines_of(found) == strings{"1:1 main: missing; expected a number from 0 to 9",
                                   "2:8 cores: the list is empty; expected at least one item "
                                   "(a number from 0 to 9)"});
 }
@@ -240,7 +240,7 @@ TEST_CASE("one value may be the short form of a mapping", "[graph][config]")
         items.push_back(std::move(item));
         schema_of({{"w[]", or_mapping(number(0, 7)), ""}, {"w[].core", number(0, 7), "", true}})
             .check(tree({{"w", value::sequence(std::move(items), {1, 1}, "w")}}), found);
-        return lines(found);
+        return lines_of(found);
     };
     CHECK(check(word("3", "w[0]")).empty());
     CHECK(check(tree({{"core", word("3", "w[0].core")}}, "w[0]")).empty());
@@ -267,10 +267,10 @@ TEST_CASE("a section's check waits until the keys that it reads are right", "[gr
     REQUIRE(made.has_value());
     problems odd, small;
     made->check(tree({{"mtu", word("1501", "mtu", {1, 6})}}), odd);
-    CHECK(lines(odd) == strings{"1:6 mtu: 1501 is odd"});
+    CHECK(lines_of(odd) == strings{"1:6 mtu: 1501 is odd"});
     s.check = [](const value& root, problems& found) { found.add(root, "checked"); };
     schema::of({&s, 1})->check(tree({{"mtu", word("20", "mtu")}}), small);
-    CHECK(lines(small) == strings{"1:1 mtu: 20 is below 68 (a number from 68 to 9216)"});
+    CHECK(lines_of(small) == strings{"1:1 mtu: 20 is below 68 (a number from 68 to 9216)"});
 }
 
 namespace {
@@ -436,7 +436,7 @@ TEST_CASE("problems are sorted, stable and bounded", "[graph][config]")
     found.add({2, 1}, "second", "b");
     found.add({1, 9}, "first", "a");
     found.add({2, 1}, "third", "c");
-    CHECK(lines(found) == strings{"1:9 first: a", "2:1 second: b", "2:1 third: c"});
+    CHECK(lines_of(found) == strings{"1:9 first: a", "2:1 second: b", "2:1 third: c"});
     for (int i = 0; i < 2000; ++i)
         found.add({3 + i, 1}, "many", "m");
     const auto all = found.sorted();

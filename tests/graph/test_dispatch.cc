@@ -10,7 +10,6 @@ using namespace weft;
 
 namespace {
 
-using lines = std::vector<std::string>;
 using counts = std::vector<uint32_t>;
 
 node_descriptor interrupt_source(std::string_view name, names nexts)

@@ -16,7 +16,7 @@ using Catch::Contains;
 
 namespace {
 
-void drop_third(node_run& run, frame& in) noexcept
+void note_and_drop_third(node_run& run, frame& in) noexcept
 {
     run.context<probe>().note(in);
     run.each(in, [](packet& p) { return payload_of(p).number % 3 == 0 ? drop(0) : fate{0}; });
@@ -32,7 +32,7 @@ node_descriptor transmitter(std::string_view name)
 // in -> first -> judge -> out | drop
 struct captured_graph {
     graph_tester tester{{source("in", {"first"}), relay("first", {"judge"}),
-                         relay("judge", {"out"}, drop_third, {{"third", "every third is"}}),
+                         relay("judge", {"out"}, note_and_drop_third, {{"third", "every third is"}}),
                          transmitter("out")}};
     temporary_directory directory;
     const std::string file = directory.file("c.pcapng");

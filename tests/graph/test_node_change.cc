@@ -41,8 +41,6 @@ struct changed : registry_tester {
     }
 };
 
-using lines = std::vector<std::string>;
-
 } // namespace
 
 TEST_CASE("a slot may be asked for, and those before it stay empty", "[graph][node_change]")

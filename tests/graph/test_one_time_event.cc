@@ -12,7 +12,7 @@ namespace {
 
 enum : event_type { usual = 1 };
 
-std::string text_of(const std::optional<event>& e)
+std::string data_text(const std::optional<event>& e)
 {
     return e ? std::to_string(e->as<int>()) : "clock";
 }
@@ -35,7 +35,7 @@ TEST_CASE("a one-time event is delivered once, with its data", "[graph][process]
     process_tester t;
     event_type type = 0;
     const auto id =
-        start_holder(t, type, [&](process& self) { t.note(text_of(self.wait_event_of(type, 10s))); });
+        start_holder(t, type, [&](process& self) { t.note(data_text(self.wait_event_of(type, 10s))); });
     CHECK((type & one_time_bit) != 0);
     CHECK(t.status(id).waits_for == fmt::format("one-time event {} or clock", type & ~one_time_bit));
     CHECK(t.signal(id, usual, 1)); // not what it waits for
@@ -55,7 +55,7 @@ TEST_CASE("an answer that comes too late is refused, not taken for the next", "[
         for (int n = 0; n < 2; ++n) {
             const auto answer = self.open_one_time_event();
             types.push_back(answer->type());
-            t.note(text_of(self.wait_event_of(answer->type(), 1s)));
+            t.note(data_text(self.wait_event_of(answer->type(), 1s)));
         }
         self.sleep_for(1h);
     });
@@ -78,7 +78,7 @@ TEST_CASE("one that was signalled and not awaited leaves nothing behind", "[grap
             type = answer->type();
             self.sleep_for(1s);
         }
-        t.note(text_of(self.wait_event_or_clock(1s)));
+        t.note(data_text(self.wait_event_or_clock(1s)));
     });
     CHECK(t.signal(id, type, 1));
     CHECK_FALSE(t.signal(id, type, 2)); // twice before it was taken
@@ -95,7 +95,7 @@ TEST_CASE("a wait for any event takes one-time events in their order", "[graph][
     const auto id = start_holder(t, type, [&](process& self) {
         self.sleep_for(1s);
         for (int n = 0; n < 3; ++n)
-            t.note(text_of(self.wait_event()));
+            t.note(data_text(self.wait_event()));
     });
     t.signal(id, usual, 1);
     t.signal(id, type, 2);
@@ -110,7 +110,7 @@ TEST_CASE("a one-time event has its place in a queue that is full", "[graph][pro
     process_tester t;
     event_type type = 0;
     const auto id =
-        start_holder(t, type, [&](process& self) { t.note(text_of(self.wait_event_of(type, 1h))); });
+        start_holder(t, type, [&](process& self) { t.note(data_text(self.wait_event_of(type, 1h))); });
     while (t.loop.signal(id, {.type = usual, .payload = {}}))
         ;
     CHECK(t.status(id).events_pending == main_loop::event_queue_bound);

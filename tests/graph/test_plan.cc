@@ -44,8 +44,6 @@ node_descriptor with(node_descriptor node, bool node_descriptor::*flag)
     return node;
 }
 
-using lines = std::vector<std::string>;
-
 } // namespace
 
 TEST_CASE("a graph without a source is refused", "[graph][plan]")

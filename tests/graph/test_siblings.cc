@@ -33,8 +33,6 @@ struct family : registry_tester {
     {}
 };
 
-using lines = std::vector<std::string>;
-
 } // namespace
 
 TEST_CASE("siblings have the slots of the one that names them", "[graph][siblings]")

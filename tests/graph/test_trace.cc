@@ -11,8 +11,6 @@ using Catch::Contains;
 
 namespace {
 
-using lines = std::vector<std::string>;
-
 const std::vector<reason> one_reason{{"odd", "its number is odd"}};
 
 void drop_odd(node_run& run, frame& in) noexcept

@@ -25,7 +25,7 @@ constexpr ip4_address address(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
     return {a << 24 | b << 16 | c << 8 | d};
 }
 
-constexpr ip4_prefix prefix(ip4_address inside, uint8_t length)
+constexpr ip4_prefix network(ip4_address inside, uint8_t length)
 {
     return {{inside.value & ip4_prefix::mask_of(length)}, length};
 }
@@ -50,7 +50,7 @@ public:
     [[nodiscard]] std::optional<std::pair<ip4_prefix, uint32_t>> match(ip4_address a) const
     {
         for (int length = 32; length >= 0; --length) {
-            const auto found = prefixes.find(prefix(a, static_cast<uint8_t>(length)));
+            const auto found = prefixes.find(network(a, static_cast<uint8_t>(length)));
             if (found != prefixes.end())
                 return *found;
         }
@@ -74,7 +74,7 @@ public:
     {
         // A prefix under 8 bits repaints millions of entries, so it comes seldom.
         const uint32_t length = number(300) == 0 ? number(8) : 8 + number(25);
-        return prefix(near(), static_cast<uint8_t>(length));
+        return network(near(), static_cast<uint8_t>(length));
     }
 
 private:
@@ -127,7 +127,7 @@ TEST_CASE("an empty prefix table matches nothing", "[nodes]")
     CHECK(table.lookup(address(0, 0, 0, 0)) == prefix_table::none);
     CHECK(table.lookup(address(255, 255, 255, 255)) == prefix_table::none);
     CHECK(table.match(address(10, 0, 0, 1)) == std::nullopt);
-    CHECK(table.find(prefix({}, 0)) == std::nullopt);
+    CHECK(table.find(network({}, 0)) == std::nullopt);
     CHECK(table.size() == 0);
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("a prefix of any length ends exactly at its bounds", "[nodes]")
 {
     const auto length = static_cast<uint8_t>(GENERATE(range(1, 33)));
     auto table = make_table();
-    const auto p = prefix(address(170, 170, 170, 170), length);
+    const auto p = network(address(170, 170, 170, 170), length);
     REQUIRE(table.set(p, prefix_table::highest_value));
     CHECK(table.lookup(p.network) == prefix_table::highest_value);
     CHECK(table.lookup(p.last()) == prefix_table::highest_value);
@@ -150,14 +150,14 @@ TEST_CASE("a prefix of any length ends exactly at its bounds", "[nodes]")
 TEST_CASE("the first and the last address of all have host routes", "[nodes]")
 {
     auto table = make_table();
-    REQUIRE(table.set(prefix({}, 0), 1));
-    REQUIRE(table.set(prefix({0}, 32), 2));
-    REQUIRE(table.set(prefix({0xffff'ffff}, 32), 3));
+    REQUIRE(table.set(network({}, 0), 1));
+    REQUIRE(table.set(network({0}, 32), 2));
+    REQUIRE(table.set(network({0xffff'ffff}, 32), 3));
     CHECK(table.lookup({0}) == 2);
     CHECK(table.lookup({1}) == 1);
     CHECK(table.lookup({0xffff'fffe}) == 1);
     CHECK(table.lookup({0xffff'ffff}) == 3);
-    REQUIRE(table.remove(prefix({}, 0)));
+    REQUIRE(table.remove(network({}, 0)));
     CHECK(table.lookup({1}) == prefix_table::none);
     CHECK(table.lookup({0xffff'ffff}) == 3);
 }
@@ -165,13 +165,13 @@ TEST_CASE("the first and the last address of all have host routes", "[nodes]")
 TEST_CASE("a changed value reaches only what no longer prefix owns", "[nodes]")
 {
     auto table = make_table();
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 8), 1));
-    REQUIRE(table.set(prefix(address(10, 1, 0, 0), 16), 2));
-    REQUIRE(table.set(prefix(address(10, 1, 2, 128), 25), 3));
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 8), 4));
-    REQUIRE(table.set(prefix(address(10, 1, 0, 0), 16), 5));
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 8), 1));
+    REQUIRE(table.set(network(address(10, 1, 0, 0), 16), 2));
+    REQUIRE(table.set(network(address(10, 1, 2, 128), 25), 3));
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 8), 4));
+    REQUIRE(table.set(network(address(10, 1, 0, 0), 16), 5));
     CHECK(table.size() == 3);
-    CHECK(table.find(prefix(address(10, 0, 0, 0), 8)) == 4u);
+    CHECK(table.find(network(address(10, 0, 0, 0), 8)) == 4u);
     CHECK(table.lookup(address(10, 2, 0, 1)) == 4);
     CHECK(table.lookup(address(10, 1, 2, 127)) == 5);
     CHECK(table.lookup(address(10, 1, 2, 128)) == 3);
@@ -180,24 +180,24 @@ TEST_CASE("a changed value reaches only what no longer prefix owns", "[nodes]")
 TEST_CASE("a removed prefix leaves its range to the one that covers it", "[nodes]")
 {
     auto table = make_table();
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 8), 1));
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 24), 2));
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 30), 3));
-    REQUIRE(table.set(prefix(address(10, 0, 0, 1), 32), 4));
-    REQUIRE(table.remove(prefix(address(10, 0, 0, 0), 24)));
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 8), 1));
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 24), 2));
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 30), 3));
+    REQUIRE(table.set(network(address(10, 0, 0, 1), 32), 4));
+    REQUIRE(table.remove(network(address(10, 0, 0, 0), 24)));
     CHECK(table.lookup(address(10, 0, 0, 9)) == 1);
     CHECK(table.lookup(address(10, 0, 0, 1)) == 4);
-    REQUIRE(table.remove(prefix(address(10, 0, 0, 1), 32)));
+    REQUIRE(table.remove(network(address(10, 0, 0, 1), 32)));
     CHECK(table.lookup(address(10, 0, 0, 1)) == 3);
-    REQUIRE(table.remove(prefix(address(10, 0, 0, 0), 30)));
+    REQUIRE(table.remove(network(address(10, 0, 0, 0), 30)));
     CHECK(table.lookup(address(10, 0, 0, 1)) == 1);
-    CHECK(table.match(address(10, 0, 0, 1)) == std::pair{prefix(address(10, 0, 0, 0), 8), 1u});
+    CHECK(table.match(address(10, 0, 0, 1)) == std::pair{network(address(10, 0, 0, 0), 8), 1u});
 }
 
 TEST_CASE("arguments out of range change nothing", "[nodes]")
 {
     auto table = make_table();
-    const auto p = prefix(address(10, 0, 0, 0), 8);
+    const auto p = network(address(10, 0, 0, 0), 8);
     CHECK(table.set(p, prefix_table::none).error().code == errc::invalid_argument);
     CHECK(table.set(p, prefix_table::highest_value + 1).error().code == errc::invalid_argument);
     CHECK(table.set({address(10, 0, 0, 1), 8}, 1).error().code == errc::invalid_argument);
@@ -244,16 +244,16 @@ TEST_CASE("a table that was emptied in any order is as new", "[nodes]")
         reference.prefixes.erase(last);
     }
     for (uint32_t i = 0; i < 64; ++i)
-        REQUIRE(table.set(prefix({i << 8}, 32), 1)); // every block is free again
-    CHECK(table.set(prefix({64 << 8}, 32), 1).error().code == errc::exhausted);
+        REQUIRE(table.set(network({i << 8}, 32), 1)); // every block is free again
+    CHECK(table.set(network({64 << 8}, 32), 1).error().code == errc::exhausted);
 }
 
 TEST_CASE("a prefix that finds no block changes nothing", "[nodes]")
 {
     auto table = make_table(1);
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 8), 1));
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 25), 2));
-    const auto refused = prefix(address(10, 0, 1, 0), 25);
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 8), 1));
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 25), 2));
+    const auto refused = network(address(10, 0, 1, 0), 25);
     const auto failed = table.set(refused, 3);
     REQUIRE(!failed);
     CHECK(failed.error().code == errc::exhausted);
@@ -262,7 +262,7 @@ TEST_CASE("a prefix that finds no block changes nothing", "[nodes]")
     CHECK(table.size() == 2);
     CHECK(table.lookup(address(10, 0, 1, 0)) == 1);
     CHECK(table.remove(refused).error().code == errc::not_found);
-    REQUIRE(table.set(prefix(address(10, 0, 0, 7), 32), 4)); // the same block
+    REQUIRE(table.set(network(address(10, 0, 0, 7), 32), 4)); // the same block
     CHECK(table.lookup(address(10, 0, 0, 7)) == 4);
 }
 
@@ -270,8 +270,8 @@ TEST_CASE("a freed block is used again only after the grace period", "[nodes]")
 {
     std::deque<std::function<void()>> waiting;
     auto table = *prefix_table::make([&](auto task) { waiting.push_back(std::move(task)); }, 1);
-    const auto one = prefix(address(10, 0, 0, 1), 32);
-    const auto two = prefix(address(10, 0, 1, 1), 32);
+    const auto one = network(address(10, 0, 0, 1), 32);
+    const auto two = network(address(10, 0, 1, 1), 32);
     REQUIRE(table.set(one, 1));
     REQUIRE(table.remove(one));
     REQUIRE(waiting.size() == 1);
@@ -287,8 +287,8 @@ TEST_CASE("a grace period may end after the table has gone", "[nodes]")
     std::function<void()> waiting;
     {
         auto table = *prefix_table::make([&](auto task) { waiting = std::move(task); });
-        REQUIRE(table.set(prefix(address(10, 0, 0, 1), 32), 1));
-        REQUIRE(table.remove(prefix(address(10, 0, 0, 1), 32)));
+        REQUIRE(table.set(network(address(10, 0, 0, 1), 32), 1));
+        REQUIRE(table.remove(network(address(10, 0, 0, 1), 32)));
     }
     REQUIRE(waiting);
     waiting();
@@ -297,9 +297,9 @@ TEST_CASE("a grace period may end after the table has gone", "[nodes]")
 TEST_CASE("a moved table keeps its prefixes", "[nodes]")
 {
     auto table = make_table();
-    REQUIRE(table.set(prefix(address(10, 0, 0, 1), 32), 1));
+    REQUIRE(table.set(network(address(10, 0, 0, 1), 32), 1));
     auto other = std::move(table);
-    REQUIRE(other.set(prefix(address(10, 0, 0, 0), 8), 2));
+    REQUIRE(other.set(network(address(10, 0, 0, 0), 8), 2));
     CHECK(other.lookup(address(10, 0, 0, 1)) == 1);
     CHECK(other.lookup(address(10, 0, 0, 2)) == 2);
 }
@@ -307,11 +307,11 @@ TEST_CASE("a moved table keeps its prefixes", "[nodes]")
 TEST_CASE("a prefix table takes memory only where prefixes are", "[nodes]")
 {
     auto table = make_table();
-    REQUIRE(table.set(prefix(address(10, 0, 0, 0), 8), 1));
+    REQUIRE(table.set(network(address(10, 0, 0, 0), 8), 1));
     const size_t small = table.memory_bytes();
     CHECK(small >= 65536 * 4);
     CHECK(small < 16u << 20);
-    REQUIRE(table.set(prefix({}, 0), 1));
+    REQUIRE(table.set(network({}, 0), 1));
     CHECK(table.memory_bytes() >= (64u << 20) + (16u << 20));
 }
 
@@ -361,7 +361,7 @@ uint32_t value_of(const ip4_prefix& p, uint32_t version)
     return (p.network.value & 0xffff) << 15 | uint32_t{p.length} << 9 | (version & 0x1ff);
 }
 
-constexpr auto outer = prefix(address(10, 1, 0, 0), 16);
+constexpr auto outer = network(address(10, 1, 0, 0), 16);
 
 // Whether a value is one that some prefix covering the address had at some time.
 bool possible(ip4_address a, uint32_t value)
@@ -399,9 +399,9 @@ uint64_t read_until(const prefix_table& table, epochs& grace, size_t reader,
 ip4_prefix churned_prefix(std::mt19937& random)
 {
     if (random() % 2 == 0)
-        return prefix(address(10, 1, random() % 8, random() % 256),
+        return network(address(10, 1, random() % 8, random() % 256),
                       static_cast<uint8_t>(17 + random() % 8));
-    return prefix(address(10, 1, random() % 8, random() % 2 * 128), random() % 2 ? 25 : 32);
+    return network(address(10, 1, random() % 8, random() % 2 * 128), random() % 2 ? 25 : 32);
 }
 
 // Sets, changes and removes prefixes for a second. Returns how many freed blocks came back for use.
