@@ -4,6 +4,7 @@
 import contextlib
 import glob
 import os
+import signal
 
 
 def _tasks():
@@ -19,21 +20,38 @@ def _set(task, cores):
         os.sched_setaffinity(task, cores)
 
 
+def _give_back(core, before, moved):
+    for task, cores in moved.items():
+        _set(task, cores)
+    # what those have started meanwhile
+    widened = {frozenset(cores - {core}): cores for cores in moved.values()}
+    for task, cores in _tasks():
+        if task not in before and frozenset(cores) in widened:
+            _set(task, widened[frozenset(cores)])
+
+
 @contextlib.contextmanager
 def kept_free(core):
     """Moves all threads off a core, those of the kernel that may run elsewhere as well, and this
-    one; at the end they may run there again. What is pinned to the core alone stays."""
+    one; at the end they may run there again. What is pinned to the core alone stays. A process of
+    its own gives the core back, so that it is given back when this one is killed, too."""
     before = dict(_tasks())
     moved = {task: cores for task, cores in before.items() if core in cores and len(cores) > 1}
+    until, held = os.pipe()
+    keeper = os.fork()
+    if keeper == 0:
+        os.setsid()  # a Ctrl-C is for the benchmark
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os.close(held)
+        os.read(until, 1)  # until the other end is closed, at the latest with its process
+        _give_back(core, before, moved)
+        os._exit(0)
+    os.close(until)
     for task, cores in moved.items():
         _set(task, cores - {core})
     try:
         yield
     finally:
-        for task, cores in moved.items():
-            _set(task, cores)
-        # what those have started meanwhile
-        widened = {frozenset(cores - {core}): cores for cores in moved.values()}
-        for task, cores in _tasks():
-            if task not in before and frozenset(cores) in widened:
-                _set(task, widened[frozenset(cores)])
+        os.close(held)
+        os.waitpid(keeper, 0)
