@@ -6,6 +6,7 @@
 #include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 namespace weft::drivers::memif {
 
@@ -91,7 +92,9 @@ void ring::listen(bool wanted) noexcept
     if (wanted)
         return;
     uint64_t count = 0;
-    [[maybe_unused]] const auto drained = read(bell_.get(), &count, sizeof count);
+    const iovec to{.iov_base = &count, .iov_len = sizeof count};
+    // not read(): the file's O_NONBLOCK is the peer's as well, who may have taken it away
+    [[maybe_unused]] const auto drained = preadv2(bell_.get(), &to, 1, -1, RWF_NOWAIT);
 }
 
 size_t client_memory::buffer_offset(size_t ring, size_t place) const noexcept

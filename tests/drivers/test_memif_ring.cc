@@ -122,6 +122,19 @@ TEST_CASE("memif ring: the bell is rung for who listens only")
     CHECK(rung(t.server_in) == 0);
 }
 
+TEST_CASE("memif ring: silencing a bell does not wait, though the peer lets the file block")
+{
+    two_ends t;
+    REQUIRE(fcntl(t.bells[0].get(), F_SETFL, fcntl(t.bells[0].get(), F_GETFL) & ~O_NONBLOCK) == 0);
+    t.server_in.listen(true);
+    t.server_in.listen(false); // nobody has rung
+    t.server_in.listen(true);
+    t.client_out.send(1);
+    t.server_in.listen(false);
+    pollfd bell{.fd = t.server_in.bell(), .events = POLLIN, .revents = 0};
+    CHECK(poll(&bell, 1, 0) == 0);
+}
+
 TEST_CASE("memif ring: who sleeps is woken by what was sent meanwhile", "[thread]")
 {
     two_ends t;
