@@ -30,6 +30,22 @@ def _give_back(core, before, moved):
             _set(task, widened[frozenset(cores)])
 
 
+def _keeper(held, until, give_back):
+    """A process that gives back when the pipe's other end is closed, at the latest with its owner."""
+    child = os.fork()
+    if child != 0:
+        return child
+    try:
+        os.setsid()  # a Ctrl-C is for the benchmark
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os.close(held)
+        os.read(until, 1)
+        give_back()
+    finally:
+        os._exit(0)  # whatever happens: what follows is the benchmark's
+
+
 @contextlib.contextmanager
 def kept_free(core):
     """Moves all threads off a core, those of the kernel that may run elsewhere as well, and this
@@ -38,15 +54,7 @@ def kept_free(core):
     before = dict(_tasks())
     moved = {task: cores for task, cores in before.items() if core in cores and len(cores) > 1}
     until, held = os.pipe()
-    keeper = os.fork()
-    if keeper == 0:
-        os.setsid()  # a Ctrl-C is for the benchmark
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        os.close(held)
-        os.read(until, 1)  # until the other end is closed, at the latest with its process
-        _give_back(core, before, moved)
-        os._exit(0)
+    keeper = _keeper(held, until, lambda: _give_back(core, before, moved))
     os.close(until)
     for task, cores in moved.items():
         _set(task, cores - {core})
