@@ -4,8 +4,8 @@
 
 #include "graph/clock.hh"
 #include "graph/command.hh"
-#include "graph/unique_fd.hh"
 #include "graph/process.hh"
+#include "graph/unique_fd.hh"
 
 #include <array>
 #include <cstddef>

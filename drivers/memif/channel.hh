@@ -4,9 +4,9 @@
 
 #include "drivers/memif/options.hh"
 #include "drivers/memif/protocol.hh"
-#include "graph/unique_fd.hh"
 #include "graph/process.hh"
 #include "graph/result.hh"
+#include "graph/unique_fd.hh"
 
 #include <string>
 #include <string_view>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "drivers/memif/protocol.hh"
-#include "graph/unique_fd.hh"
 #include "graph/result.hh"
+#include "graph/unique_fd.hh"
 
 #include <algorithm>
 #include <cstddef>

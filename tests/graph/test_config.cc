@@ -228,8 +228,8 @@ TEST_CASE("required keys are asked for where their parent is given", "[graph][co
     schema_of({{"main", number(0, 9), "", true}, {"cores[]", number(0, 9), "", true}})
         .check(tree({{"cores", value::sequence({}, {2, 8}, "cores")}}), found);
     CHECK(lines_of(found) == strings{"1:1 main: missing; expected a number from 0 to 9",
-                                  "2:8 cores: the list is empty; expected at least one item "
-                                  "(a number from 0 to 9)"});
+                                     "2:8 cores: the list is empty; expected at least one item "
+                                     "(a number from 0 to 9)"});
 }
 
 TEST_CASE("one value may be the short form of a mapping", "[graph][config]")
