@@ -7,6 +7,7 @@
 #include "graph/frame.hh"
 #include "graph/interface.hh"
 #include "graph/process.hh"
+#include "graph/token_bucket.hh"
 
 #include <algorithm>
 #include <atomic>
@@ -18,38 +19,6 @@
 namespace weft::drivers {
 
 inline constexpr size_t most_streams = 64;
-inline constexpr uint64_t highest_rate = 1'000'000'000; // packets per second
-
-// How many packets are due at a rate: a bucket of tokens that holds one vector's.
-class pacer {
-public:
-    // `hz`: ticks of the clock per second.
-    pacer(uint64_t rate, uint64_t hz) : rate_{rate}, hz_{hz} {}
-
-    void restart(uint64_t now) noexcept
-    {
-        last_ = now;
-        credit_ = 0;
-    }
-    // Takes what is due at `now`, `most` at most.
-    [[nodiscard]] uint32_t take(uint64_t now, uint32_t most) noexcept
-    {
-        // a second fills any bucket that rates up to highest_rate have, and its product fits
-        credit_ += std::min(now - last_, hz_) * rate_;
-        last_ = now;
-        credit_ = std::min(credit_, hz_ * vector_size);
-        const auto due = static_cast<uint32_t>(std::min<uint64_t>(credit_ / hz_, most));
-        credit_ -= due * hz_;
-        return due;
-    }
-
-private:
-    const uint64_t rate_;
-    const uint64_t hz_;
-    uint64_t last_ = 0;
-    uint64_t credit_ = 0; // packets times ticks per second
-};
-
 struct stream_options {
     interface_index interface = no_interface; // where its packets seem to come in
     unsigned thread = 0;                      // that makes them
@@ -62,7 +31,7 @@ struct stream_options {
 // belong to the thread that makes the packets.
 struct stream {
     stream(const stream_options& what, std::unique_ptr<packet_source> from, uint64_t hz)
-        : options{what}, packets{std::move(from)}, pace{what.rate, hz}
+        : options{what}, packets{std::move(from)}, pace{what.rate, hz, vector_size}
     {}
 
     const stream_options options;
@@ -80,7 +49,7 @@ struct stream {
     counter began;    // TSC
     counter last;     // TSC of the last packet
     const std::unique_ptr<packet_source> packets;
-    pacer pace;
+    token_bucket pace;
 };
 
 // What `show packet-generator` prints of one stream.

@@ -187,7 +187,7 @@ result<unsigned> thread_of(command_context& context, const interface& from)
 result<stream_options> options_of(command_context& context, const interface& from)
 {
     const auto& args = context.arguments;
-    const auto rate = number_within(args, "rate", 1, highest_rate, 0);
+    const auto rate = number_within(args, "rate", 1, token_bucket::highest_rate, 0);
     const auto limit = number_within(args, "limit", 1, UINT64_MAX, 0);
     const auto thread = thread_of(context, from);
     const auto node = entry_of(context);

@@ -193,7 +193,7 @@ result<void> apply_route_files(const config::value& root, engine& host)
     if (files == nullptr)
         return {};
     for (const auto& file : files->items())
-        if (auto done = load_routes(host.room<tables>(), file.text(), [](size_t) {}); !done)
+        if (auto done = load_routes(host.room<tables>(), file.text(), [] {}, without_pause); !done)
             return fail(done.error().code, "{}: {}", file.path(), done.error().message);
     return {};
 }

@@ -86,17 +86,17 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
     const auto& changes = list.changes;
     if (!ip4.routes().reserve(changes.size(), route_source::fixed))
         return fail(errc::exhausted, "{}: no memory for {} routes", name, changes.size());
-    auto begun = clock::now();
-    for (size_t i = 0; i < changes.size(); ++i) {
-        if (i % group == 0) {
-            if (clock::now() - begun > slice) {
-                balances.forget();
-                pause(i);
-                begun = clock::now();
-            }
+    clock::time_point begun;
+    for (size_t i = 0, allowed = 0; i < changes.size(); ++i) {
+        if (i == allowed || (i % group == 0 && clock::now() - begun > slice)) {
+            balances.forget();
+            const size_t more = pause(i);
+            allowed = more < changes.size() - i ? i + more : changes.size();
+            begun = clock::now();
+        }
+        if (i % group == 0)
             for (size_t ahead = i; ahead < std::min(i + group, changes.size()); ++ahead)
                 ip4.routes().prefetch(changes[ahead].prefix, route_source::fixed);
-        }
         if (auto done = apply_one(ip4, changes[i], balances, counts); !done)
             return fail(done.error().code, "{}:{}:1: {}; {} of {} routes were applied before it", name,
                         changes[i].line, done.error().message, i, changes.size());
@@ -104,11 +104,11 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
     return counts;
 }
 
-result<load_counts> load_routes(tables& ip4, const std::string& path,
+result<load_counts> load_routes(tables& ip4, const std::string& path, const std::function<void()>& reading,
                                 const load_pause& pause)
 {
     const auto usable = [&](net::ip4_address a) { return ip4.interface_towards(a).has_value(); };
-    const auto list = read_route_file(path, usable, [&] { pause(0); });
+    const auto list = read_route_file(path, usable, reading);
     if (!list)
         return pass(list);
     return apply_routes(ip4, *list, path, pause);

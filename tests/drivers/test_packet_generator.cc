@@ -26,30 +26,6 @@ void run_enabled(node_tester& t, std::string_view name)
 
 } // namespace
 
-TEST_CASE("a pacer gives neither more nor less than the rate", "[drivers]")
-{
-    const uint64_t rate = GENERATE(1, 7, 10'000, 3'333'333);
-    constexpr uint64_t hz = 2'500'000'000;
-    pacer pace{rate, hz};
-    uint64_t now = 12345;
-    pace.restart(now);
-    uint64_t got = 0;
-    const uint64_t step = std::min(100 * hz / rate / 7, hz / 3); // no whole number of packets
-    const uint64_t end = now + 3 * hz;
-    for (; now < end; now += step)
-        got += pace.take(now, vector_size);
-    CHECK(got == static_cast<uint64_t>((now - step - 12345) * static_cast<double>(rate) / hz));
-}
-
-TEST_CASE("a pacer makes up for one vector at most", "[drivers]")
-{
-    pacer pace{highest_rate, 2'500'000'000};
-    pace.restart(0);
-    CHECK(pace.take(UINT64_MAX, 100) == 100);
-    CHECK(pace.take(UINT64_MAX, vector_size) == vector_size - 100); // what was left
-    CHECK(pace.take(UINT64_MAX, vector_size) == 0);
-}
-
 TEST_CASE("a stream ends after its limit, and begins anew when it is enabled again", "[drivers]")
 {
     node_tester t;

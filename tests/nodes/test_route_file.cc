@@ -209,7 +209,10 @@ TEST_CASE("a load gives way, and next hops it holds are let go", "[nodes]")
     const file many{text};
     size_t pauses = 0;
     const auto hops = t.hops().next_hops().size();
-    const auto done = ip4::load_routes(t.ip4(), many.path, [&](size_t) { ++pauses; });
+    const auto done = ip4::load_routes(t.ip4(), many.path, [] {}, [&](size_t) {
+        ++pauses;
+        return SIZE_MAX;
+    });
     REQUIRE(done.has_value());
     CHECK(done->added == count);
     CHECK(pauses > 20);
@@ -225,7 +228,7 @@ TEST_CASE("a network that goes during a load ends it with the place", "[nodes]")
     const auto list = parsed("16.0.0.0/8 blackhole\n\n17.0.0.0/8 via 10.0.1.9\n");
     REQUIRE(list.has_value());
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
-    const auto done = ip4::apply_routes(t.ip4(), *list, "f", [](size_t) {});
+    const auto done = ip4::apply_routes(t.ip4(), *list, "f", ip4::without_pause);
     REQUIRE_FALSE(done.has_value());
     CHECK(done.error().message ==
           "f:3:1: next hop 10.0.1.9 is on no connected network; 1 of 2 routes were applied before "

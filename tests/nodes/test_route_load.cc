@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads of routes at a rate, under the test's clock.
+#include "graph/command.hh"
+#include "tests/graph/temporary_directory.hh"
+#include "tests/nodes/node_tester.hh"
+
+#include <fstream>
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+// A session that runs `ip route load` of so many blackholes with what is said behind it.
+class load {
+public:
+    load(node_tester& t, uint32_t routes, std::string_view more) : t_{t}
+    {
+        const auto path = files_.file("routes");
+        std::ofstream file{path};
+        for (uint32_t n = 0; n < routes; ++n)
+            file << fmt::format("16.{}.{}.0/24 blackhole\n", n >> 8, n & 255);
+        file.close();
+        before_ = t.ip4().table().size();
+        const auto started = t.host.loop().start(
+            "load",
+            [this, line = fmt::format("ip route load {} {}", path, more)](process& self) {
+                said = commands_->run(self.host(), line, false, &self).value();
+            },
+            256ul << 10);
+        REQUIRE(started.has_value());
+        process_ = *started;
+        for (int piece = 0; piece < 10; ++piece)
+            t.run(); // reads the file, and waits for the first token
+    }
+    ~load() { static_cast<void>(t_.host.loop().stop(process_)); }
+    load(const load&) = delete;
+    load& operator=(const load&) = delete;
+    [[nodiscard]] size_t applied() const { return t_.ip4().table().size() - before_; }
+
+    std::string said;
+
+private:
+    node_tester& t_;
+    size_t before_ = 0;
+    process_id process_ = 0;
+    temporary_directory files_;
+    result<command_table> commands_ = command_table::registered();
+};
+
+} // namespace
+
+TEST_CASE("a load of 2,000 routes at 10 a second takes 200 s", "[nodes]")
+{
+    node_tester t;
+    load slow{t, 2000, "rate 10"};
+    for (int i = 0; i < 1000; ++i)
+        t.advance(100ms);
+    CHECK(slow.applied() >= 999);
+    CHECK(slow.applied() <= 1000);
+    for (int i = 0; i < 990; ++i)
+        t.advance(100ms);
+    CHECK(slow.said.empty());
+    for (int i = 0; i < 11; ++i)
+        t.advance(100ms);
+    CHECK(slow.applied() == 2000);
+    CHECK(slow.said.starts_with("2000 routes: 2000 added"));
+}
+
+TEST_CASE("a load at a high rate keeps it in steps of 10 ms", "[nodes]")
+{
+    node_tester t;
+    load fast{t, 3000, "rate 10000"};
+    for (int i = 0; i < 100; ++i)
+        t.advance(1ms);
+    CHECK(fast.applied() >= 990);
+    CHECK(fast.applied() <= 1000);
+    t.advance(1s); // asleep for so long, it does not make up for more than 10 ms
+    CHECK(fast.applied() <= 1100);
+}
+
+TEST_CASE("a rate that cannot be kept is refused", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.command("ip route load /nonexistent rate 0") == "error: rate: 0 is not from 1 to 1000000000");
+    CHECK(t.command("ip route load /nonexistent rate 10") ==
+          "error: rate: nothing can wait here; expected a session, such as weftctl's");
+}
