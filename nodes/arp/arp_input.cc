@@ -17,10 +17,9 @@ enum reasons : uint16_t {
     too_short,
     bad_format,
     bad_sender,
+    own_mac,
     foreign_sender,
     duplicate_address,
-    not_for_us,
-    learned,
     table_full,
     handoff_full,
 };
@@ -59,6 +58,7 @@ struct message {
     {
     }
     [[nodiscard]] bool confirms() const noexcept { return for_us && reply; }
+    [[nodiscard]] bool asks() const noexcept { return for_us && !reply; }
 
     interface_index interface;
     net::ip4_address sender;
@@ -67,16 +67,28 @@ struct message {
     bool reply;
 };
 
-// Whether its sender can be trusted.
+bool is_own(const interface_table& interfaces, const net::mac_address& mac) noexcept
+{
+    for (interface_index i = 0; i < max_interfaces; ++i)
+        if (interfaces.hot(i).mac == mac)
+            return true;
+    return false;
+}
+
+// Whether its sender can be trusted; consumed where that does not matter to the router.
 fate check_sender(const context& ctx, const message& m) noexcept
 {
     const auto& own = ctx.ip4.own();
+    if (is_own(ctx.interfaces, m.mac)) // a loop, or an invented sender: packets for it would come back
+        return drop(own_mac);
     if (own.on_interface(m.sender, m.interface))
         return drop(duplicate_address);
+    if (own.source_for(m.sender, m.interface).value == 0)
+        return consumed; // without an address the interface takes part in no ARP
     // a probe (RFC 5227) asks with no sender; answered, never learned
     if (m.sender.value != 0 && ctx.ip4.interface_towards(m.sender) != m.interface)
-        return drop(foreign_sender);
-    return own.source_for(m.sender, m.interface).value == 0 ? drop(not_for_us) : static_cast<fate>(to_output);
+        return m.for_us ? drop(foreign_sender) : consumed;
+    return to_output;
 }
 
 void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
@@ -90,62 +102,72 @@ void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
     p.mark().flags |= packet_mark::locally_made;
 }
 
-fate answer(const context& ctx, packet& p, const message& m) noexcept
+// A packet that has been heard and asks nothing of the router is at its end, but is no loss.
+fate end(node_run& run, packet& p) noexcept
 {
-    if (!m.for_us || m.reply)
-        return drop(m.for_us ? learned : not_for_us);
-    turn_into_reply(p, ctx.interfaces.hot(m.interface).mac);
+    run.kept(p);
+    run.thread().free_kept(&p);
+    return consumed;
+}
+
+fate answer(node_run& run, packet& p, const message& m) noexcept
+{
+    if (!m.asks())
+        return end(run, p);
+    turn_into_reply(p, run.context<context>().interfaces.hot(m.interface).mac);
     return to_output;
 }
 
 // On the main thread, which owns the neighbours.
-fate learn(const context& ctx, packet& p, const message& m) noexcept
+fate learn(node_run& run, packet& p, const message& m) noexcept
 {
-    const bool room = ctx.host.room<neighbour_table>().learn(m.interface, m.sender, m.mac, m.confirms(), m.for_us);
-    const fate to = answer(ctx, p, m);
-    return room || to == to_output ? to : drop(table_full);
+    auto& table = run.context<context>().host.room<neighbour_table>();
+    const bool room = table.learn(m.interface, m.sender, m.mac, m.confirms(), m.for_us);
+    return room || m.asks() ? answer(run, p, m) : drop(table_full);
 }
 
 // `news` is called for what can change the neighbour table, as fate(packet&, const message&): what a station says that is
 // not in use, that moved, or that answers. The one in use is on this network, or it would not be.
 template <class News>
-fate decide(const context& ctx, packet& p, News&& news) noexcept
+fate decide(node_run& run, packet& p, News&& news) noexcept
 {
+    const auto& ctx = run.context<context>();
     const fate form = check_format(p);
     if (form != to_output)
         return form;
     const message m{ctx.ip4.own(), p.mark().interface, p.network<net::arp_header>()};
     if (!m.confirms() && ctx.ip4.forwards_to(m.interface, m.sender, m.mac))
-        return answer(ctx, p, m);
+        return answer(run, p, m);
     const fate sender = check_sender(ctx, m);
     if (sender != to_output)
-        return sender;
-    return m.sender.value == 0 ? answer(ctx, p, m) : news(p, m);
+        return sender == consumed ? end(run, p) : sender;
+    return m.sender.value == 0 ? answer(run, p, m) : news(p, m);
 }
 
 // A worker answers those to whom packets go already; what is news goes to the main thread together.
 void answer_or_hand_over(node_run& run, frame& in, graph_thread& main) noexcept
 {
-    const auto& ctx = run.context<context>();
-    constexpr fate is_news = consumed; // unless the main thread is behind
+    std::array<bool, vector_size> is_news{};
     std::array<fate, vector_size> fates;
     for (uint32_t i = 0; i < in.count; ++i)
-        fates[i] = decide(ctx, *in.packets[i], [](packet&, const message&) noexcept { return is_news; });
-    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return fates[i] == is_news; }, {main, run.id()},
-                     handoff_full, fates.data());
+        fates[i] = decide(run, *in.packets[i], [&](packet&, const message&) noexcept {
+            is_news[i] = true;
+            return consumed; // unless the main thread is behind
+        });
+    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is_news[i]; }, {main, run.id()}, handoff_full,
+                     fates.data());
     run.enqueue(in, fates.data());
 }
 
 void arp_input(node_run& run, frame& in) noexcept
 {
-    const auto& ctx = run.context<context>();
-    graph_thread& main = ctx.host.main();
+    graph_thread& main = run.context<context>().host.main();
     if (run.thread_index() != main.index()) {
         answer_or_hand_over(run, in, main);
         return;
     }
     run.each(in, [&](packet& p) noexcept {
-        return decide(ctx, p, [&](packet& heard, const message& m) noexcept { return learn(ctx, heard, m); });
+        return decide(run, p, [&](packet& heard, const message& m) noexcept { return learn(run, heard, m); });
     });
 }
 
@@ -172,10 +194,9 @@ const node_registration registration{{
     .reasons = {{"too_short", "the packet is shorter than an ARP header"},
                 {"bad_format", "it is not ARP for Ethernet and IPv4, or no request or reply"},
                 {"bad_sender", "the sender's MAC address is no station's"},
+                {"own_mac", "the sender's MAC address is one of this router's", severity::warning},
                 {"foreign_sender", "the sender's address is on no network of this interface"},
                 {"duplicate_address", "another station uses an address of this router"},
-                {"not_for_us", "it asks for another station", severity::info},
-                {"learned", "a neighbour answered", severity::info},
                 {"table_full", "the neighbour table is full", severity::warning},
                 {"handoff_full", "the main thread is behind", severity::warning}},
     .context = context_of<context>(),
