@@ -4,6 +4,7 @@
 #include "graph/config.hh"
 #include "nodes/arp/neighbours.hh"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace weft::arp {
@@ -13,33 +14,48 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
+// Nobody has the router's own address, or an end of a network; any other may be on a network that comes later.
+void check_address(const config::value& item, const config::value& interfaces, config::problems& problems)
+{
+    const auto* address = item.find("address");
+    const auto a = address->as<net::ip4_address>();
+    if (const auto name = ip4::unroutable({a, 32}); !name.empty())
+        problems.add(*address, "{} lies in {}", address->text(), name);
+    for (const auto& [name, at, settings] : interfaces.entries())
+        for (const auto& own : settings.list<net::ip4_interface_address>("addresses")) {
+            const auto network = own.network();
+            if (own.address == a)
+                problems.add(*address, "{} is an address of interface {}", address->text(), name);
+            else if (own.length < 31 && (a == network.network || a == network.last()))
+                problems.add(*address, "{} is the {} address of {}", address->text(),
+                             a == network.network ? "first" : "broadcast", net::to_string(network));
+            else if (network.contains(a) && name != item.find("interface")->text())
+                problems.add(*address, "{} is on a network of interface {}", address->text(), name);
+            else
+                continue;
+            return;
+        }
+}
+
 void check(const config::value& root, config::problems& problems)
 {
     const auto* list = root.find("neighbors");
     const auto* interfaces = root.find("interfaces");
     if (list == nullptr)
         return;
+    std::map<std::pair<std::string, net::ip4_address>, int> lines;
     for (const auto& item : list->items()) {
-        const auto* interface = item.find("interface");
-        const auto* settings =
-            interfaces == nullptr ? nullptr : interfaces->find(interface->text());
-        if (settings == nullptr) {
-            problems.add(*interface, "no interface `{}' is configured", interface->text());
+        const auto& name = item.find("interface")->text();
+        const auto* address = item.find("address");
+        if (interfaces == nullptr || interfaces->find(name) == nullptr) {
+            problems.add(*item.find("interface"), "no interface `{}' is configured", name);
             continue;
         }
-        const auto* address = item.find("address");
-        const auto a = address->as<net::ip4_address>();
-        bool near = false;
-        bool nobody = false; // the router's own, or an end of a network
-        for (const auto& own : settings->list<net::ip4_interface_address>("addresses")) {
-            const auto network = own.network();
-            near = near || network.contains(a);
-            nobody = nobody || own.address == a ||
-                     (own.length < 31 && (a == network.network || a == network.last()));
-        }
-        if (!near || nobody)
-            problems.add(*address, "{} is on no network of interface {}", address->text(),
-                         interface->text());
+        check_address(item, *interfaces, problems);
+        const auto [first, fresh] = lines.emplace(std::pair{name, address->as<net::ip4_address>()}, item.at().line);
+        if (!fresh)
+            problems.add(*address, "{} on interface {} has an entry already (line {})", address->text(), name,
+                         first->second);
     }
 }
 
@@ -64,7 +80,7 @@ const config::registration section{{
     .stage = config::stage::routes,
     .keys = {{"neighbors[].interface", config::text("an interface's name"),
               "The interface behind which the neighbour is.", true},
-             {"neighbors[].address", config::ip4_address(), "Its address.", true},
+             {"neighbors[].address", config::ip4_address(), "Its address; on a network that the interface has or may get.", true},
              {"neighbors[].macaddress", config::mac_address(), "Its MAC address.", true}},
     .check = check,
     .apply = apply,
@@ -99,6 +115,23 @@ std::string text(const json& data)
 const command_registration show_neighbors{"show ip neighbors", "Neighbours, their MACs and states",
                                           show, text};
 
+// Any address will do that may be a neighbour's, now or once the interface has its network.
+result<void> check_place(engine& host, const interface& i, net::ip4_address a)
+{
+    const auto& ip4 = host.room<ip4::tables>();
+    const std::string text = net::to_string(a);
+    if (const auto name = ip4::unroutable({a, 32}); !name.empty())
+        return fail(errc::invalid_argument, "{} lies in {}", text, name);
+    if (ip4.own().contains(a))
+        return fail(errc::invalid_argument, "{} is an address of this router", text);
+    if (const auto towards = ip4.interface_towards(a); towards && *towards != i.index)
+        return fail(errc::invalid_argument, "{} is on a network of interface {}", text,
+                    host.interfaces().at(*towards).name);
+    if (ip4.table().lookup(a) == ip4::forwarding::special(ip4::adjacency_kind::broadcast))
+        return fail(errc::invalid_argument, "{} is the first or the broadcast address of a network", text);
+    return {};
+}
+
 result<json> add(command_context& context)
 {
     const auto i = interface_of(context);
@@ -108,9 +141,8 @@ result<json> add(command_context& context)
     const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
     if (mac.is_group() || mac.is_zero())
         return fail(errc::invalid_argument, "{} is no station's MAC address", net::to_string(mac));
-    if (context.host.room<ip4::tables>().interface_towards(address) != (*i)->index)
-        return fail(errc::invalid_argument, "{} is on no network of interface {}",
-                    net::to_string(address), (*i)->name);
+    if (auto good = check_place(context.host, **i, address); !good)
+        return pass(good);
     auto done = context.host.room<neighbour_table>().add_permanent((*i)->index, address, mac);
     if (!done)
         return pass(done);
@@ -130,7 +162,7 @@ result<json> del(command_context& context)
 
 const command_registration add_neighbor{
     "ip neighbor add <interface:interface> <address:address> <mac:mac>",
-    "Adds a neighbour that is never asked for and never ages", add};
+    "Adds a neighbour that is never asked for and never ages; it waits while its interface has no network with it", add};
 const command_registration del_neighbor{"ip neighbor del <interface:interface> <address:address>",
                                         "Forgets a neighbour", del};
 

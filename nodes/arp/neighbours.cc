@@ -20,9 +20,19 @@ std::string_view to_string(neighbour_state state) noexcept
     case neighbour_state::probe: return "probe";
     case neighbour_state::failed: return "failed";
     case neighbour_state::permanent: return "permanent";
+    case neighbour_state::inactive: return "inactive";
     }
     return "?";
 }
+
+namespace {
+
+bool is_configured(neighbour_state state) noexcept
+{
+    return state == neighbour_state::permanent || state == neighbour_state::inactive;
+}
+
+} // namespace
 
 neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.room<ip4::tables>()}
 {
@@ -30,8 +40,7 @@ neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.room<ip4
     ip4_.observe_addresses([this](interface_index i, net::ip4_address a, bool added) {
         if (added)
             announce(i, a);
-        else
-            flush_foreign(i);
+        follow_networks(i);
     });
     host.interfaces().observe([this](const interface& i) {
         if (!host_.interfaces().hot(i.index).admin_up.load()) {
@@ -106,7 +115,7 @@ ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address ne
     neighbour* n = find_or_make(interface, next_hop);
     if (n == nullptr)
         return verdict::table_full;
-    if (n->state == neighbour_state::failed)
+    if (n->state == neighbour_state::failed || n->state == neighbour_state::inactive)
         return verdict::unreachable;
     // It comes back although its neighbour is known: round and round it would hold up the thread.
     if (n->state != neighbour_state::incomplete && (p->mark().flags & packet_mark::resolved) != 0)
@@ -135,22 +144,21 @@ void neighbour_table::release_waiting(neighbour& n)
     n.waiting.clear();
 }
 
-// RFC 1812 section 5.2.7.1: host unreachable for packets that waited in vain.
+// Packets that waited in vain go to ip4-glean again, which counts them and tells their senders (RFC 1812 section 5.2.7.1).
 void neighbour_table::give_up(neighbour& n)
 {
-    const auto* error = host_.registry().find("ip4-icmp-error");
-    for (packet* p : n.waiting) {
-        p->note().icmp_type = net::icmp4::unreachable;
-        p->note().icmp_code = net::icmp4::host_unreachable;
-        if (error == nullptr || !host_.main().inject_kept(error->id, p))
-            host_.main().free_kept(p);
-    }
-    waiting_ -= n.waiting.size();
-    n.waiting.clear();
     ip4_.neighbour_down(n.interface, n.address);
     n.state = neighbour_state::failed;
     n.since = host_.loop().now();
     n.requests = 0;
+    const auto* glean = host_.registry().find("ip4-glean");
+    for (packet* p : n.waiting) {
+        p->mark().flags |= packet_mark::aimed; // as it was when it came here
+        if (glean == nullptr || !host_.main().inject_kept(glean->id, p))
+            host_.main().free_kept(p);
+    }
+    waiting_ -= n.waiting.size();
+    n.waiting.clear();
 }
 
 void neighbour_table::confirm(neighbour& n, const net::mac_address& mac, bool answer)
@@ -182,7 +190,7 @@ bool neighbour_table::learn(interface_index i, net::ip4_address a, const net::ma
     neighbour* n = find_or_make(i, a);
     if (n == nullptr)
         return false;
-    if (n->state != neighbour_state::permanent)
+    if (!is_configured(n->state))
         confirm(*n, mac, answer);
     return true;
 }
@@ -206,7 +214,8 @@ bool neighbour_table::tick_one(neighbour& n, duration now)
 {
     const duration age = now - n.since;
     switch (n.state) {
-    case neighbour_state::permanent: return true;
+    case neighbour_state::permanent:
+    case neighbour_state::inactive: return true;
     case neighbour_state::failed: return age < failed_time;
     case neighbour_state::reachable:
         if (age >= reachable_time) {
@@ -279,12 +288,24 @@ result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address 
     neighbour* n = find_or_make(i, a);
     if (n == nullptr)
         return fail(errc::exhausted, "{} neighbours exist, the most there can be", table_.size());
-    if (auto done = ip4_.neighbour_up(i, a, mac); !done)
-        return done;
     n->mac = mac;
-    n->state = neighbour_state::permanent;
-    n->since = host_.loop().now();
-    release_waiting(*n);
+    return set_permanent(*n);
+}
+
+// In force or waiting, as its interface's networks are.
+result<void> neighbour_table::set_permanent(neighbour& n)
+{
+    const bool near = ip4_.interface_towards(n.address) == n.interface;
+    n.since = host_.loop().now();
+    n.state = neighbour_state::inactive;
+    if (!near) {
+        ip4_.neighbour_down(n.interface, n.address);
+        return {};
+    }
+    if (auto done = ip4_.neighbour_up(n.interface, n.address, n.mac); !done)
+        return done;
+    n.state = neighbour_state::permanent;
+    release_waiting(n);
     return {};
 }
 
@@ -301,17 +322,25 @@ result<void> neighbour_table::remove(interface_index i, net::ip4_address a)
 void neighbour_table::flush(interface_index i)
 {
     for (auto at = table_.begin(); at != table_.end();)
-        at = at->second.interface == i && at->second.state != neighbour_state::permanent
+        at = at->second.interface == i && !is_configured(at->second.state)
                  ? erase(at)
                  : std::next(at);
 }
 
-void neighbour_table::flush_foreign(interface_index i)
+void neighbour_table::follow_networks(interface_index i)
 {
-    for (auto at = table_.begin(); at != table_.end();)
-        at = at->second.interface == i && ip4_.interface_towards(at->second.address) != i
-                 ? erase(at)
-                 : std::next(at);
+    for (auto at = table_.begin(); at != table_.end();) {
+        neighbour& n = at->second;
+        const bool near = ip4_.interface_towards(n.address) == n.interface;
+        if (n.interface == i && !near && !is_configured(n.state)) {
+            at = erase(at);
+            continue;
+        }
+        if (n.interface == i && is_configured(n.state) && near != (n.state == neighbour_state::permanent))
+            if (auto done = set_permanent(n); !done)
+                spdlog::warn("neighbour {}: {}", net::to_string(n.address), done.error().message);
+        ++at;
+    }
 }
 
 std::vector<const neighbour*> neighbour_table::all() const

@@ -19,6 +19,7 @@ enum class neighbour_state : uint8_t {
     probe,      // being confirmed; used
     failed,     // did not answer; packets to it are unreachable for a while
     permanent,  // configured
+    inactive,   // configured, but its interface has no network with it
 };
 [[nodiscard]] std::string_view to_string(neighbour_state) noexcept;
 
@@ -61,13 +62,13 @@ public:
     // Asks for nothing: tells the network of an address of ours (RFC 5227 section 3).
     void announce(interface_index i, net::ip4_address own);
 
-    // By hand. errc::exhausted, errc::not_found.
+    // By hand; waits if the interface has no network with the address. errc::exhausted, errc::not_found.
     result<void> add_permanent(interface_index i, net::ip4_address a, const net::mac_address& mac);
     result<void> remove(interface_index i, net::ip4_address a);
     // Forgets what was learned on an interface.
     void flush(interface_index i);
-    // Forgets everyone, configured ones too, who is on none of an interface's networks any more.
-    void flush_foreign(interface_index i);
+    // An interface's networks changed: forgets the learned that are on none of them, and lets the configured wait or return.
+    void follow_networks(interface_index i);
     [[nodiscard]] std::vector<const neighbour*> all() const; // in order of interface and address
     [[nodiscard]] size_t waiting() const noexcept { return waiting_; }
 
@@ -76,6 +77,7 @@ private:
 
     neighbour* find_or_make(interface_index i, net::ip4_address a);
     bool make_room();
+    result<void> set_permanent(neighbour& n);
     void confirm(neighbour& n, const net::mac_address& mac, bool answer);
     void release_waiting(neighbour& n);
     void give_up(neighbour& n);

@@ -54,6 +54,14 @@ class Neighbour(testbed.TwoHosts):
         self.assertIn("Destination Host Unreachable", output)
         self.assertIn("10.0.0.1", output)
         self.assert_quiet()
+        self.assertGreaterEqual(self.weft.errors().get(("ip4-glean", "host_unreachable"), 0), 2)
+
+    def test_arp_that_was_heard_is_no_loss(self):
+        before = self.weft.counters("b")["drops"]
+        self.server.run("arping", "-c", "2", "-w", "3", "-I", "weft-b", "10.0.1.77", check=False)
+        self.learn()
+        self.assertEqual(self.weft.counters("b")["drops"], before, self.weft.errors())
+        self.assertNotIn("arp-input", {node for node, _ in self.weft.errors()})
 
     def test_silent_neighbour_gets_a_bounded_queue(self):
         self.tap_b.drain()

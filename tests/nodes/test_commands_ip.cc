@@ -160,13 +160,26 @@ TEST_CASE("neighbours are added and removed", "[nodes]")
     CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b (ARP)");
 }
 
+TEST_CASE("a neighbour may be added before its network", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.command("ip neighbor add b 10.7.0.9 02:00:00:00:00:77") == "");
+    CHECK(t.command("show ip neighbors").find(" 10.7.0.9        inactive ") != std::string::npos);
+    CHECK(t.command("set interface ip address b 10.7.0.1/24") == "");
+    CHECK(t.command("show ip neighbors").find(" 10.7.0.9        permanent ") != std::string::npos);
+}
+
 TEST_CASE("errors of ip neighbor name what is wrong", "[nodes]")
 {
     node_tester t;
     CHECK(t.command("ip neighbor add a 10.0.1.77 02:00:00:00:00:77") ==
-          "error: 10.0.1.77 is on no network of interface a");
+          "error: 10.0.1.77 is on a network of interface b");
     CHECK(t.command("ip neighbor add b 10.0.1.1 02:00:00:00:00:77") ==
-          "error: 10.0.1.1 is on no network of interface b");
+          "error: 10.0.1.1 is an address of this router");
+    CHECK(t.command("ip neighbor add b 10.0.1.255 02:00:00:00:00:77") ==
+          "error: 10.0.1.255 is the first or the broadcast address of a network");
+    CHECK(t.command("ip neighbor add b 224.0.0.5 02:00:00:00:00:77") ==
+          "error: 224.0.0.5 lies in multicast (224.0.0.0/4)");
     CHECK(t.command("ip neighbor add b 10.0.1.77 01:00:5e:00:00:01") ==
           "error: 01:00:5e:00:00:01 is no station's MAC address");
     CHECK(t.command("ip neighbor del b 10.0.1.99") ==

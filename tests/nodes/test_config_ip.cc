@@ -161,18 +161,35 @@ TEST_CASE("neighbours that are nowhere are found", "[nodes]")
                       "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
                       "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n") ==
           strings{"f:5:17: neighbors[0].interface: no interface `z' is configured",
-                  "f:6:29: neighbors[1].address: 10.0.1.2 is on no network of interface a"});
+                  "f:6:29: neighbors[1].address: 10.0.1.2 is on a network of interface b"});
+}
+
+TEST_CASE("a neighbour may wait for a network that comes later, but has one entry", "[nodes]")
+{
+    CHECK(faults_with("neighbors:\n"
+                      "  - {interface: b, address: 10.7.0.2, macaddress: '02:00:00:00:0b:02'}\n"
+                      "  - {interface: a, address: 10.7.0.2, macaddress: '02:00:00:00:0b:02'}\n") == strings{});
+    CHECK(faults_with("neighbors:\n"
+                      "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+                      "  - {interface: b, address: 10.0.1.4, macaddress: '02:00:00:00:0b:04'}\n"
+                      "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:03'}\n") ==
+          strings{"f:7:29: neighbors[2].address: 10.0.1.2 on interface b has an entry already (line 5)"});
 }
 
 TEST_CASE("neighbours with an address of the router's own or of nobody are found", "[nodes]")
 {
-    for (const char* who : {"10.0.1.1", "10.0.1.3", "10.0.1.0", "10.0.1.255"}) {
+    for (const auto& [who, what] : {std::pair{"10.0.1.1", "an address of interface b"},
+                                    std::pair{"10.0.0.1", "an address of interface a"},
+                                    std::pair{"10.0.1.3", "an address of interface b"},
+                                    std::pair{"10.0.1.0", "the first address of 10.0.1.0/24"},
+                                    std::pair{"10.0.1.255", "the broadcast address of 10.0.1.0/24"}}) {
         const std::string line = fmt::format(
             "  - {{interface: b, address: {}, macaddress: '02:00:00:00:0b:02'}}\n", who);
         CHECK(faults_with("neighbors:\n" + line) ==
-              strings{fmt::format(
-                  "f:5:29: neighbors[0].address: {} is on no network of interface b", who)});
+              strings{fmt::format("f:5:29: neighbors[0].address: {} is {}", who, what)});
     }
+    CHECK(faults_with("neighbors: [{interface: b, address: 127.0.0.9, macaddress: '02:00:00:00:0b:02'}]\n") ==
+          strings{"f:4:37: neighbors[0].address: 127.0.0.9 lies in loopback (127.0.0.0/8)"});
 }
 
 TEST_CASE("keys that are misspelt or missing are found with a proposal", "[nodes]")

@@ -102,9 +102,22 @@ TEST_CASE("who does not answer is unreachable", "[nodes]")
     CHECK(message.interface == 0);
     CHECK(message.icmp().type == net::icmp4::unreachable);
     CHECK(message.icmp().code == net::icmp4::host_unreachable);
+    CHECK(t.counted() == counts{{"ip4-glean: host_unreachable", 1}});
     CHECK(t.fate_of(to_unknown()) == "ip4-glean: host_unreachable -> a");
     t.advance(3s); // forgotten: the next packet asks again
     CHECK(t.fate_of(to_unknown()) == "-> b (ARP)");
+}
+
+TEST_CASE("each packet to a silent neighbour is counted once", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t second = 0; second < 6; ++second) { // as ping sends
+        t.inject("ethernet-input", to_unknown(second));
+        t.advance(1s);
+    }
+    t.advance(5s);
+    CHECK(t.counted() == counts{{"ip4-glean: host_unreachable", 6}});
+    CHECK(t.host.packets_in_flight() == 0);
 }
 
 TEST_CASE("an answer to the router that finds nobody is dropped", "[nodes]")
@@ -112,7 +125,7 @@ TEST_CASE("an answer to the router that finds nobody is dropped", "[nodes]")
     node_tester t;
     CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.66", "10.0.0.1").icmp_echo()) == "-> a (ARP)");
     t.advance(4s);
-    CHECK(t.counted() == counts{{"ip4-icmp-error: not_eligible", 1}});
+    CHECK(t.counted() == counts{{"ip4-glean: host_unreachable", 1}, {"ip4-icmp-error: not_eligible", 1}});
     CHECK(t.host.packets_in_flight() == 0);
 }
 

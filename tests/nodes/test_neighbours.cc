@@ -172,6 +172,48 @@ TEST_CASE("forgetting a neighbour drops what waited for it, with a reason", "[no
     CHECK(again.error().message == "interface b has no neighbour 10.0.1.77");
 }
 
+TEST_CASE("a neighbour set by hand outlives its network and returns with it", "[nodes]")
+{
+    node_tester t;
+    t.hear_from(who, his_mac, 1);
+    REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
+    CHECK(t.state_of("10.0.1.2") == neighbour_state::inactive);
+    CHECK(t.state_of(who) == std::nullopt);
+    CHECK(t.fate_of(udp_packet()) == "ip4-lookup: no_route -> a");
+    REQUIRE(t.ip4().add_address(0, own_address("10.0.1.1/24"))); // the network moved
+    CHECK(t.state_of("10.0.1.2") == neighbour_state::inactive);
+    REQUIRE(t.ip4().remove_address(0, own_address("10.0.1.1/24")));
+    REQUIRE(t.ip4().add_address(1, own_address("10.0.1.1/24")));
+    CHECK(t.state_of("10.0.1.2") == neighbour_state::permanent);
+    t.run(); // announces the address
+    CHECK(t.fate_of(udp_packet()) == "-> b");
+    CHECK(t.take_one().ethernet().destination == mac_of(1, 2));
+}
+
+TEST_CASE("a neighbour set by hand waits for its network", "[nodes]")
+{
+    node_tester t;
+    REQUIRE(t.neighbours().add_permanent(1, ip("10.7.0.9"), his_mac));
+    CHECK(t.state_of("10.7.0.9") == neighbour_state::inactive);
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.7.0.9")) == "ip4-lookup: no_route -> a");
+    t.advance(200s);
+    REQUIRE(t.ip4().add_address(1, own_address("10.7.0.1/24")));
+    CHECK(t.state_of("10.7.0.9") == neighbour_state::permanent);
+    t.run();
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.7.0.9")) == "-> b");
+    CHECK(t.take_one().ethernet().destination == his_mac);
+}
+
+TEST_CASE("a neighbour's second address is all that its network needs", "[nodes]")
+{
+    node_tester t;
+    REQUIRE(t.ip4().add_address(1, own_address("10.0.1.3/24")));
+    REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
+    CHECK(t.state_of("10.0.1.2") == neighbour_state::permanent);
+    t.run();
+    CHECK(t.fate_of(udp_packet()) == "-> b");
+}
+
 TEST_CASE("packets that wait at the end are given back", "[nodes]")
 {
     node_tester t;
@@ -266,9 +308,9 @@ TEST_CASE("a neighbour that could not be asked for is asked in the next second",
 TEST_CASE("states have names", "[nodes]")
 {
     std::string names;
-    for (auto state :
-         {neighbour_state::incomplete, neighbour_state::reachable, neighbour_state::stale,
-          neighbour_state::probe, neighbour_state::failed, neighbour_state::permanent})
+    for (auto state : {neighbour_state::incomplete, neighbour_state::reachable, neighbour_state::stale,
+                       neighbour_state::probe, neighbour_state::failed, neighbour_state::permanent,
+                       neighbour_state::inactive})
         names += fmt::format("{} ", to_string(state));
-    CHECK(names == "incomplete reachable stale probe failed permanent ");
+    CHECK(names == "incomplete reachable stale probe failed permanent inactive ");
 }

@@ -213,7 +213,7 @@ TEST_CASE("a route rests while its next hop's network is away", "[nodes]")
     CHECK(way_to(t, "16.0.0.1") == "unreachable");
     CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.0.1")) == "ip4-lookup: no_route -> a");
     CHECK(add(t, 1, "10.0.1.1/24") == "");
-    CHECK(way_to(t, "16.0.0.1") == "glean b via 10.0.1.2"); // who went with the network
+    CHECK(way_to(t, "16.0.0.1").starts_with("rewrite b via 10.0.1.2 ")); // the neighbour set by hand is back, too
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
     CHECK(add(t, 0, "10.0.1.1/24") == ""); // the network is elsewhere now
     CHECK(way_to(t, "16.0.0.1") == "unreachable");
