@@ -2,6 +2,7 @@
 // weftd: reads the configuration, brings the router to life, and ends it in order.
 #include "daemon/control_socket.hh"
 #include "daemon/eal.hh"
+#include "daemon/instance_lock.hh"
 #include "daemon/log.hh"
 #include "daemon/options.hh"
 #include "daemon/pages.hh"
@@ -9,6 +10,7 @@
 #include "daemon/settings.hh"
 #include "daemon/yaml_file.hh"
 #include "drivers/buffers.hh"
+#include "drivers/claims.hh"
 #include "drivers/device.hh"
 #include "graph/command.hh"
 #include "graph/config.hh"
@@ -17,7 +19,10 @@
 #include "graph/init.hh"
 #include "graph/replay.hh"
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
@@ -29,7 +34,7 @@ namespace weft {
 namespace {
 
 // Blocks the signals that end the daemon in every thread that is made from now on; they come by file.
-int open_signals()
+unique_fd open_signals()
 {
     sigset_t signals;
     sigemptyset(&signals);
@@ -37,7 +42,7 @@ int open_signals()
         sigaddset(&signals, signal);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return unique_fd{signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
 }
 
 void watch_signals(process& self, int fd)
@@ -58,14 +63,31 @@ void watch_signals(process& self, int fd)
     }
 }
 
+config::value without(const config::value& from, std::initializer_list<std::string_view> keys)
+{
+    std::vector<config::value::entry> kept;
+    for (const auto& entry : from.entries())
+        if (std::find(keys.begin(), keys.end(), entry.key) == keys.end())
+            kept.push_back(entry);
+    return config::value::mapping(std::move(kept), from.at(), from.path());
+}
+
 // What a replay does without: the cores and the memory of the machine that the configuration was written for.
 config::value without_machine(const config::value& tree)
 {
-    std::vector<config::value::entry> kept;
-    for (const auto& entry : tree.entries())
-        if (entry.key != "cpu" && entry.key != "memory")
-            kept.push_back(entry);
-    return config::value::mapping(std::move(kept), tree.at(), tree.path());
+    using kind = config::value::kind;
+    const auto rest = without(tree, {"cpu", "memory"});
+    std::vector<config::value::entry> entries = rest.entries();
+    for (auto& entry : entries) {
+        if (entry.key != "interfaces" || entry.value.what() != kind::mapping)
+            continue;
+        std::vector<config::value::entry> ports = entry.value.entries();
+        for (auto& port : ports)
+            if (port.value.what() == kind::mapping)
+                port.value = without(port.value, {"handoff"}); // names workers
+        entry.value = config::value::mapping(std::move(ports), entry.value.at(), entry.value.path());
+    }
+    return config::value::mapping(std::move(entries), rest.at(), rest.path());
 }
 
 // The tree, or empty after every problem was printed. Loads the plugins, which bring keys of their own.
@@ -99,7 +121,7 @@ int say_checked(const std::string& file)
         if (p.state == plugin_state::refused)
             fmt::print(stderr, "{}\n", describe(p));
     fmt::print("{}: no errors\n", file);
-    return 0;
+    return exit_status::fine;
 }
 
 result<void> bring_to_life(engine& host, const config::value& tree, const config::schema& schema)
@@ -159,8 +181,29 @@ result<void> shut_down(engine& host, result<void> outcome)
     return outcome;
 }
 
+// What another daemon would lose if this one went on.
+struct claims {
+    instance_lock instance;
+    drivers::device_claims devices;
+};
+
+// Everything is claimed before anything is touched. What optional interfaces have to wait for is not probed.
+result<claims> claim_all(const config::value& tree, settings& s)
+{
+    auto instance = instance_lock::take(s.socket);
+    if (!instance)
+        return pass(instance);
+    claims all{std::move(*instance), {}};
+    std::vector<std::string> left_out;
+    if (auto done = all.devices.claim_all(tree, left_out); !done)
+        return pass(done);
+    for (const auto& device : left_out)
+        std::erase(s.pci_devices, device);
+    return all;
+}
+
 result<void> run_router(const config::value& tree, const config::schema& schema,
-                        const command_table& commands, const settings& s, int signals)
+                        const command_table& commands, const settings& s, int signals, drivers::device_claims devices)
 {
     const steady_clock_source clock;
     auto nodes = node_registry::registered();
@@ -168,6 +211,7 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
         return pass(nodes);
     engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
     const crash_scope crash{host.main()};
+    host.room<drivers::device_claims>() = std::move(devices);
     result<void> outcome = bring_to_life(host, tree, schema);
     if (outcome)
         outcome = serve(host, commands, s, signals);
@@ -200,55 +244,80 @@ result<void> run_replay(const config::value& tree, const config::schema& schema,
     return shut_down(host, std::move(outcome));
 }
 
+// Says what ended the daemon. What is wrong in the file stays wrong; what a device or the machine lacks may come.
+int end_with(const result<void>& outcome, const std::string& before)
+{
+    if (!outcome)
+        spdlog::critical("{}{}", before, outcome.error().message);
+    spdlog::shutdown();
+    if (outcome)
+        return exit_status::fine;
+    const errc code = outcome.error().code;
+    return code == errc::invalid_argument || code == errc::unsupported ? exit_status::wrong_configuration
+                                                                       : exit_status::failed;
+}
+
+int replay_capture(const options& asked, const config::value& tree, const config::schema& schema,
+                   const command_table& commands, settings s)
+{
+    const auto what = read_recording(asked.replay);
+    if (!what) {
+        spdlog::critical("{}", what.error().message);
+        return exit_status::failed;
+    }
+    s.pci_devices.clear();
+    drivers::take_buffer_memory(tree);
+    auto dpdk = eal::start(s);
+    result<void> outcome = dpdk ? run_replay(tree, schema, commands, s, *what) : result<void>{pass(dpdk)};
+    return end_with(outcome, asked.replay + ": ");
+}
+
+int forward(const config::value& tree, const config::schema& schema, const command_table& commands, settings s)
+{
+    auto claimed = claim_all(tree, s);
+    if (!claimed)
+        return end_with(pass(claimed), "");
+    const unique_fd signals = open_signals();
+    if (signals.get() < 0)
+        return end_with(fail(errc::io, "no file for signals: {}", strerror(errno)), "");
+    drivers::take_buffer_memory(tree);
+    auto dpdk = eal::start(s);
+    result<void> outcome{};
+    if (dpdk)
+        outcome = run_router(tree, schema, commands, s, signals.get(), std::move(claimed->devices));
+    else
+        outcome = pass(dpdk);
+    return end_with(outcome, "");
+}
+
 int run(const options& asked)
 {
     std::optional<config::value> tree;
     if (asked.page.empty() && !(tree = read_configuration(asked.file, !asked.replay.empty())))
-        return 1;
+        return exit_status::wrong_configuration;
     auto schema = config::schema::registered();
     auto commands = command_table::registered();
     if (!schema || !commands) {
         fmt::print(stderr, "{}\n", schema ? commands.error().message : schema.error().message);
-        return 1;
+        return exit_status::failed;
     }
     if (const auto order = check_init_order(); !order) {
         fmt::print(stderr, "{}\n", order.error().message);
-        return 1;
+        return exit_status::failed;
     }
     if (!asked.page.empty()) {
         const auto text = page(asked.page, *schema, *commands);
         fmt::print(text ? stdout : stderr, "{}", text ? *text : text.error().message + '\n');
-        return text ? 0 : 1;
+        return text ? exit_status::fine : exit_status::failed;
     }
     if (asked.check)
         return say_checked(asked.file);
-    settings s = settings_of(*tree);
+    const settings s = settings_of(*tree);
     install_crash_report();
     start_log(s);
     log_plugins();
-    const bool replays = !asked.replay.empty();
-    auto what = replays ? read_recording(asked.replay) : recording{};
-    if (!what) {
-        spdlog::critical("{}", what.error().message);
-        return 1;
-    }
-    if (replays)
-        s.pci_devices.clear();
-    const int signals = replays ? -1 : open_signals();
-    drivers::take_buffer_memory(*tree);
-    auto dpdk = eal::start(s);
-    result<void> outcome = dpdk ? result<void>{} : result<void>{pass(dpdk)};
-    if (outcome)
-        outcome = replays ? run_replay(*tree, *schema, *commands, s, *what)
-                          : run_router(*tree, *schema, *commands, s, signals);
-    if (signals >= 0)
-        close(signals);
-    if (!outcome && replays)
-        spdlog::critical("{}: {}", asked.replay, outcome.error().message);
-    else if (!outcome)
-        spdlog::critical("{}", outcome.error().message);
-    spdlog::shutdown();
-    return outcome ? 0 : 1;
+    return asked.replay.empty() ? forward(*tree, *schema, *commands, s)
+                                : replay_capture(asked, *tree, *schema, *commands, s);
 }
 
 } // namespace

@@ -24,8 +24,14 @@ constexpr const char* usage =
     "  -h, --help         this text\n"
     "  -V, --version      the version\n"
     "\n"
-    "Exit status: 0 after SIGTERM or SIGINT, 1 if the configuration is wrong or cannot be brought\n"
-    "to life or a capture cannot be replayed, 2 if the command line is wrong. weftctl looks into the running daemon.\n";
+    "Exit status:\n"
+    "  0   it ended after SIGTERM or SIGINT, or nothing is wrong with what was to be checked\n"
+    "  1   it could not start or go on for a cause that may pass: a device, memory, another daemon; or a\n"
+    "      capture cannot be replayed\n"
+    "  2   the command line is wrong\n"
+    "  78  the configuration is wrong: starting again does not help\n"
+    "\n"
+    "weftctl looks into the running daemon.\n";
 
 } // namespace
 
@@ -53,15 +59,15 @@ std::optional<options> parse_options(int count, char** words, int& status)
             found.page = optarg;
         } else if (c == 'h') {
             fmt::print("{}", usage);
-            status = 0;
+            status = exit_status::fine;
             return {};
         } else if (c == 'V') {
             fmt::print("weftd {}\n", WEFT_VERSION);
-            status = 0;
+            status = exit_status::fine;
             return {};
         } else {
             fmt::print(stderr, "{}", usage);
-            status = 2;
+            status = exit_status::wrong_command_line;
             return {};
         }
     }
@@ -72,7 +78,7 @@ std::optional<options> parse_options(int count, char** words, int& status)
     else
         fmt::print(stderr, "weftd: no configuration file is given\n\n");
     fmt::print(stderr, "{}", usage);
-    status = 2;
+    status = exit_status::wrong_command_line;
     return {};
 }
 

@@ -7,6 +7,14 @@
 
 namespace weft {
 
+// How weftd exits; systemd/weft.service and docs/deploy.md count on the values.
+namespace exit_status {
+inline constexpr int fine = 0;
+inline constexpr int failed = 1;               // something that may come later is missing: a device, memory
+inline constexpr int wrong_command_line = 2;
+inline constexpr int wrong_configuration = 78; // EX_CONFIG of sysexits.h: trying again does not help
+}
+
 struct options {
     std::string file;
     bool check = false;

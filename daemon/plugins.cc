@@ -255,9 +255,15 @@ bool load_plugins(const config::value& root, config::problems& found)
             p.reason = loaded.error().message;
         }
     }
-    for (const plugin& p : set.all)
+    for (const plugin& p : set.all) {
         if (p.state != plugin_state::loaded)
             accept_keys_of(p);
+        // what the file counts on must be there; what lies in the directory unasked may be left out
+        const auto* own = part_of(root).find(p.name);
+        if (const auto* asked = own == nullptr ? nullptr : own->find("enabled");
+            asked != nullptr && p.state == plugin_state::refused)
+            found.add(*asked, "the plugin is refused: {}", p.reason);
+    }
     return true;
 }
 

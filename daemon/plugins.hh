@@ -31,7 +31,8 @@ struct plugin_set {
 // Loads what the part `plugins` of a configuration asks for. Main thread, once, while it is the only thread and before
 // the registrations are made a schema, a table of commands and a graph. A plugin is refused, and leaves nothing behind,
 // if it was built against another ABI, if it cannot be loaded, if its constructors throw or crash, or if what it registers
-// does not go with all else. False if that part itself is wrong: the problems are added, nothing is loaded.
+// does not go with all else; that is a problem of the configuration if this says that the plugin is enabled, and else it is
+// left out. False if that part itself is wrong: the problems are added, nothing is loaded.
 [[nodiscard]] bool load_plugins(const config::value& root, config::problems& found);
 
 // What came of it.

@@ -2,8 +2,11 @@
 // The configuration sections cpu, memory, cli, log and startup.
 #include "daemon/settings.hh"
 
+#include "graph/command.hh"
+
 #include <algorithm>
 #include <fmt/ranges.h>
+#include <map>
 #include <regex>
 #include <sched.h>
 #include <sys/un.h>
@@ -23,6 +26,11 @@ void check_core(const config::value& core, config::problems& problems)
                      core.text(), fmt::join(usable, ", "));
 }
 
+const config::value& core_of(const config::value& worker)
+{
+    return worker.what() == config::value::kind::mapping ? *worker.find("core") : worker;
+}
+
 void check_cpu(const config::value& root, config::problems& problems)
 {
     const auto* cpu = root.find("cpu");
@@ -33,8 +41,19 @@ void check_cpu(const config::value& root, config::problems& problems)
     const auto* workers = cpu->find("workers");
     if (workers == nullptr)
         return;
-    for (const auto& worker : workers->items())
-        check_core(worker.what() == config::value::kind::mapping ? *worker.find("core") : worker, problems);
+    if (workers->what() == config::value::kind::null)
+        problems.add(*workers, "no value given; expected a list of cores, or [] for none, so that the main thread forwards");
+    std::map<uint32_t, std::string> taken;
+    for (const auto& worker : workers->items()) {
+        const auto& core = core_of(worker);
+        check_core(core, problems);
+        const auto [first, fresh] = taken.emplace(core.as<uint32_t>(), core.path());
+        if (!fresh)
+            problems.add(core, "core {} has a worker already ({})", core.text(), first->second);
+        const auto* nodes = worker.find("nodes");
+        if (nodes != nullptr && nodes->items().empty())
+            problems.add(*nodes, "no pattern is given; leave the key out where every node shall run");
+    }
     if (workers->items().size() > most_workers)
         problems.add(*workers, "{} workers, more than {}", workers->items().size(), most_workers);
 }
@@ -110,11 +129,23 @@ const config::registration log{{
               "stderr, or the systemd journal with priorities (default stderr)."}},
 }};
 
+void check_startup(const config::value& root, config::problems& problems)
+{
+    const auto* lines = root.find("startup");
+    if (lines == nullptr)
+        return;
+    const auto commands = command_table::registered();
+    for (const auto& line : lines->items())
+        if (const auto good = commands ? commands->check(line.text()) : result<void>{}; !good)
+            problems.add(line, "{}", good.error().message);
+}
+
 const config::registration startup{{
     .name = "startup",
     .stage = config::stage::last,
     .keys = {{"startup", config::list_of(config::text("a command")),
               "Commands that run once when the graph runs."}},
+    .check = check_startup,
 }};
 
 } // namespace
@@ -145,9 +176,7 @@ settings settings_of(const config::value& root)
     s.main_core = part("cpu").get<uint32_t>("main", usable_cores().front());
     if (part("cpu").find("workers") != nullptr)
         for (const auto& worker : part("cpu").find("workers")->items())
-            s.worker_cores.push_back(worker.what() == config::value::kind::mapping
-                                         ? worker.get<uint32_t>("core", 0)
-                                         : worker.as<uint32_t>());
+            s.worker_cores.push_back(core_of(worker).as<uint32_t>());
     else
         s.worker_cores = {usable_cores().back()};
     s.worker_nodes = patterns_of_workers(root);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration section `interfaces`: opens ports and joins them to the graph.
 #include "drivers/buffers.hh"
+#include "drivers/device_arguments.hh"
 #include "drivers/memif/memif.hh"
 #include "drivers/port.hh"
 #include "drivers/worker_handoff.hh"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <map>
 #include <rte_mbuf.h>
+#include <set>
 #include <spdlog/spdlog.h>
 
 namespace weft::drivers {
@@ -62,6 +64,44 @@ void check_patterns(const config::value& root, const config::value& interfaces, 
     }
 }
 
+// What one interface takes, another one cannot have.
+void check_owners(const config::value& interfaces, config::problems& problems)
+{
+    std::map<std::string, std::string> owners;
+    for (const auto& [name, key_at, settings] : interfaces.entries()) {
+        const auto& device = *settings.find("device");
+        if (device.text() == null_device)
+            continue;
+        auto wanted = resources_of(device.text());
+        const std::string driver = device_name(device.text());
+        wanted.insert(wanted.begin(), {"device/" + driver, "device " + driver});
+        for (const auto& what : wanted) {
+            const auto [owner, fresh] = owners.emplace(what.name, name);
+            if (fresh || owner->second == name)
+                continue;
+            problems.add(device, "{} is interface {}'s already", what.words, owner->second);
+            break; // the others say the same
+        }
+    }
+}
+
+// Packets are handed to workers that exist, each once.
+void check_handoff(const config::value& root, const config::value& settings, config::problems& problems)
+{
+    const auto* handoff = settings.find("handoff");
+    if (handoff == nullptr)
+        return;
+    const auto* cpu = root.find("cpu");
+    const auto* workers = cpu == nullptr ? nullptr : cpu->find("workers");
+    const size_t count = workers == nullptr ? 1 : workers->items().size();
+    std::set<uint32_t> seen;
+    for (const uint32_t worker : settings.list<uint32_t>("handoff"))
+        if (worker > count)
+            problems.add(*handoff, "no worker {}; there are {} (cpu.workers)", worker, count);
+        else if (!seen.insert(worker).second)
+            problems.add(*handoff, "worker {} is listed twice", worker);
+}
+
 void check(const config::value& root, config::problems& problems)
 {
     const auto* interfaces = root.find("interfaces");
@@ -73,20 +113,16 @@ void check(const config::value& root, config::problems& problems)
                      max_interfaces);
     check_buffers(buffers, *interfaces, problems);
     check_patterns(root, *interfaces, problems);
-    std::map<std::string, std::string> owners;
+    check_owners(*interfaces, problems);
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
         if (!good_name(name, longest_name))
             problems.add(key_at, settings.path(),
                          fmt::format("`{}' is no name of an interface (1 to {} letters, digits, "
                                      "`-', `_' and `.')", name, longest_name));
         const auto* device = settings.find("device");
-        const auto [owner, fresh] = owners.emplace(device_name(device->text()), name);
-        if (!fresh && owner->first != null_device)
-            problems.add(*device, "device {} is interface {}'s already", owner->first,
-                         owner->second);
-        if (memif::is_memif(device->text()))
-            if (const auto options = memif::parse_options(device->text()); !options)
-                problems.add(*device, "{}", options.error().message);
+        if (const auto fault = fault_of_arguments(device->text(), settings.get<uint16_t>("queues", 1)); !fault.empty())
+            problems.add(*device, "{}", fault);
+        check_handoff(root, settings, problems);
         const auto* mtu = settings.find("mtu");
         if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > buffers.size)
             problems.add(*mtu, "{} with {} bytes of Ethernet does not fit into a buffer of {} bytes "
@@ -141,13 +177,7 @@ result<void> open_one(engine& host, const std::string& name, const config::value
     const auto mode = *node_state_of(settings.get<std::string>("rx-mode", "adaptive")); // the schema has no others
     for (const auto& q : driver.rx_queues())
         host.registry().at(q.input).state = mode;
-    auto workers = settings.list<uint32_t>("handoff");
-    if (driver.rx_queues().empty()) // it may stand in for a device of another machine, with other workers
-        std::erase_if(workers, [&](uint32_t worker) { return worker >= host.thread_count(); });
-    for (uint32_t worker : workers)
-        if (worker >= host.thread_count())
-            return fail(errc::not_found, "interfaces.{}.handoff: no worker {}; there are {}", name, worker,
-                        host.thread_count() - 1);
+    const auto workers = settings.list<uint32_t>("handoff");
     const std::vector<unsigned> threads{workers.begin(), workers.end()};
     auto& handoff = host.room<handoff_table>();
     if (auto done = handoff.check(threads); !done)

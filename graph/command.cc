@@ -218,15 +218,16 @@ result<command_table> command_table::of(std::span<const command_registration* co
     return table;
 }
 
-result<std::string> command_table::run(engine& host, std::string_view line, bool as_json,
-                                       process* self) const
+namespace {
+
+// The command that a line is; an error says what was expected.
+result<command_syntax::walk> parse(command_syntax::matcher matcher, std::string_view line)
 {
     if (auto good = command_syntax::check_line(line); !good)
         return pass(good);
     const auto words = command_syntax::split_line(line);
     if (!words)
         return pass(words);
-    command_syntax::matcher matcher{host, commands_};
     for (const auto& word : *words) {
         if (auto taken = matcher.take(word.text, without_end_blanks(line.substr(word.begin)));
             !taken)
@@ -237,8 +238,25 @@ result<std::string> command_table::run(engine& host, std::string_view line, bool
     const auto found = matcher.complete();
     if (!found)
         return pass(found);
-    command_context context{host, (*found)->arguments, self};
-    return call(*(*found)->what->registration, context, as_json);
+    return **found;
+}
+
+} // namespace
+
+result<std::string> command_table::run(engine& host, std::string_view line, bool as_json,
+                                       process* self) const
+{
+    const auto found = parse({&host, commands_}, line);
+    if (!found)
+        return pass(found);
+    command_context context{host, found->arguments, self};
+    return call(*found->what->registration, context, as_json);
+}
+
+result<void> command_table::check(std::string_view line) const
+{
+    const auto found = parse({nullptr, commands_}, line);
+    return found ? result<void>{} : pass(found);
 }
 
 std::vector<completion> command_table::complete(engine& host, std::string_view partial) const
@@ -254,7 +272,7 @@ std::vector<completion> command_table::complete(engine& host, std::string_view p
         prefix = words->back().text;
         words->pop_back();
     }
-    command_syntax::matcher matcher{host, commands_};
+    command_syntax::matcher matcher{&host, commands_};
     for (const auto& word : *words)
         if (!matcher.take(word.text, word.text) || matcher.took_rest())
             return {};

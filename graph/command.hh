@@ -119,6 +119,10 @@ public:
     [[nodiscard]] result<std::string> run(engine& host, std::string_view line, bool as_json,
                                           process* self = nullptr) const;
 
+    // Parses one line without a router: what would make run() fail before it runs anything, but for names that only a
+    // running router has (interfaces, nodes), which are not looked up.
+    [[nodiscard]] result<void> check(std::string_view line) const;
+
     // What may stand next after `partial` (`show ru` -> runtime; `show ` -> all), sorted.
     [[nodiscard]] std::vector<completion> complete(engine& host, std::string_view partial) const;
 

@@ -88,7 +88,7 @@ struct offer {
     std::string text; // empty for kind::free
 };
 
-void spread(const walk& from, const edge& via, engine& host, std::vector<offer>& out)
+void spread(const walk& from, const edge& via, engine* host, std::vector<offer>& out)
 {
     const item& one = *via.what;
     if (one.what == item::kind::word) {
@@ -96,8 +96,8 @@ void spread(const walk& from, const edge& via, engine& host, std::vector<offer>&
     } else if (!one.choices.empty()) {
         for (const auto& choice : one.choices)
             out.push_back({&from, via, offer::kind::choice, choice});
-    } else if (auto list = names_of(one.type)) {
-        for (auto& name : list(host))
+    } else if (auto list = names_of(one.type); list != nullptr && host != nullptr) {
+        for (auto& name : list(*host))
             out.push_back({&from, via, offer::kind::listed, std::move(name)});
         // Keeps the parameter among what was expected where the list is empty.
         out.push_back({&from, via, offer::kind::listed, {}});
@@ -106,7 +106,7 @@ void spread(const walk& from, const edge& via, engine& host, std::vector<offer>&
     }
 }
 
-std::vector<offer> offers_of(const std::vector<walk>& walks, engine& host)
+std::vector<offer> offers_of(const std::vector<walk>& walks, engine* host)
 {
     std::vector<offer> offers;
     std::vector<edge> edges;
@@ -201,9 +201,9 @@ std::set<std::string> labels_of(const std::vector<offer>& offers)
     return labels;
 }
 
-std::string unknown_name(const item& parameter, std::string_view word, engine& host)
+std::string unknown_name(const item& parameter, std::string_view word, engine* host)
 {
-    const auto names = names_of(parameter.type)(host);
+    const auto names = names_of(parameter.type)(*host);
     std::string text = fmt::format("no {} `{}'", parameter.type, word);
     if (names.empty())
         return text + " (there is none)";
@@ -216,7 +216,7 @@ std::string unknown_name(const item& parameter, std::string_view word, engine& h
 
 // The error for a word that fits nothing.
 tl::unexpected<error> unexpected_word(const std::vector<offer>& offers, const std::string& word,
-                                      engine& host)
+                                      engine* host)
 {
     const auto labels = labels_of(offers);
     if (labels.empty())
@@ -275,7 +275,7 @@ std::string help_of_type(const item& parameter)
 }
 
 // What a completion says of a word: the help of the one command it leads to, or what follows it.
-std::string help_of_word(const std::vector<const offer*>& same, engine& host)
+std::string help_of_word(const std::vector<const offer*>& same, engine* host)
 {
     std::set<const command*> commands;
     std::vector<walk> walks;
@@ -290,7 +290,7 @@ std::string help_of_word(const std::vector<const offer*>& same, engine& host)
 
 } // namespace
 
-matcher::matcher(engine& host, std::span<const std::shared_ptr<const command>> commands)
+matcher::matcher(engine* host, std::span<const std::shared_ptr<const command>> commands)
     : host_{host}
 {
     for (const auto& one : commands)

@@ -40,7 +40,8 @@ struct walk {
 // the line and of the table.
 class matcher {
 public:
-    matcher(engine& host, std::span<const std::shared_ptr<const command>> commands);
+    // Without an engine any word is taken for a name of what only a running router has (an interface).
+    matcher(engine* host, std::span<const std::shared_ptr<const command>> commands);
 
     // Takes the next word; the error says what was expected in its place. `rest` is the line from
     // this word on.
@@ -55,7 +56,7 @@ public:
     [[nodiscard]] std::vector<completion> next(std::string_view prefix) const;
 
 private:
-    engine& host_;
+    engine* host_;
     std::vector<walk> walks_;
     bool took_rest_ = false;
 };

@@ -55,7 +55,7 @@ class Config(unittest.TestCase):
 
     def assert_wrong(self, text, *words):
         done = self.check(self.file(text), "--check")
-        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION, done.stdout)
         for word in words:
             self.assertIn(word, done.stdout)
 
@@ -91,7 +91,7 @@ memory: {size: 256M}
 cli: {socket: /tmp/weft-never.sock}
 """
         done = self.check(self.file(text))
-        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION, done.stdout)
         self.assertIn("the graph of thread worker-1 is not valid", done.stdout)
         self.assertIn(
             "an edge leads from node `ip4-input' to `ip4-lookup', which the patterns "
@@ -109,7 +109,7 @@ cli: {socket: /tmp/weft-never.sock}
 
     def test_all_errors_at_once_with_their_places(self):
         done = self.check(self.file(WRONG), "--check")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION)
         lines = done.stdout.splitlines()
         for words in EXPECTED:
             self.assertTrue(
@@ -126,7 +126,7 @@ cli: {socket: /tmp/weft-never.sock}
         self.addCleanup(host.delete)
         path = self.file(WRONG + f"cli: {{socket: {tempfile.gettempdir()}/weft-never.sock}}\n")
         done = host.run(testbed.WEFTD, "-c", path, check=False)
-        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION, done.stdout)
         self.assertIn("interfaces.a.mtu", done.stdout)
         self.assertNotIn("weft-", host.run("ip", "link").stdout)
         self.assertFalse(os.path.exists(f"{tempfile.gettempdir()}/weft-never.sock"))
@@ -160,8 +160,15 @@ cli: {socket: /tmp/weft-never.sock}
 
     def test_a_file_that_is_not_there(self):
         done = self.check("/nonexistent/router.yaml", "--check")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION)
         self.assertIn("/nonexistent/router.yaml", done.stdout)
+
+    def test_a_plugin_that_is_asked_for_and_not_there(self):
+        self.assert_wrong(
+            "plugins: {path: /tmp, nosuch: {enabled: true}}\n",
+            "router.yaml:1:41: plugins.nosuch.enabled: the plugin is refused: the configuration names it, "
+            "but there is no such file",
+        )
 
     def test_a_device_that_cannot_be_opened_ends_the_daemon(self):
         path = self.file(

@@ -36,7 +36,7 @@ class Install(unittest.TestCase):
             timeout=60,
             check=False,
         )
-        self.assertEqual(done.returncode, 1 if done.stderr else 0, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION if done.stderr else 0, done.stdout + done.stderr)
         return done.stderr
 
     def test_files_of_a_distribution(self):
@@ -80,7 +80,13 @@ class Install(unittest.TestCase):
         self.install("/usr")
         unit = os.path.join(self.root, "weft.service")
         text = self.read("/usr/lib/systemd/system/weft.service")
-        for line in ("Type=notify", "Restart=on-failure", "RuntimeDirectory=weft"):
+        for line in (
+            "Type=notify",
+            "Restart=on-failure",
+            "StartLimitIntervalSec=0",
+            f"RestartPreventExitStatus=2 {testbed.WRONG_CONFIGURATION}",
+            "RuntimeDirectory=weft",
+        ):
             self.assertIn(line + "\n", text)
         with open(unit, "w", encoding="utf-8") as file:  # where the program is
             file.write(text.replace("ExecStart=/", f"ExecStart={self.root}/"))

@@ -60,7 +60,7 @@ class Notify(unittest.TestCase):
         journal.bind(path)
         weft = testbed.Weft(
             testbed.config(
-                {"a": "10.0.0.1/24"}, log={"target": "journal"}, startup=["show nonsense"]
+                {"a": "10.0.0.1/24"}, log={"target": "journal"}, startup=["show interface nonsense"]
             )
         )
         self.addCleanup(weft.close)
@@ -72,7 +72,7 @@ class Notify(unittest.TestCase):
             entries.append(dict(line.split("=", 1) for line in lines if "=" in line))
         found = {e.get("MESSAGE", "").split(";")[0]: e.get("PRIORITY") for e in entries}
         self.assertEqual(found.get("forwarding"), "6", found)
-        errors = [e for e in entries if "show nonsense" in e.get("MESSAGE", "")]
+        errors = [e for e in entries if "show interface nonsense" in e.get("MESSAGE", "")]
         self.assertEqual([e["PRIORITY"] for e in errors], ["3"], found)
         self.assertEqual(errors[0]["SYSLOG_IDENTIFIER"], "weftd")
 

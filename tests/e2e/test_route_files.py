@@ -112,7 +112,7 @@ class RouteFiles(testbed.TwoHosts):
             check=False,
         )
         said = done.stdout + done.stderr
-        self.assertEqual(done.returncode, 1, said)
+        self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION, said)
         self.assertIn(
             f"router.yaml:2:15: route-files[0]: {wrong}:1:16: next hop 10.0.0.1 is on no", said
         )

@@ -68,13 +68,43 @@ class Stop(testbed.TwoHosts):
         self.weft.start()
         self.assertEqual(self.weft.stop(), [])
 
-    def test_a_second_daemon_leaves_the_first_ones_socket_alone(self):
-        second = self.weft.namespace.run(
-            testbed.WEFTD, "-c", self.weft.config, check=False, timeout=20
-        )
-        self.assertEqual(second.returncode, 1, second.stdout)
+    def second(self, config):
+        return self.weft.namespace.run(testbed.WEFTD, "-c", config, check=False, timeout=20)
+
+    def copy_of_config(self, socket):
+        """The same router with a socket of its own."""
+        path = os.path.join(self.weft.directory, "copy.yaml")
+        with open(self.weft.config, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(self.weft.socket, socket))
+        return path
+
+    def test_a_second_daemon_touches_nothing_of_the_first(self):
+        for tap in ("weft-a", "weft-b"):  # with their kernel sides where the second would find them
+            home = self.client if tap == "weft-a" else self.server
+            home.run("ip", "link", "set", tap, "netns", self.weft.namespace.name)
+        inside = self.weft.namespace
+        inside.run("ip", "address", "add", "10.0.0.2/24", "dev", "weft-a")
+        inside.run("ip", "link", "set", "weft-a", "up")
+        inside.run("ip", "link", "set", "weft-b", "up")
+        inside.run("ping", "-c", "1", "-W", "2", "10.0.0.1")
+        before = inside.run("ip", "-o", "link").stdout
+        other_socket = os.path.join(self.weft.directory, "other.sock")
+        for config, why in (
+            (self.weft.config, f"another daemon (process {self.weft.process.pid}) has {self.weft.socket}"),
+            (
+                self.copy_of_config(other_socket),
+                f"interfaces.a: TAP `weft-a' is another daemon's: process {self.weft.process.pid}",
+            ),
+        ):
+            second = self.second(config)
+            self.assertEqual(second.returncode, 1, second.stdout)
+            self.assertIn(why, second.stdout)
+            self.assertEqual(inside.run("ip", "-o", "link").stdout, before)
+            inside.run("ping", "-c", "1", "-W", "2", "10.0.0.1")
         self.assertTrue(self.weft.cli("show version"))
-        self.learn()
+        self.assertFalse(os.path.exists(other_socket + ".lock"))
 
     def test_an_idle_router_leaves_its_core_alone(self):
         time.sleep(1)

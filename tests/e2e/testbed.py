@@ -38,6 +38,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 WEFTD = os.environ.get("WEFTD", os.path.join(ROOT, "build/debug/weftd"))
 WEFTCTL = os.environ.get("WEFTCTL", os.path.join(ROOT, "build/debug/weftctl"))
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+WRONG_CONFIGURATION = 78  # how weftd exits then
 READY_WITHIN = 20.0  # seconds; a debug build beside another test on two cores
 STOP_WITHIN = 2.0
 
