@@ -4,9 +4,11 @@
 #include "graph/net/headers.hh"
 #include "nodes/arp/neighbours.hh"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
+#include <rte_cycles.h>
+#include <vector>
 
 namespace weft::arp {
 
@@ -21,17 +23,30 @@ enum reasons : uint16_t {
     foreign_sender,
     duplicate_address,
     table_full,
+    rate_limited,
     handoff_full,
 };
 
+constexpr uint32_t news_per_second = 500; // of an interface, that nobody asked for, from all threads together
+constexpr uint32_t news_burst = 100;
+
 struct context {
     explicit context(const node_setup& setup)
-        : host{setup.host}, ip4{setup.host.room<ip4::tables>()}, interfaces{setup.host.interfaces()}
+        : host{setup.host}, ip4{setup.host.room<ip4::tables>()}, interfaces{setup.host.interfaces()},
+          asked{setup.host.room<neighbour_table>().asked()}, limits{setup.thread != 0 || setup.host.thread_count() == 1},
+          for_us(max_interfaces, budget(setup.host)), for_others(max_interfaces, budget(setup.host))
     {
+    }
+    static token_bucket budget(const engine& host)
+    {
+        return {std::max<uint64_t>(news_per_second / host.polling_threads().size(), 1), rte_get_tsc_hz(), news_burst};
     }
     engine& host;
     const ip4::tables& ip4;
     const interface_table& interfaces;
+    const asked_lately& asked;
+    const bool limits; // not on the main thread, if workers have done so
+    std::vector<token_bucket> for_us, for_others; // by interface
 };
 
 fate check_format(const packet& p) noexcept
@@ -126,12 +141,18 @@ fate learn(node_run& run, packet& p, const message& m) noexcept
     return room || m.asks() ? answer(run, p, m) : drop(table_full);
 }
 
-// `news` is called for what can change the neighbour table, as fate(packet&, const message&): what a station says that is
-// not in use, that moved, or that answers. The one in use is on this network, or it would not be.
+// Nobody asked for it, and more of that has come than is learned from. Who asks gets an answer all the same.
+fate not_learned(node_run& run, packet& p, const message& m) noexcept
+{
+    return m.confirms() ? drop(rate_limited) : answer(run, p, m);
+}
+
+// `news` is called for what can change the neighbour table, as fate(packet&, const message&, bool asked): what a station says
+// that is not in use, that moved, or that answers. The one in use is on this network, or it would not be.
 template <class News>
 fate decide(node_run& run, packet& p, News&& news) noexcept
 {
-    const auto& ctx = run.context<context>();
+    auto& ctx = run.context<context>();
     const fate form = check_format(p);
     if (form != to_output)
         return form;
@@ -141,21 +162,31 @@ fate decide(node_run& run, packet& p, News&& news) noexcept
     const fate sender = check_sender(ctx, m);
     if (sender != to_output)
         return sender == consumed ? end(run, p) : sender;
-    return m.sender.value == 0 ? answer(run, p, m) : news(p, m);
+    if (m.sender.value == 0)
+        return answer(run, p, m);
+    const bool asked = ctx.asked.has(m.interface, m.sender);
+    if (ctx.limits && !asked &&
+        (m.for_us ? ctx.for_us : ctx.for_others)[m.interface].take(run.thread().time(), 1) == 0)
+        return not_learned(run, p, m);
+    return news(p, m, asked);
 }
 
-// A worker answers those to whom packets go already; what is news goes to the main thread together.
+// A worker answers those to whom packets go already; what is news goes to the main thread together, answers first.
 void answer_or_hand_over(node_run& run, frame& in, graph_thread& main) noexcept
 {
-    std::array<bool, vector_size> is_news{};
+    constexpr size_t for_answers = graph_thread::inbox_size / 4; // what nobody asked for leaves them so much
+    enum class news : uint8_t { none, asked, unasked };
+    std::array<news, vector_size> is{};
     std::array<fate, vector_size> fates;
     for (uint32_t i = 0; i < in.count; ++i)
-        fates[i] = decide(run, *in.packets[i], [&](packet&, const message&) noexcept {
-            is_news[i] = true;
+        fates[i] = decide(run, *in.packets[i], [&](packet&, const message&, bool asked) noexcept {
+            is[i] = asked ? news::asked : news::unasked;
             return consumed; // unless the main thread is behind
         });
-    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is_news[i]; }, {main, run.id()}, handoff_full,
-                     fates.data());
+    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::asked; }, {main, run.id()},
+                     handoff_full, fates.data());
+    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::unasked; },
+                     {main, run.id(), for_answers}, handoff_full, fates.data());
     run.enqueue(in, fates.data());
 }
 
@@ -167,7 +198,7 @@ void arp_input(node_run& run, frame& in) noexcept
         return;
     }
     run.each(in, [&](packet& p) noexcept {
-        return decide(run, p, [&](packet& heard, const message& m) noexcept { return learn(run, heard, m); });
+        return decide(run, p, [&](packet& heard, const message& m, bool) noexcept { return learn(run, heard, m); });
     });
 }
 
@@ -198,6 +229,7 @@ const node_registration registration{{
                 {"foreign_sender", "the sender's address is on no network of this interface"},
                 {"duplicate_address", "another station uses an address of this router"},
                 {"table_full", "the neighbour table is full", severity::warning},
+                {"rate_limited", "nobody asked for the answer, as for too many others", severity::warning},
                 {"handoff_full", "the main thread is behind", severity::warning}},
     .context = context_of<context>(),
     .role = node_role::punted,

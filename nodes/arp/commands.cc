@@ -99,7 +99,18 @@ result<json> show(command_context& context)
                         {"macaddress", net::to_string(n->mac)},
                         {"interface", host.interfaces().at(n->interface).name},
                         {"waiting", n->waiting.size()}});
-    return json{{"neighbors", rows}, {"limit", neighbour_table::max_neighbours}};
+    json used = json::array();
+    for (const auto& i : host.interfaces().all())
+        if (const auto u = host.room<neighbour_table>().used_by(i->index); u.neighbours > 0)
+            used.push_back({{"interface", i->name},
+                            {"neighbors", u.neighbours},
+                            {"unanswered", u.unanswered},
+                            {"waiting", u.waiting}});
+    return json{{"neighbors", rows},
+                {"interfaces", used},
+                {"limit", neighbour_table::max_neighbours},
+                {"unanswered_limit", neighbour_table::max_unanswered},
+                {"waiting_limit", neighbour_table::max_waiting}};
 }
 
 std::string text(const json& data)
@@ -109,10 +120,17 @@ std::string text(const json& data)
     for (const auto& n : data["neighbors"])
         table.row({fmt::format("{:.1f}", n["age"].get<double>()), n["address"], n["state"],
                    n["macaddress"], to_string(n["waiting"]), n["interface"]});
-    return table.str();
+    std::string out = table.str();
+    for (const auto& i : data["interfaces"])
+        out += fmt::format("\n{}: {} neighbors, {} unanswered (limit {}), {} packets waiting",
+                           i["interface"].get<std::string>(), i["neighbors"].get<size_t>(),
+                           i["unanswered"].get<size_t>(), data["unanswered_limit"].get<size_t>(),
+                           i["waiting"].get<size_t>());
+    return out + fmt::format("\nLimits of all interfaces: {} neighbors, {} packets waiting",
+                             data["limit"].get<size_t>(), data["waiting_limit"].get<size_t>());
 }
 
-const command_registration show_neighbors{"show ip neighbors", "Neighbours, their MACs and states",
+const command_registration show_neighbors{"show ip neighbors", "Neighbours, their MACs and states, and what each interface uses",
                                           show, text};
 
 // Any address will do that may be a neighbour's, now or once the interface has its network.

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The neighbour table and the process that ages it.
+// The neighbour table: its states, requests and ageing.
 #include "nodes/arp/neighbours.hh"
 
 #include "graph/init.hh"
 #include "graph/net/headers.hh"
 
-#include <algorithm>
-#include <cstring>
 #include <spdlog/spdlog.h>
 
 namespace weft::arp {
@@ -27,9 +25,14 @@ std::string_view to_string(neighbour_state state) noexcept
 
 namespace {
 
-bool is_configured(neighbour_state state) noexcept
+bool is_configured(const neighbour& n) noexcept
 {
-    return state == neighbour_state::permanent || state == neighbour_state::inactive;
+    return n.place == standing::configured;
+}
+
+uint64_t ticks(duration now) noexcept
+{
+    return static_cast<uint64_t>(now.count());
 }
 
 } // namespace
@@ -59,60 +62,64 @@ neighbour_table::~neighbour_table()
             host_.main().free_kept(p);
 }
 
-std::map<neighbour_table::key, neighbour>::iterator
-neighbour_table::erase(std::map<key, neighbour>::iterator at)
+neighbour_table::segment& neighbour_table::segment_of(interface_index i)
 {
-    neighbour& n = at->second;
+    if (!segments_[i])
+        segments_[i] = std::make_unique<segment>();
+    return *segments_[i];
+}
+
+// Puts a neighbour behind all others of a standing.
+void neighbour_table::place(neighbour& n, standing where)
+{
+    segment& s = segment_of(n.interface);
+    if (n.place != standing::configured && where != standing::configured)
+        s.in(where).splice(s.in(where).end(), s.in(n.place), n.at);
+    else if (where != standing::configured)
+        n.at = s.in(where).insert(s.in(where).end(), &n);
+    else if (n.place != standing::configured)
+        s.in(n.place).erase(n.at);
+    n.place = where;
+}
+
+void neighbour_table::set_state(neighbour& n, neighbour_state to)
+{
+    n.state = to;
+    n.since = host_.loop().now();
+    n.requests = 0;
+}
+
+neighbour* neighbour_table::find_or_make(interface_index i, net::ip4_address a, standing where)
+{
+    if (const auto known = table_.find({i, a}); known != table_.end())
+        return &known->second;
+    if (!make_room(i, where == standing::unasked))
+        return nullptr;
+    room_.take(i);
+    neighbour& n = table_[{i, a}];
+    n.interface = i;
+    n.address = a;
+    n.place = standing::configured; // in no list yet
+    set_state(n, neighbour_state::incomplete);
+    place(n, where);
+    return &n;
+}
+
+void neighbour_table::erase(neighbour& n)
+{
     ip4_.neighbour_down(n.interface, n.address);
     const auto* glean = host_.registry().find("ip4-glean");
     for (packet* p : n.waiting)
         host_.main().drop_kept(make_reason_id(glean->id, ip4::glean::forgotten), p);
-    waiting_ -= n.waiting.size();
-    return table_.erase(at);
+    waiting_.give_back(n.interface, n.waiting.size());
+    room_.give_back(n.interface);
+    place(n, standing::configured); // in no list any more
+    table_.erase({n.interface, n.address});
 }
 
-// A full table gives up what has failed or was asked for longest ago without an answer: many at
-// once, and seldom in vain, since a scan of a large network comes here with every packet.
-bool neighbour_table::make_room()
+ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address next_hop, interface_index interface)
 {
-    const duration now = host_.loop().now();
-    if (table_.size() < max_neighbours)
-        return true;
-    if (now < full_until_)
-        return false;
-    std::vector<std::map<key, neighbour>::iterator> silent;
-    for (auto at = table_.begin(); at != table_.end(); ++at) {
-        const auto state = at->second.state;
-        if ((state == neighbour_state::incomplete || state == neighbour_state::failed) &&
-            now - at->second.since >= request_interval)
-            silent.push_back(at);
-    }
-    full_until_ = silent.empty() ? now + 10ms : now;
-    const size_t count = std::min<size_t>(silent.size(), max_neighbours / 32);
-    std::partial_sort(silent.begin(), silent.begin() + static_cast<ptrdiff_t>(count), silent.end(),
-                      [](auto a, auto b) { return a->second.since < b->second.since; });
-    for (size_t i = 0; i < count; ++i)
-        erase(silent[i]);
-    return count > 0;
-}
-
-neighbour* neighbour_table::find_or_make(interface_index i, net::ip4_address a)
-{
-    if (const auto known = table_.find({i, a}); known != table_.end())
-        return &known->second;
-    if (!make_room())
-        return nullptr;
-    neighbour& n = table_[{i, a}];
-    n.interface = i;
-    n.address = a;
-    n.since = host_.loop().now();
-    return &n;
-}
-
-ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address next_hop,
-                                                  interface_index interface)
-{
-    neighbour* n = find_or_make(interface, next_hop);
+    neighbour* n = find_or_make(interface, next_hop, standing::unasked);
     if (n == nullptr)
         return verdict::table_full;
     if (n->state == neighbour_state::failed || n->state == neighbour_state::inactive)
@@ -120,15 +127,17 @@ ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address ne
     // It comes back although its neighbour is known: round and round it would hold up the thread.
     if (n->state != neighbour_state::incomplete && (p->mark().flags & packet_mark::resolved) != 0)
         return verdict::unreachable;
-    if (n->waiting.size() >= max_waiting_each || waiting_ >= max_waiting)
-        return verdict::queue_full;
-    n->waiting.push_back(p);
-    ++waiting_;
+    const bool room = n->waiting.size() < max_waiting_each && make_waiting_room(interface);
+    if (room) {
+        n->waiting.push_back(p);
+        waiting_.take(interface);
+    }
     if (n->state != neighbour_state::incomplete)
         release_waiting(*n); // it was resolved while the packet was on its way here
-    else if (n->requests == 0)
-        request(*n, host_.loop().now());
-    return verdict::held;
+    else if (n->place == standing::unasked)
+        while (ask_first(segment_of(interface), host_.loop().now())) {
+        }
+    return room ? verdict::held : verdict::queue_full;
 }
 
 // Waiting packets take the way through lookup again, which now finds the neighbour.
@@ -140,7 +149,7 @@ void neighbour_table::release_waiting(neighbour& n)
         if (lookup == nullptr || !host_.main().inject_kept(lookup->id, p))
             host_.main().free_kept(p);
     }
-    waiting_ -= n.waiting.size();
+    waiting_.give_back(n.interface, n.waiting.size());
     n.waiting.clear();
 }
 
@@ -148,109 +157,126 @@ void neighbour_table::release_waiting(neighbour& n)
 void neighbour_table::give_up(neighbour& n)
 {
     ip4_.neighbour_down(n.interface, n.address);
-    n.state = neighbour_state::failed;
-    n.since = host_.loop().now();
-    n.requests = 0;
+    set_state(n, neighbour_state::failed);
+    place(n, standing::failed);
     const auto* glean = host_.registry().find("ip4-glean");
     for (packet* p : n.waiting) {
         p->mark().flags |= packet_mark::aimed; // as it was when it came here
         if (glean == nullptr || !host_.main().inject_kept(glean->id, p))
             host_.main().free_kept(p);
     }
-    waiting_ -= n.waiting.size();
+    waiting_.give_back(n.interface, n.waiting.size());
     n.waiting.clear();
 }
 
 void neighbour_table::confirm(neighbour& n, const net::mac_address& mac, bool answer)
 {
     const bool moved = n.mac != mac;
-    const bool known = n.state == neighbour_state::reachable ||
-                       n.state == neighbour_state::stale || n.state == neighbour_state::probe;
+    const bool known = n.state == neighbour_state::reachable || n.state == neighbour_state::stale ||
+                       n.state == neighbour_state::probe;
     if (moved || !known) {
         n.mac = mac;
         if (auto done = ip4_.neighbour_up(n.interface, n.address, mac); !done) {
             spdlog::warn("neighbour {}: {}", net::to_string(n.address), done.error().message);
+            if (n.place == standing::heard && n.state == neighbour_state::incomplete)
+                erase(n); // made for this
             return;
         }
     }
     if (answer || moved || !known) {
-        n.state = answer ? neighbour_state::reachable : neighbour_state::stale;
-        n.since = host_.loop().now();
-        n.requests = 0;
+        set_state(n, answer ? neighbour_state::reachable : neighbour_state::stale);
+        place(n, answer ? standing::known : standing::heard);
     }
+    if (!known)
+        watch(n, true);
     release_waiting(n);
 }
 
-bool neighbour_table::learn(interface_index i, net::ip4_address a, const net::mac_address& mac,
-                            bool answer, bool create)
+bool neighbour_table::learn(interface_index i, net::ip4_address a, const net::mac_address& mac, bool answer,
+                            bool create)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end() && !create)
         return true;
-    neighbour* n = find_or_make(i, a);
+    neighbour* n = find_or_make(i, a, standing::heard);
     if (n == nullptr)
         return false;
-    if (!is_configured(n->state))
+    if (!is_configured(*n))
         confirm(*n, mac, answer);
     return true;
 }
 
-void neighbour_table::request(neighbour& n, duration now)
+// Asks for the one that has waited for it longest; false if there is none, or none can be asked now.
+bool neighbour_table::ask_first(segment& s, duration now)
 {
-    if (requests_left_ == 0)
-        return; // the next tick asks
+    if (s.in(standing::unasked).empty() || s.first.take(ticks(now), 1) == 0)
+        return false;
+    neighbour& n = *s.in(standing::unasked).front();
+    if (!request(n, now))
+        return false;
+    place(n, standing::asked);
+    return true;
+}
+
+void neighbour_table::ask_again(neighbour& n, token_bucket& budget, duration now)
+{
+    if (budget.take(ticks(now), 1) > 0)
+        request(n, now); // else a later tick asks
+}
+
+bool neighbour_table::request(neighbour& n, duration now)
+{
     const auto own = ip4_.own().source_for(n.address, n.interface);
     // A neighbour that is being confirmed is asked directly (RFC 1122 section 2.3.2.1).
     const bool direct = n.state == neighbour_state::probe;
     if (!send(n.interface, 1, direct ? n.mac : net::broadcast_mac, own, n.address))
-        return;
-    --requests_left_;
+        return false;
+    asked_.note(n.interface, n.address);
     ++n.requests;
     n.asked = now;
+    return true;
 }
 
-// What time does to one neighbour; false when it is to be forgotten.
-bool neighbour_table::tick_one(neighbour& n, duration now)
+// What time does to one neighbour. Who was never asked has not failed.
+void neighbour_table::tick_one(neighbour& n, duration now)
 {
     const duration age = now - n.since;
-    switch (n.state) {
-    case neighbour_state::permanent:
-    case neighbour_state::inactive: return true;
-    case neighbour_state::failed: return age < failed_time;
-    case neighbour_state::reachable:
-        if (age >= reachable_time) {
-            n.state = neighbour_state::stale;
-            n.since = now;
-        }
-        return true;
-    case neighbour_state::stale:
-        if (age < stale_time)
-            return true;
-        n.state = neighbour_state::probe;
-        n.since = now;
-        n.requests = 0;
-        request(n, now);
-        return true;
-    case neighbour_state::incomplete:
-    case neighbour_state::probe:
-        if (n.requests > 0 && now - n.asked < request_interval)
-            return true;
-        if (n.requests >= max_requests ||
-            (n.state == neighbour_state::incomplete && age >= incomplete_time))
-            give_up(n);
-        else
-            request(n, now);
-        return true;
+    segment& s = segment_of(n.interface);
+    if (n.place >= standing::heard)
+        follow_use(n, now);
+    if (n.state == neighbour_state::reachable && age >= reachable_time)
+        set_state(n, neighbour_state::stale);
+    else if (n.state == neighbour_state::stale && age >= stale_time)
+        set_state(n, neighbour_state::probe);
+    if (n.place == standing::failed ? age >= failed_time : n.place == standing::unasked && age >= incomplete_time) {
+        erase(n);
+        return;
     }
-    return true;
+    const bool probing = n.state == neighbour_state::probe;
+    if ((n.place != standing::asked && !probing) || (n.requests > 0 && now - n.asked < request_interval))
+        return;
+    if (n.requests >= max_requests || (!probing && age >= incomplete_time))
+        give_up(n);
+    else
+        ask_again(n, probing ? s.probing : s.more, now);
 }
 
 void neighbour_table::tick()
 {
-    requests_left_ = requests_per_second;
     const duration now = host_.loop().now();
-    for (auto at = table_.begin(); at != table_.end();)
-        at = tick_one(at->second, now) ? std::next(at) : erase(at);
+    asked_.advance();
+    for (const auto& s : segments_) {
+        if (!s)
+            continue;
+        // the oldest of each standing first; some move behind the last, or to a list that is done
+        for (auto where : {standing::failed, standing::unasked, standing::asked, standing::heard, standing::known}) {
+            auto at = s->in(where).begin();
+            for (size_t left = s->in(where).size(); left > 0; --left)
+                tick_one(**at++, now);
+        }
+        while (ask_first(*s, now)) {
+        }
+    }
 }
 
 void neighbour_table::announce(interface_index i, net::ip4_address own)
@@ -282,12 +308,12 @@ bool neighbour_table::send(interface_index i, uint16_t operation, const net::mac
     return false;
 }
 
-result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address a,
-                                            const net::mac_address& mac)
+result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address a, const net::mac_address& mac)
 {
-    neighbour* n = find_or_make(i, a);
+    neighbour* n = find_or_make(i, a, standing::configured);
     if (n == nullptr)
         return fail(errc::exhausted, "{} neighbours exist, the most there can be", table_.size());
+    place(*n, standing::configured);
     n->mac = mac;
     return set_permanent(*n);
 }
@@ -296,14 +322,14 @@ result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address 
 result<void> neighbour_table::set_permanent(neighbour& n)
 {
     const bool near = ip4_.interface_towards(n.address) == n.interface;
-    n.since = host_.loop().now();
-    n.state = neighbour_state::inactive;
+    set_state(n, neighbour_state::inactive);
     if (!near) {
         ip4_.neighbour_down(n.interface, n.address);
         return {};
     }
     if (auto done = ip4_.neighbour_up(n.interface, n.address, n.mac); !done)
         return done;
+    watch(n, false);
     n.state = neighbour_state::permanent;
     release_waiting(n);
     return {};
@@ -313,33 +339,31 @@ result<void> neighbour_table::remove(interface_index i, net::ip4_address a)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end())
-        return fail(errc::not_found, "interface {} has no neighbour {}",
-                    host_.interfaces().at(i).name, net::to_string(a));
-    erase(known);
+        return fail(errc::not_found, "interface {} has no neighbour {}", host_.interfaces().at(i).name,
+                    net::to_string(a));
+    erase(known->second);
     return {};
 }
 
 void neighbour_table::flush(interface_index i)
 {
-    for (auto at = table_.begin(); at != table_.end();)
-        at = at->second.interface == i && !is_configured(at->second.state)
-                 ? erase(at)
-                 : std::next(at);
+    for (auto at = table_.lower_bound({i, {}}); at != table_.end() && at->first.first == i;) {
+        neighbour& n = (at++)->second;
+        if (!is_configured(n))
+            erase(n);
+    }
 }
 
 void neighbour_table::follow_networks(interface_index i)
 {
-    for (auto at = table_.begin(); at != table_.end();) {
-        neighbour& n = at->second;
-        const bool near = ip4_.interface_towards(n.address) == n.interface;
-        if (n.interface == i && !near && !is_configured(n.state)) {
-            at = erase(at);
-            continue;
-        }
-        if (n.interface == i && is_configured(n.state) && near != (n.state == neighbour_state::permanent))
+    for (auto at = table_.lower_bound({i, {}}); at != table_.end() && at->first.first == i;) {
+        neighbour& n = (at++)->second;
+        const bool near = ip4_.interface_towards(n.address) == i;
+        if (!is_configured(n) && !near)
+            erase(n);
+        else if (is_configured(n) && near != (n.state == neighbour_state::permanent))
             if (auto done = set_permanent(n); !done)
                 spdlog::warn("neighbour {}: {}", net::to_string(n.address), done.error().message);
-        ++at;
     }
 }
 

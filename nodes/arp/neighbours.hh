@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The neighbour table: which MAC an address has, asked for by ARP (RFC 826), aged, bounded.
+// The neighbour table: which MAC an address has, asked for by ARP (RFC 826), aged, bounded and shared fairly: what one
+// interface's stations, or those who send to them, can use up is not the others'.
 #pragma once
 
 #include "graph/engine.hh"
+#include "graph/token_bucket.hh"
+#include "nodes/arp/asked_lately.hh"
+#include "nodes/arp/shares.hh"
 #include "nodes/ip4/ip4.hh"
 
-#include <deque>
+#include <array>
+#include <list>
 #include <map>
-#include <optional>
+#include <memory>
 #include <vector>
 
 namespace weft::arp {
 
 enum class neighbour_state : uint8_t {
-    incomplete, // asked for, not answered yet; packets wait
+    incomplete, // to be asked for, or asked for and not answered yet; packets wait
     reachable,  // answered lately
     stale,      // known, but not confirmed lately; used
     probe,      // being confirmed; used
@@ -23,21 +28,31 @@ enum class neighbour_state : uint8_t {
 };
 [[nodiscard]] std::string_view to_string(neighbour_state) noexcept;
 
+// In the order in which neighbours give way to others. Those that are configured have no place in it.
+enum class standing : uint8_t { failed, asked, unasked, heard, known, configured };
+
 struct neighbour {
     interface_index interface = no_interface;
     net::ip4_address address;
     net::mac_address mac;
     neighbour_state state = neighbour_state::incomplete;
-    duration since{};     // of the last confirmation, or of the state
-    duration asked{};     // of the last request
+    duration since{};      // of the last confirmation, or of the state
+    duration asked{};      // of the last request
     unsigned requests = 0; // in this state
-    std::deque<packet*> waiting;
+    bool watched = false;  // whether packets are forwarded to it is noticed; if not, some were lately
+    duration watch_from{}; // when it is to be watched again
+    std::vector<packet*> waiting;
+
+    // of the table's
+    standing place = standing::unasked;
+    std::list<neighbour*>::iterator at;
 };
 
-// Main thread only. The process `neighbours` calls tick() every second.
+// Main thread only, but for asked(). The process `neighbours` calls tick() every second.
 class neighbour_table final : public ip4::packet_holder {
 public:
-    static constexpr size_t max_neighbours = 8192;
+    static constexpr size_t max_neighbours = 16384;
+    static constexpr size_t max_unanswered = 1024; // of one interface: incomplete or failed
     static constexpr size_t max_waiting_each = 16;
     static constexpr size_t max_waiting = 1024;
     static constexpr duration request_interval = 1s; // RFC 1122 section 2.3.2.1
@@ -46,7 +61,10 @@ public:
     static constexpr duration reachable_time = 60s; // RFC 1122 section 2.3.2.1: of the order of a minute
     static constexpr duration stale_time = 5s;
     static constexpr duration failed_time = 3s;
-    static constexpr unsigned requests_per_second = 500; // all neighbours together
+    static constexpr duration use_time = 30s; // after a packet was forwarded to it, a neighbour counts as in use
+    // Requests a second on one interface: first ones, repeated ones, and those to confirm a neighbour.
+    static constexpr unsigned first_requests = 2000, more_requests = 500, probes = 1000;
+    static constexpr unsigned request_burst = 500;
 
     explicit neighbour_table(engine& host);
     ~neighbour_table() override;
@@ -70,29 +88,59 @@ public:
     // An interface's networks changed: forgets the learned that are on none of them, and lets the configured wait or return.
     void follow_networks(interface_index i);
     [[nodiscard]] std::vector<const neighbour*> all() const; // in order of interface and address
-    [[nodiscard]] size_t waiting() const noexcept { return waiting_; }
+    [[nodiscard]] size_t waiting() const noexcept { return waiting_.total(); }
+    struct usage {
+        size_t neighbours, unanswered, waiting;
+    };
+    [[nodiscard]] usage used_by(interface_index i) const;
+    // Any thread: who was asked for in the last seconds.
+    [[nodiscard]] const asked_lately& asked() const noexcept { return asked_; }
 
 private:
     using key = std::pair<interface_index, net::ip4_address>;
+    // What one interface's neighbours have for themselves.
+    struct segment {
+        std::array<std::list<neighbour*>, static_cast<size_t>(standing::configured)> by_standing; // longest there first
+        token_bucket first{first_requests, 1'000'000'000, request_burst};
+        token_bucket more{more_requests, 1'000'000'000, request_burst};
+        token_bucket probing{probes, 1'000'000'000, request_burst};
 
-    neighbour* find_or_make(interface_index i, net::ip4_address a);
-    bool make_room();
-    result<void> set_permanent(neighbour& n);
+        std::list<neighbour*>& in(standing s) noexcept { return by_standing[static_cast<size_t>(s)]; }
+        [[nodiscard]] size_t unanswered() const noexcept;
+    };
+
+    [[nodiscard]] segment& segment_of(interface_index i);
+    neighbour* find_or_make(interface_index i, net::ip4_address a, standing where);
+    void erase(neighbour& n);
     void confirm(neighbour& n, const net::mac_address& mac, bool answer);
+    result<void> set_permanent(neighbour& n);
+    void set_state(neighbour& n, neighbour_state to);
+    void place(neighbour& n, standing where);
     void release_waiting(neighbour& n);
     void give_up(neighbour& n);
-    void request(neighbour& n, duration now);
+
+    // neighbour_room.cc
+    bool make_room(interface_index i, bool unanswered);
+    [[nodiscard]] neighbour* least_needed(segment& s, standing last);
+    [[nodiscard]] bool in_use(const neighbour& n) const;
+    void follow_use(neighbour& n, duration now);
+    void watch(neighbour& n, bool on);
+    [[nodiscard]] bool make_waiting_room(interface_index i);
+
+    bool ask_first(segment& s, duration now);
+    void ask_again(neighbour& n, token_bucket& budget, duration now);
+    bool request(neighbour& n, duration now);
     bool send(interface_index i, uint16_t operation, const net::mac_address& to,
               net::ip4_address sender, net::ip4_address target);
-    bool tick_one(neighbour& n, duration now);
-    std::map<key, neighbour>::iterator erase(std::map<key, neighbour>::iterator at);
+    void tick_one(neighbour& n, duration now);
 
     engine& host_;
     ip4::tables& ip4_;
     std::map<key, neighbour> table_;
-    size_t waiting_ = 0;
-    unsigned requests_left_ = requests_per_second;
-    duration full_until_{}; // no room is sought before
+    std::array<std::unique_ptr<segment>, max_interfaces> segments_;
+    shares room_{max_neighbours};
+    shares waiting_{max_waiting};
+    asked_lately asked_;
 };
 
 } // namespace weft::arp

@@ -89,6 +89,7 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
     fresh.interface = hop.interface;
     fresh.next_hop = hop.address;
     fresh.owner = index;
+    fresh.watched = hop.watched;
     const auto& hot = host_.interfaces().hot(hop.interface);
     fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
     if (hop.mac) {
@@ -165,6 +166,27 @@ result<void> forwarding::set_mac(next_hop_index index, std::optional<net::mac_ad
     hop.mac = mac;
     rebuild(index);
     return {};
+}
+
+void forwarding::watch(next_hop_index index, bool on)
+{
+    next_hop& hop = next_hops_.at(index);
+    if (hop.watched == on)
+        return;
+    hop.watched = on;
+    rebuild(index);
+}
+
+bool forwarding::used(next_hop_index index) const
+{
+    adjacency& a = adjacencies_[next_hops_.at(index).adjacency];
+    return !a.watched || std::atomic_ref{a.used}.load(std::memory_order_relaxed) != 0;
+}
+
+std::optional<next_hop_index> forwarding::find(interface_index interface, net::ip4_address address) const
+{
+    const auto known = by_address_.find({interface, address});
+    return known == by_address_.end() ? std::nullopt : std::optional{known->second};
 }
 
 void forwarding::set_on_link(next_hop_index index, bool on_link)
@@ -292,6 +314,12 @@ const std::vector<next_hop_index>& forwarding::hops_of(load_balance_index index)
     static const std::vector<next_hop_index> none;
     const auto found = entries_.find(index);
     return found == entries_.end() ? none : found->second.hops;
+}
+
+uint32_t forwarding::users_of(load_balance_index index) const
+{
+    const auto found = entries_.find(index);
+    return found == entries_.end() ? 0 : found->second.users;
 }
 
 std::vector<adjacency_index> forwarding::buckets_of(load_balance_index index) const

@@ -50,6 +50,8 @@ struct alignas(64) adjacency {
     fate lookup_fate = 0; // of ip4-lookup
     adjacency_kind kind = adjacency_kind::unreachable;
     uint8_t rewrite_bytes = 0; // 14: the Ethernet header
+    bool watched = false;      // lookup notes its use
+    uint8_t used = 0;          // set by workers, while it is watched: the one thing that changes
     interface_index interface = no_interface;
     uint16_t mtu = 0;
     net::ip4_address next_hop; // glean: whom to ask for; 0.0.0.0: the packet's destination
@@ -58,14 +60,12 @@ struct alignas(64) adjacency {
 };
 static_assert(sizeof(adjacency) == 64);
 
-// What lookup reads instead of an adjacency: its index and, in the top bit, whether it is anything but a rewrite, so that
-// a packet on its usual way leaves the adjacency to ip4-rewrite.
+// What lookup reads instead of an adjacency: its index and, in the top bit, whether it is anything but a rewrite that is not
+// watched, so that a packet on its usual way leaves the adjacency to ip4-rewrite.
 class path {
 public:
     path() = default;
-    path(adjacency_index index, adjacency_kind kind) noexcept
-        : bits_{index | (kind == adjacency_kind::rewrite ? 0 : unusual)}
-    {}
+    path(adjacency_index index, bool usual) noexcept : bits_{index | (usual ? 0 : unusual)} {}
     [[nodiscard]] adjacency_index adjacency() const noexcept { return bits_ & index_mask; }
     // The index, once `index_mask` is put on it; without, where the path is not unusual.
     static constexpr uint32_t index_mask = 0x7fff'ffff;
@@ -103,6 +103,7 @@ struct next_hop {
     bool interface_up = false;
     bool on_link = true;  // its interface has a network with it
     uint32_t users = 0;   // load balances and neighbours
+    bool watched = false; // whether packets go to it is noted
     std::optional<net::mac_address> mac;
     std::vector<load_balance_index> balances; // that lead here
 };
@@ -125,6 +126,11 @@ public:
     [[nodiscard]] const next_hop& at(next_hop_index index) const { return next_hops_.at(index); }
     // The neighbour's MAC became known, changed or was lost.
     result<void> set_mac(next_hop_index index, std::optional<net::mac_address> mac);
+    // From then on it is noted whether packets go to it, or no longer: that costs them a few instructions.
+    void watch(next_hop_index index, bool on);
+    // Whether packets went to it since it is watched; true if it is not, or could not be.
+    [[nodiscard]] bool used(next_hop_index index) const;
+    [[nodiscard]] std::optional<next_hop_index> find(interface_index interface, net::ip4_address address) const;
     // Its network came or went.
     void set_on_link(next_hop_index index, bool on_link);
     // An interface's state or MTU changed: its adjacencies and all that use them follow.
@@ -141,6 +147,7 @@ public:
         return static_cast<load_balance_index>(kind);
     }
     [[nodiscard]] const std::vector<next_hop_index>& hops_of(load_balance_index index) const;
+    [[nodiscard]] uint32_t users_of(load_balance_index index) const; // routes and other holders
     // What each bucket leads to just now.
     [[nodiscard]] std::vector<adjacency_index> buckets_of(load_balance_index index) const;
     [[nodiscard]] adjacency_index adjacency_count() const noexcept { return adjacencies_used_; }
@@ -154,6 +161,12 @@ public:
     [[nodiscard]] const load_balance& balance_at(load_balance_index index) const noexcept
     {
         return balances_[index];
+    }
+    void note_use(adjacency_index index) const noexcept
+    {
+        const std::atomic_ref used{adjacencies_[index].used};
+        if (used.load(std::memory_order_relaxed) == 0)
+            used.store(1, std::memory_order_relaxed);
     }
     // All of them, for loops: these do not change. The path of each load balance, or path::several().
     [[nodiscard]] const atomic_path* paths() const noexcept { return paths_; }
@@ -172,7 +185,7 @@ private:
     [[nodiscard]] bool usable(const next_hop& hop) const noexcept;
     [[nodiscard]] path path_to(adjacency_index index) const noexcept
     {
-        return {index, adjacencies_[index].kind};
+        return {index, adjacencies_[index].kind == adjacency_kind::rewrite && !adjacencies_[index].watched};
     }
     void write(adjacency& to, const next_hop& hop, next_hop_index index) const;
 

@@ -76,6 +76,7 @@ enum reasons : uint16_t {
     host_unreachable,
     no_resolver,
     forgotten,
+    rate_limited,
 };
 } // namespace glean
 
@@ -117,6 +118,12 @@ public:
     // A neighbour's MAC became known or changed (a host route to it forwards), or is lost.
     result<void> neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac);
     void neighbour_down(interface_index i, net::ip4_address a);
+    // From then on it is noted whether packets are forwarded to a neighbour whose MAC is known, or no longer.
+    void watch_neighbour(interface_index i, net::ip4_address a, bool on);
+    // Whether they were since it is watched; true if it is not, false if its MAC is not known.
+    [[nodiscard]] bool neighbour_used(interface_index i, net::ip4_address a) const;
+    // Whether a route other than its own leads to a neighbour.
+    [[nodiscard]] bool is_next_hop(interface_index i, net::ip4_address a) const;
     // Whom ip4-glean gives packets to on the main thread; null until that room exists.
     void set_holder(packet_holder* holder) noexcept { holder_ = holder; }
     [[nodiscard]] packet_holder* holder() const noexcept { return holder_; }

@@ -4,6 +4,7 @@
 #include "graph/engine.hh"
 #include "graph/net/headers.hh"
 #include "graph/node_run.hh"
+#include "nodes/ip4/glean_admission.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/trace.hh"
 
@@ -16,25 +17,28 @@ using namespace glean;
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.host.room<tables>()}, main{setup.host.main()}
+        : ip4{setup.host.room<tables>()}, main{setup.host.main()}, admission{setup.host}
     {
     }
     tables& ip4;
     graph_thread& main;
+    glean_admission admission;
 };
 
 // Says whom to ask for while the adjacency can be read: on its way to another thread the packet stands
-// outside of every loop, and the adjacency may be another one by then.
-void aim(const context& ctx, packet& p) noexcept
+// outside of every loop, and the adjacency may be another one by then. False if it is one too many; one that was aimed before
+// has been let through then.
+bool aim(node_run& run, context& ctx, packet& p) noexcept
 {
     if ((p.mark().flags & packet_mark::aimed) != 0)
-        return;
+        return true;
     const adjacency& to = ctx.ip4.hops().adjacency_at(p.mark().adjacency);
     p.note().next_hop = to.next_hop.value != 0
                             ? to.next_hop.value
                             : p.network<net::ip4_header>().destination.host();
     p.note().out_interface = to.interface;
     p.mark().flags |= packet_mark::aimed;
+    return ctx.admission.admit(p, to.interface, run.thread().time());
 }
 
 // On the main thread, which owns the neighbours.
@@ -43,7 +47,8 @@ fate hold(node_run& run, context& ctx, packet& p) noexcept
     using verdict = packet_holder::verdict;
     if (ctx.ip4.holder() == nullptr)
         return drop(no_resolver);
-    aim(ctx, p);
+    if (!aim(run, ctx, p))
+        return drop(glean::rate_limited);
     p.mark().flags &= static_cast<uint8_t>(~packet_mark::aimed); // used up
     switch (ctx.ip4.holder()->hold(&p, {p.note().next_hop}, p.note().out_interface)) {
     case verdict::held: run.kept(p); return consumed;
@@ -67,7 +72,8 @@ void ip4_glean(node_run& run, frame& in) noexcept
     run.each(in, [&](packet& p) noexcept -> fate {
         // a scan of unused addresses must not crowd out the ARP that answers for used ones
         constexpr size_t leave = graph_thread::inbox_size / 2;
-        aim(ctx, p);
+        if (!aim(run, ctx, p))
+            return drop(glean::rate_limited);
         return run.hand_over(p, ctx.main, leave) ? consumed : drop(handoff_full);
     });
 }
@@ -81,7 +87,8 @@ const node_registration registration{{
                 {"table_full", "the neighbour table is full", severity::warning},
                 {"host_unreachable", "the neighbour does not answer"},
                 {"no_resolver", "nothing resolves neighbours"},
-                {"forgotten", "the neighbour was forgotten while the packet waited for it"}},
+                {"forgotten", "the neighbour was forgotten while the packet waited for it"},
+                {"rate_limited", "more packets to unknown neighbours than are asked for", severity::warning}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

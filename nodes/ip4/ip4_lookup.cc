@@ -21,10 +21,12 @@ void tell_unreachable(node_run& run, packet& p) noexcept
 
 fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
 {
-    const fate to = hops.adjacency_at(p.mark().adjacency).lookup_fate;
-    if (to == to_icmp_error) [[unlikely]]
+    const adjacency& way = hops.adjacency_at(p.mark().adjacency);
+    if (way.lookup_fate == to_icmp_error) [[unlikely]]
         tell_unreachable(run, p);
-    return to;
+    if (way.watched) [[unlikely]]
+        hops.note_use(p.mark().adjacency);
+    return way.lookup_fate;
 }
 
 } // namespace lookup

@@ -315,10 +315,34 @@ result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const n
 bool tables::forwards_to(interface_index i, net::ip4_address a, const net::mac_address& mac) const noexcept
 {
     const path way = hops_.paths()[table().lookup(a)].load(std::memory_order_acquire);
-    if (way.is_unusual())
+    if (way.is_several())
         return false;
     const adjacency& to = hops_.adjacency_at(way.adjacency());
-    return to.interface == i && to.next_hop == a && std::memcmp(to.rewrite.data(), mac.bytes.data(), sizeof mac) == 0;
+    return to.kind == adjacency_kind::rewrite && to.interface == i && to.next_hop == a && std::memcmp(to.rewrite.data(), mac.bytes.data(), sizeof mac) == 0;
+}
+
+void tables::watch_neighbour(interface_index i, net::ip4_address a, bool on)
+{
+    if (const auto known = neighbours_.find({i, a}); known != neighbours_.end())
+        hops_.watch(known->second, on);
+}
+
+bool tables::neighbour_used(interface_index i, net::ip4_address a) const
+{
+    const auto known = neighbours_.find({i, a});
+    return known != neighbours_.end() && hops_.used(known->second);
+}
+
+bool tables::is_next_hop(interface_index i, net::ip4_address a) const
+{
+    const auto hop = hops_.find(i, a);
+    if (!hop)
+        return false;
+    const auto& balances = hops_.at(*hop).balances;
+    const uint32_t own = has_neighbour_route(a, *hop) ? 1 : 0; // of the balance with this hop alone
+    return std::any_of(balances.begin(), balances.end(), [&](auto balance) {
+        return hops_.hops_of(balance).size() > 1 || hops_.users_of(balance) > own;
+    });
 }
 
 void tables::neighbour_down(interface_index i, net::ip4_address a)

@@ -75,7 +75,7 @@ class Neighbour(testbed.TwoHosts):
             return sum(
                 count - before.get(key, 0)
                 for key, count in self.weft.errors().items()
-                if key[0] == "ip4-glean" and key[1] in ("queue_full", "handoff_full")
+                if key[0] == "ip4-glean" and key[1] in ("queue_full", "handoff_full", "rate_limited")
             )
 
         self.assertTrue(testbed.eventually(lambda: over_the_bound() > 300), self.weft.errors())

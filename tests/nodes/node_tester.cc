@@ -197,6 +197,15 @@ void node_tester::inject(std::string_view node, packet* p)
     REQUIRE(taken);
 }
 
+void node_tester::glean(const packet_builder& p, net::ip4_address next_hop, interface_index out)
+{
+    packet* made = make(p.bytes());
+    made->mark().flags |= packet_mark::aimed;
+    made->note().next_hop = next_hop.value;
+    made->note().out_interface = out;
+    inject("ip4-glean", made);
+}
+
 void node_tester::advance(duration d)
 {
     while (d > duration::zero()) {

@@ -93,6 +93,8 @@ public:
     {
         inject(node, make(p.bytes(), from));
     }
+    // Puts a packet in front of ip4-glean as one that a worker has let through, to be sent to a next hop.
+    void glean(const packet_builder& p, net::ip4_address next_hop, interface_index out = 1);
     void run() { host.run_main_once(); }
     // The clock goes on in steps of a second at most, and the main thread runs after each.
     void advance(duration d);

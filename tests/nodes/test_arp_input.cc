@@ -2,6 +2,8 @@
 // arp-input: answers byte for byte, what is learned from whom, and what is refused.
 #include "tests/nodes/node_tester.hh"
 
+#include <rte_cycles.h>
+
 using namespace weft;
 using namespace weft::test;
 using arp::neighbour_state;
@@ -222,17 +224,54 @@ TEST_CASE("a worker whose main thread is behind drops the ARP that does not fit"
     node_tester t{{.workers = {1}}};
     graph_thread& worker = t.host.thread(1);
     worker.run_once();
+    CHECK(t.fate_of(udp_packet("10.0.1.2", peer_ip).ethernet(mac_of(1, 1)), 1) == "-> a (ARP)"); // asked for
     const node_id input = t.host.registry().find("arp-input")->id;
     constexpr uint32_t too_many = 5;
     for (size_t i = 0; i < graph_thread::inbox_size + too_many; ++i) {
-        packet* p = t.make(request().bytes());
+        packet* p = t.make(reply().bytes());
         p->mark().l3_offset = 14;
         REQUIRE(worker.inject_new(input, p));
     }
     worker.run_once();
     CHECK(t.counted() == counts{{"arp-input: handoff_full", too_many}});
     t.run();
-    CHECK(t.take().size() == graph_thread::inbox_size);
+    CHECK(t.state_of(peer_ip) == neighbour_state::reachable);
+}
+
+TEST_CASE("senders without number are answered, but not all learned", "[nodes]")
+{
+    for (const bool has_worker : {false, true}) {
+        node_tester t{{.workers = has_worker ? std::vector{1u} : std::vector<unsigned>{}}};
+        graph_thread& thread = has_worker ? t.host.thread(1) : t.host.main();
+        thread.set_replayed_time(rte_get_tsc_hz() * 1000);
+        thread.run_once();
+        const auto before = t.neighbours().all().size();
+        for (unsigned n = 0; n < 200; ++n)
+            REQUIRE(thread.inject_new(t.host.registry().find("ethernet-input")->id,
+                                      t.make(request("10.0.0.1", fmt::format("10.0.0.{}", 10 + n)).bytes())));
+        thread.run_once();
+        t.run();
+        CHECK(t.take().size() == 200);
+        CHECK(t.neighbours().all().size() - before == 100);
+        CHECK(t.counted().empty());
+    }
+}
+
+TEST_CASE("who is asked for is heard among senders without number", "[nodes]")
+{
+    node_tester t;
+    t.host.main().set_replayed_time(rte_get_tsc_hz() * 1000);
+    for (unsigned n = 0; n < 150; ++n)
+        t.inject("ethernet-input", request("10.0.0.1", fmt::format("10.0.0.{}", 60 + n)));
+    t.run();
+    CHECK(t.fate_of(reply("10.0.0.51")) == "arp-input: rate_limited"); // nobody asked
+    CHECK(t.fate_of(request("10.0.0.99")) == "");
+    CHECK(t.fate_of(udp_packet("10.0.1.2", peer_ip).ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
+    t.advance(2s);
+    t.hear_from(peer_ip, peer, 0);
+    CHECK(t.state_of(peer_ip) == neighbour_state::reachable);
+    t.hear_from("10.0.1.50", peer, 1); // another interface's budget
+    CHECK(t.state_of("10.0.1.50") == neighbour_state::reachable);
 }
 
 TEST_CASE("a worker hands ARP over to the main thread", "[nodes]")

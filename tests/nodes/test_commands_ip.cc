@@ -141,7 +141,11 @@ TEST_CASE("show ip neighbors prints age, state and who waits", "[nodes]")
           std::string::npos);
     CHECK(text.find(" permanent  02:00:00:00:0a:02 ") != std::string::npos);
     const auto data = t.command_json("show ip neighbors");
-    CHECK(data["limit"] == 8192);
+    CHECK(data["limit"] == arp::neighbour_table::max_neighbours);
+    CHECK(data["interfaces"][1]["unanswered"] == 1);
+    CHECK(t.command("show ip neighbors").ends_with("\na: 1 neighbors, 0 unanswered (limit 1024), 0 packets waiting"
+                                                   "\nb: 3 neighbors, 1 unanswered (limit 1024), 1 packets waiting"
+                                                   "\nLimits of all interfaces: 16384 neighbors, 1024 packets waiting"));
     REQUIRE(data["neighbors"].size() == 4);
     CHECK(data["neighbors"][2]["age"] == 1.5);
     CHECK(data["neighbors"][3]["address"] == "10.0.1.78");

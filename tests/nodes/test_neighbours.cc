@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The neighbour table under a clock of the test's own: states, ageing, bounds and rates.
-#include "tests/nodes/node_tester.hh"
+#include "tests/nodes/crowd.hh"
 
 using namespace weft;
 using namespace weft::test;
@@ -25,22 +25,6 @@ size_t requests(node_tester& t)
         return p.is_arp() && p.arp().operation == net::arp_operation::request;
     }));
 }
-
-net::ip4_address numbered(uint32_t n)
-{
-    return {ip("10.64.0.0").value + 256 + n};
-}
-
-// A tester with a network wide enough for all neighbours that there can be.
-struct crowd : node_tester {
-    crowd() : node_tester{{.neighbours = false}}
-    {
-        REQUIRE(ip4().add_address(1, own_address("10.64.0.1/16")));
-        run();
-        [[maybe_unused]] const auto announced = take();
-    }
-    bool learn(uint32_t n) { return neighbours().learn(1, numbered(n), mac_of(1, n), true, true); }
-};
 
 } // namespace
 
@@ -239,70 +223,86 @@ TEST_CASE("an interface that goes down loses what was learned there", "[nodes]")
     CHECK(t.fate_of(to_him()) == "-> b (ARP)");
 }
 
-TEST_CASE("the table holds 8192 neighbours", "[nodes]")
+TEST_CASE("first requests have a budget of their own, which repeated ones do not use", "[nodes]")
 {
     crowd t;
-    for (uint32_t n = 0; n < neighbour_table::max_neighbours; ++n)
-        REQUIRE(t.learn(n));
-    CHECK_FALSE(t.learn(neighbour_table::max_neighbours));
-    CHECK(t.neighbours().all().size() == neighbour_table::max_neighbours);
-    CHECK(t.fate_of(packet_builder{}
-                        .ethernet(mac_of(1, 1), mac_of(1, 9))
-                        .arp(1, mac_of(1, 9), "10.64.200.1", {}, "10.64.0.1"),
-                    1) == "-> b (ARP)"); // answered, only not learned
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.64.200.1")) == "ip4-glean: table_full");
-    const auto by_hand = t.neighbours().add_permanent(1, ip("10.64.200.1"), his_mac);
-    REQUIRE_FALSE(by_hand.has_value());
-    CHECK(by_hand.error().code == errc::exhausted);
-    REQUIRE(t.learn(17)); // who is known already is heard as ever
+    constexpr uint32_t burst = neighbour_table::request_burst;
+    t.glean_numbered(0, burst + 200);
+    CHECK(requests(t) == burst);
+    t.advance(1s);
+    CHECK(requests(t) == 200 + burst); // those not asked for yet, and second ones
+    t.glean_numbered(burst + 200, burst + 300);
+    CHECK(requests(t) == 100);
 }
 
-TEST_CASE("a full table gives up who was asked for longest ago", "[nodes]")
+TEST_CASE("who waits to be asked for is asked in turn", "[nodes]")
 {
     crowd t;
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.64.200.1")) == "-> b (ARP)");
-    t.advance(1ms);
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.64.200.2")) == "-> b (ARP)");
-    for (uint32_t n = 2; n < neighbour_table::max_neighbours; ++n)
-        REQUIRE(t.learn(n));
-    CHECK_FALSE(t.learn(20'000)); // both were asked less than a second ago
-    t.advance(999ms);
-    CHECK(t.learn(20'000));
-    CHECK(t.state_of("10.64.200.1") == std::nullopt);
-    CHECK(t.state_of("10.64.200.2") == neighbour_state::incomplete);
-    CHECK(t.neighbours().waiting() == 1);
-    CHECK_FALSE(t.learn(20'001));
-    CHECK(t.neighbours().all().size() == neighbour_table::max_neighbours);
+    constexpr uint32_t burst = neighbour_table::request_burst;
+    t.glean_numbered(0, burst + 2);
+    CHECK(requests(t) == burst);
+    t.advance(1ms); // two requests' time
+    t.glean_numbered(burst + 2, burst + 3);
+    const auto sent = t.take();
+    REQUIRE(sent.size() == 2);
+    CHECK(sent[0].arp().target_ip == numbered(burst).wire());
+    CHECK(sent[1].arp().target_ip == numbered(burst + 1).wire());
 }
 
-TEST_CASE("no more than 500 requests leave in a second", "[nodes]")
+TEST_CASE("one interface's requests do not use up another's", "[nodes]")
 {
     crowd t;
-    for (uint32_t n = 0; n < 700; ++n)
-        t.inject("ethernet-input", udp_packet("10.0.0.2", net::to_string(numbered(n))));
+    t.glean_numbered(0, 1000);
+    (void)t.take();
+    CHECK(t.fate_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
+}
+
+TEST_CASE("neighbours are confirmed however many others are asked for", "[nodes]")
+{
+    crowd t;
+    REQUIRE(t.neighbours().learn(1, ip("10.64.200.1"), his_mac, true, true));
+    t.advance(64s);
+    t.glean_numbered(0, 1000);
+    (void)t.take();
+    t.advance(1s);
+    const auto sent = t.take();
+    CHECK(std::count_if(sent.begin(), sent.end(), [](const auto& p) { return p.ethernet().destination == his_mac; }) == 1);
+}
+
+TEST_CASE("who was never asked for does not fail", "[nodes]")
+{
+    crowd t;
+    packet* first = t.make(udp_packet("10.0.0.2", net::to_string(numbered(0))).bytes());
+    std::vector<packet*> all;
+    while (packet* p = t.host.make_packet()) // no request can be made
+        all.push_back(p);
+    t.inject("ethernet-input", first);
     t.run();
-    CHECK(t.neighbours().waiting() == 700);
-    CHECK(requests(t) == 500);
-    t.advance(1s);
-    CHECK(requests(t) == 500); // both those not asked for yet and second ones
-    t.advance(1s);
-    CHECK(requests(t) == 500);
+    CHECK(requests(t) == 0);
+    for (int second = 0; second < 4; ++second) {
+        t.advance(1s);
+        CHECK(t.state_of(net::to_string(numbered(0))) == neighbour_state::incomplete);
+    }
+    t.advance(2s);
+    CHECK(t.state_of(net::to_string(numbered(0))) == std::nullopt);
+    CHECK(t.counted() == counts{{"ip4-glean: forgotten", 1}});
+    for (packet* p : all)
+        rte_pktmbuf_free(p->mbuf());
+}
+
+TEST_CASE("a neighbour that could not be confirmed for want of packets stays in use", "[nodes]")
+{
+    node_tester t;
+    t.hear_from(who, his_mac, 1);
+    t.advance(64s);
+    std::vector<packet*> all;
+    while (packet* p = t.host.make_packet())
+        all.push_back(p);
     t.advance(10s);
-    CHECK(t.neighbours().waiting() == 0);
-}
-
-TEST_CASE("a neighbour that could not be asked for is asked in the next second", "[nodes]")
-{
-    crowd t;
-    for (uint32_t n = 0; n < 501; ++n)
-        t.inject("ethernet-input", udp_packet("10.0.0.2", net::to_string(numbered(n))));
-    t.run();
-    CHECK(requests(t) == 500);
-    for (uint32_t n = 0; n < 500; ++n)
-        t.learn(n);
-    [[maybe_unused]] const auto sent = t.take();
-    t.advance(1s);
-    CHECK(requests(t) == 1);
+    CHECK(t.state_of(who) == neighbour_state::probe);
+    for (packet* p : all)
+        rte_pktmbuf_free(p->mbuf());
+    CHECK(t.fate_of(to_him()) == "-> b");
 }
 
 TEST_CASE("states have names", "[nodes]")

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// One limited thing that several interfaces use: half of it is set aside in equal shares, the rest is for who comes first.
+#pragma once
+
+#include "graph/interface.hh"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+namespace weft::arp {
+
+class shares {
+public:
+    explicit shares(size_t limit) noexcept : limit_{limit} {}
+
+    // Whether one of `interfaces` (those below that number) may take one more without touching what the others have set aside.
+    [[nodiscard]] bool room_for(interface_index i, size_t interfaces) const noexcept
+    {
+        const size_t own = limit_ / 2 / std::max<size_t>(interfaces, 1);
+        size_t for_others = 0;
+        for (size_t other = 0; other < interfaces; ++other)
+            if (other != i && used_[other] < own)
+                for_others += own - used_[other];
+        return total_ < limit_ && (used_[i] < own || total_ + for_others < limit_);
+    }
+    void take(interface_index i) noexcept
+    {
+        ++used_[i];
+        ++total_;
+    }
+    void give_back(interface_index i, size_t count = 1) noexcept
+    {
+        used_[i] -= count;
+        total_ -= count;
+    }
+    // Who uses most; `i` where no other uses more.
+    [[nodiscard]] interface_index largest(interface_index i) const noexcept
+    {
+        const auto most = std::max_element(used_.begin(), used_.end());
+        return *most > used_[i] ? static_cast<interface_index>(most - used_.begin()) : i;
+    }
+    [[nodiscard]] size_t used(interface_index i) const noexcept { return used_[i]; }
+    [[nodiscard]] size_t total() const noexcept { return total_; }
+
+private:
+    size_t limit_;
+    size_t total_ = 0;
+    std::array<size_t, max_interfaces> used_{};
+};
+
+} // namespace weft::arp

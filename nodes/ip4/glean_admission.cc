@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which packets to unknown neighbours go to the main thread.
+#include "nodes/ip4/glean_admission.hh"
+
+#include "graph/flow_hash.hh"
+#include "graph/net/headers.hh"
+
+#include <algorithm>
+#include <new>
+#include <rte_cycles.h>
+
+namespace weft::ip4 {
+
+namespace {
+
+// What tells a sender's flows apart without giving a sweep many of them: not the destination address or the source port.
+uint64_t service_of(const packet& p, const net::ip4_header& header) noexcept
+{
+    const uint64_t protocol = uint64_t{header.protocol} << 16;
+    const size_t at = p.mark().l3_offset + header.header_bytes();
+    const bool has_ports = header.protocol == net::ip_protocol::tcp || header.protocol == net::ip_protocol::udp;
+    if (header.is_fragment() || p.contiguous() < at + sizeof(net::icmp4_header))
+        return protocol;
+    if (has_ports)
+        return protocol | p.header<net::port_pair>(at).destination.wire();
+    return protocol | (header.protocol == net::ip_protocol::icmp ? p.header<net::icmp4_header>(at).id.wire() : 0);
+}
+
+} // namespace
+
+bool glean_admission::reserve::take(uint64_t now, uint64_t interval) noexcept
+{
+    const uint64_t kept = reserved_burst * interval;
+    if (now > kept)
+        spent_until = std::max(spent_until, now - kept);
+    if (now < spent_until + interval)
+        return false;
+    spent_until += interval;
+    return true;
+}
+
+glean_admission::glean_admission(engine& host)
+    : budgets_(max_interfaces, token_bucket{std::max<uint64_t>(per_second / host.polling_threads().size(), 1),
+                                            rte_get_tsc_hz(), burst}),
+      interval_{rte_get_tsc_hz() / reserved_per_second}
+{
+    if (!reserves_.map(max_interfaces))
+        throw std::bad_alloc{};
+}
+
+bool glean_admission::admit(const packet& p, interface_index out, uint64_t now) noexcept
+{
+    if (out >= max_interfaces || budgets_[out].take(now, 1) > 0)
+        return true;
+    const auto& header = p.network<net::ip4_header>();
+    const auto in = static_cast<interface_index>(p.mark().interface % max_interfaces);
+    const uint64_t sender = uint64_t{header.source.wire()} << 32 | in;
+    const uint32_t flow = fold_hash(sender ^ service_of(p, header) << 8);
+    reserves& r = reserves_[out];
+    return r.senders[fold_hash(sender) % r.senders.size()].take(now, interval_) ||
+           r.flows[flow % r.flows.size()].take(now, interval_) || r.inputs[in].take(now, interval_);
+}
+
+} // namespace weft::ip4

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which packets to unknown neighbours go to the main thread: whoever sends many must not crowd out who sends few.
+#pragma once
+
+#include "graph/engine.hh"
+#include "graph/token_bucket.hh"
+#include "nodes/ip4/reserved_array.hh"
+
+#include <array>
+#include <vector>
+
+namespace weft::ip4 {
+
+// One thread's. Each outgoing interface has a budget that all senders use, and small reserves besides: for senders by their
+// address, for flows by protocol and destination port, and for incoming interfaces. A sweep uses up the budget and the
+// reserves that are its own; a packet that shares none of these with it is let through.
+class glean_admission {
+public:
+    static constexpr uint32_t per_second = 1000; // to one interface, from all threads together
+    static constexpr uint32_t burst = 128;
+    static constexpr uint32_t reserved_per_second = 4, reserved_burst = 16; // of each reserve
+
+    explicit glean_admission(engine& host);
+    // Whether the packet, which has an IPv4 header, may go on. `now`: of the thread, in TSC cycles.
+    [[nodiscard]] bool admit(const packet& p, interface_index out, uint64_t now) noexcept;
+
+private:
+    // What token_bucket does with one number instead of five, since there are many: up to when the past is spent. Zero is full.
+    struct reserve {
+        uint64_t spent_until = 0;
+        bool take(uint64_t now, uint64_t interval) noexcept;
+    };
+    struct reserves {
+        std::array<reserve, 128> senders, flows;
+        std::array<reserve, max_interfaces> inputs;
+    };
+
+    std::vector<token_bucket> budgets_;  // by outgoing interface
+    reserved_array<reserves> reserves_;  // likewise, resident as used
+    const uint64_t interval_;            // of a reserve's tokens
+};
+
+} // namespace weft::ip4
