@@ -26,6 +26,12 @@ uint64_t service_of(const packet& p, const net::ip4_header& header) noexcept
     return protocol | (header.protocol == net::ip_protocol::icmp ? p.header<net::icmp4_header>(at).id.wire() : 0);
 }
 
+std::vector<token_bucket> shared_budgets(const engine& host, uint32_t per_second)
+{
+    const uint64_t own = std::max<uint64_t>(per_second / host.polling_threads().size(), 1);
+    return std::vector(max_interfaces, token_bucket{own, rte_get_tsc_hz(), glean_admission::burst});
+}
+
 } // namespace
 
 bool glean_admission::reserve::take(uint64_t now, uint64_t interval) noexcept
@@ -40,15 +46,35 @@ bool glean_admission::reserve::take(uint64_t now, uint64_t interval) noexcept
 }
 
 glean_admission::glean_admission(engine& host)
-    : budgets_(max_interfaces, token_bucket{std::max<uint64_t>(per_second / host.polling_threads().size(), 1),
-                                            rte_get_tsc_hz(), burst}),
+    : budgets_{shared_budgets(host, per_second)}, repeated_{shared_budgets(host, repeated_per_second)},
       interval_{rte_get_tsc_hz() / reserved_per_second}
 {
-    if (!reserves_.map(max_interfaces))
+    if (!reserves_.map(max_interfaces) || !refused_.map(refusal_places))
         throw std::bad_alloc{};
 }
 
-bool glean_admission::admit(const packet& p, interface_index out, uint64_t now) noexcept
+// Whether a packet for the same neighbour was refused a while ago, which is noted for the next one.
+bool glean_admission::is_repeated(net::ip4_address neighbour, interface_index out, uint64_t now) noexcept
+{
+    const auto ms = static_cast<uint32_t>(now / (rte_get_tsc_hz() / 1000));
+    refusal* room = nullptr;
+    for (auto& r : refused_[fold_hash(uint64_t{out} << 32 | neighbour.value) % refusal_places]) {
+        const uint32_t age = ms - r.when;
+        if (r.neighbour == neighbour) {
+            if (age < soonest_ms)
+                return false;
+            r.when = ms;
+            return age <= latest_ms;
+        }
+        if (age > latest_ms)
+            room = &r;
+    }
+    if (room != nullptr)
+        *room = {neighbour, ms};
+    return false;
+}
+
+bool glean_admission::admit(const packet& p, net::ip4_address neighbour, interface_index out, uint64_t now) noexcept
 {
     if (out >= max_interfaces || budgets_[out].take(now, 1) > 0)
         return true;
@@ -58,7 +84,8 @@ bool glean_admission::admit(const packet& p, interface_index out, uint64_t now) 
     const uint32_t flow = fold_hash(sender ^ service_of(p, header) << 8);
     reserves& r = reserves_[out];
     return r.senders[fold_hash(sender) % r.senders.size()].take(now, interval_) ||
-           r.flows[flow % r.flows.size()].take(now, interval_) || r.inputs[in].take(now, interval_);
+           r.flows[flow % r.flows.size()].take(now, interval_) || r.inputs[in].take(now, interval_) ||
+           (is_repeated(neighbour, out, now) && repeated_[out].take(now, 1) > 0);
 }
 
 } // namespace weft::ip4

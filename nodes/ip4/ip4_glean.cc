@@ -38,7 +38,7 @@ bool aim(node_run& run, context& ctx, packet& p) noexcept
                             : p.network<net::ip4_header>().destination.host();
     p.note().out_interface = to.interface;
     p.mark().flags |= packet_mark::aimed;
-    return ctx.admission.admit(p, to.interface, run.thread().time());
+    return ctx.admission.admit(p, {p.note().next_hop}, to.interface, run.thread().time());
 }
 
 // On the main thread, which owns the neighbours.
