@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/ranges.h>
+#include <rte_cpuflags.h>
 
 namespace weft {
 
@@ -93,7 +94,8 @@ bool is_supported(form which) noexcept
 {
     const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("movbe") && __builtin_cpu_supports("lzcnt");
+                    rte_cpu_get_flag_enabled(RTE_CPUFLAG_MOVBE) == 1 &&
+                    rte_cpu_get_flag_enabled(RTE_CPUFLAG_LZCNT) == 1;
     switch (which) {
     case form::plain:
     case form::baseline: return true;

@@ -142,7 +142,7 @@ std::vector<process_status> process_table::status() const
     auto all = host_.loop().status();
     for (const auto& [name, e] : entries_) {
         const auto found = std::find_if(all.begin(), all.end(),
-                                        [&](const auto& each) { return each.id == e->id; });
+                                        [id = e->id](const auto& each) { return each.id == id; });
         if (found != all.end()) {
             found->starts = e->starts;
             continue;

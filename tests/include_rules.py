@@ -6,7 +6,7 @@ import os
 import re
 import sys
 
-ROOMS = ("graph", "drivers", "nodes", "cli", "daemon", "tests", "bench")
+ROOMS = ("graph", "drivers", "nodes", "cli", "daemon", "tests", "bench", "fuzz")
 # Which rooms a room may include, besides itself.
 MAY_INCLUDE = {
     "graph": (),
@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "daemon": ("graph", "drivers", "nodes"),
     "tests": ("graph", "drivers", "nodes", "cli", "daemon", "bench"),
     "bench": ("graph", "drivers", "nodes", "cli", "daemon", "tests"),
+    "fuzz": ("graph", "drivers", "nodes", "daemon", "tests"),
 }
 # Libraries by the start of their headers' names; what is not listed is the standard library or the
 # system, which all may use.
@@ -42,6 +43,7 @@ MAY_USE = {
     "daemon": COMMON | {"dpdk", "ethdev", "spdlog", "yaml", "systemd"},
     "tests": set(LIBRARIES) - {"yaml", "readline"},
     "bench": set(LIBRARIES) - {"yaml", "readline"},
+    "fuzz": set(LIBRARIES) - {"yaml", "readline"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 

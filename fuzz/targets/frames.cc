@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames through the whole graph, several to a vector, in every form of the nodes: each meets one verdict (the build
+// checks that), the forms agree on what leaves and what is counted, and no packet stays behind.
+//
+// Input, over and over: one byte (0x01: comes in by b, 0x02: its checksums are mended, 0x04: the vector ends here, 0x08: a
+// second passes then, 0xf0: copies, less one), two bytes of length, the frame.
+#include "fuzz/input.hh"
+#include "fuzz/router.hh"
+
+using namespace weft;
+using namespace weft::fuzz;
+
+namespace {
+
+constexpr size_t longest_frame = 1600;
+constexpr size_t most_frames = 300; // more than one vector
+
+router::outcome pass(router& through, input in)
+{
+    size_t frames = 0;
+    while (!in.empty() && frames < most_frames) {
+        const uint8_t how = in.u8();
+        const auto given = in.bytes(in.u16() % (longest_frame + 1));
+        test::byte_string frame{given.begin(), given.end()};
+        if ((how & 2) != 0)
+            mend_checksums(frame);
+        for (unsigned copies = 1 + (how >> 4); copies > 0; --copies, ++frames)
+            through.receive(how & 1, frame);
+        if ((how & 4) != 0)
+            through.run();
+        if ((how & 8) != 0)
+            through.advance(1s);
+    }
+    through.run();
+    auto found = through.take();
+    through.settle();
+    return found;
+}
+
+bool same(const router::outcome& a, const router::outcome& b)
+{
+    const auto alike = [](const auto& x, const auto& y) { return x.interface == y.interface && x.bytes == y.bytes; };
+    return a.counted == b.counted && std::equal(a.sent.begin(), a.sent.end(), b.sent.begin(), b.sent.end(), alike);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
+{
+    auto& all = routers();
+    const auto plain = pass(*all.front(), {data, size});
+    for (size_t i = 1; i < all.size(); ++i)
+        REQUIRE(same(pass(*all[i], {data, size}), plain));
+    return 0;
+}
