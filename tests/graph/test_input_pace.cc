@@ -60,3 +60,42 @@ TEST_CASE("between the two thresholds an input stays as it is", "[graph][input]"
         CHECK(pace.quiet() == quiet);
     }
 }
+
+namespace {
+
+// The packets of one window, one at a time, the last exactly at its end; whether the input changed then.
+bool changed_by(bool quiet, uint32_t packets)
+{
+    input_pace pace{quiet};
+    uint64_t now = 5000;
+    pace.note(0, now, lengths);
+    for (uint32_t n = 1; n < packets; ++n)
+        REQUIRE_FALSE(pace.note(1, ++now, lengths));
+    return pace.note(1, 5000 + lengths.window, lengths);
+}
+
+} // namespace
+
+TEST_CASE("an average of exactly what is enough ends the waiting, one packet less does not", "[graph][input]")
+{
+    constexpr uint32_t looks = lengths.window / lengths.look;
+    CHECK(changed_by(true, input_pace::enough * looks));
+    CHECK_FALSE(changed_by(true, input_pace::enough * looks - 1));
+}
+
+TEST_CASE("an average of exactly the least goes on polling, one packet less does not", "[graph][input]")
+{
+    constexpr uint32_t looks = lengths.window / lengths.look;
+    CHECK_FALSE(changed_by(false, input_pace::too_few * looks));
+    CHECK(changed_by(false, input_pace::too_few * looks - 1));
+}
+
+TEST_CASE("nothing is judged before the window has passed, and all of it then", "[graph][input]")
+{
+    input_pace pace;
+    pace.note(0, 5000, lengths);
+    CHECK_FALSE(pace.note(0, 5000 + lengths.window - 1, lengths));
+    CHECK_FALSE(pace.quiet());
+    CHECK(pace.note(0, 5000 + lengths.window, lengths));
+    CHECK(pace.quiet());
+}
