@@ -32,7 +32,7 @@ bool neighbour_table::in_use(const neighbour& n) const
     return n.place >= standing::heard && (!n.watched || ip4_.neighbour_used(n.interface, n.address));
 }
 
-// Packets cost a little more while it is noticed whether there are any: until the first, and then again after a while.
+// Packets cost a little more while it is noticed whether there are any: until the first, and in a crowd again after a while.
 void neighbour_table::watch(neighbour& n, bool on)
 {
     n.watched = on;
@@ -42,9 +42,10 @@ void neighbour_table::watch(neighbour& n, bool on)
 void neighbour_table::follow_use(neighbour& n, duration now)
 {
     if (n.watched && ip4_.neighbour_used(n.interface, n.address)) {
-        n.watch_from = now + use_time;
+        n.used_until = now + use_time;
         watch(n, false);
-    } else if (!n.watched && now >= n.watch_from) {
+    } else if (!n.watched && now >= n.used_until && room_.total() >= crowded && watches_left_ > 0) {
+        --watches_left_;
         watch(n, true);
     }
 }

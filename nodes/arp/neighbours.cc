@@ -265,6 +265,7 @@ void neighbour_table::tick()
 {
     const duration now = host_.loop().now();
     asked_.advance();
+    watches_left_ = watches_per_second;
     for (const auto& s : segments_) {
         if (!s)
             continue;

@@ -40,7 +40,7 @@ struct neighbour {
     duration asked{};      // of the last request
     unsigned requests = 0; // in this state
     bool watched = false;  // whether packets are forwarded to it is noticed; if not, some were lately
-    duration watch_from{}; // when it is to be watched again
+    duration used_until{}; // if not watched: until then it counts as in use anyway
     std::vector<packet*> waiting;
 
     // of the table's
@@ -61,7 +61,11 @@ public:
     static constexpr duration reachable_time = 60s; // RFC 1122 section 2.3.2.1: of the order of a minute
     static constexpr duration stale_time = 5s;
     static constexpr duration failed_time = 3s;
-    static constexpr duration use_time = 30s; // after a packet was forwarded to it, a neighbour counts as in use
+    // A neighbour to which a packet was forwarded counts as in use for so long, and longer while there are not so many that
+    // who is idle need be known; of others, so many a second.
+    static constexpr duration use_time = 30s;
+    static constexpr size_t crowded = max_neighbours * 3 / 8;
+    static constexpr unsigned watches_per_second = 1000;
     // Requests a second on one interface: first ones, repeated ones, and those to confirm a neighbour.
     static constexpr unsigned first_requests = 2000, more_requests = 500, probes = 1000;
     static constexpr unsigned request_burst = 500;
@@ -141,6 +145,7 @@ private:
     shares room_{max_neighbours};
     shares waiting_{max_waiting};
     asked_lately asked_;
+    unsigned watches_left_ = watches_per_second;
 };
 
 } // namespace weft::arp

@@ -93,12 +93,28 @@ TEST_CASE("each form of lookup notes that a neighbour is in use", "[nodes]")
         CHECK_FALSE(t.ip4().neighbour_used(1, ip("10.0.1.77")));
         CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
         CHECK(t.ip4().neighbour_used(1, ip("10.0.1.77")));
-        t.advance(1s); // it is not watched for a while
+        t.advance(2 * neighbour_table::use_time); // it is not watched any more
         CHECK(t.ip4().neighbour_used(1, ip("10.0.1.77")));
-        t.advance(neighbour_table::use_time); // and watched again
-        CHECK_FALSE(t.ip4().neighbour_used(1, ip("10.0.1.77")));
         CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
     }
+}
+
+TEST_CASE("in a crowd it is looked at anew to whom packets go", "[nodes]")
+{
+    crowd t;
+    t.advance(500ms); // between two looks
+    REQUIRE(t.neighbours().learn(1, numbered(0), mac_of(1, 1), true, true));
+    CHECK(t.fate_of(to_numbered(0)) == "-> b");
+    t.advance(neighbour_table::use_time + 2s);
+    CHECK(t.ip4().neighbour_used(1, numbered(0)));
+    for (uint32_t n = 1; n < most; ++n)
+        REQUIRE(t.neighbours().learn(1, numbered(n), mac_of(1, n), true, true));
+    CHECK(t.learn(most)); // the first is taken for one in use until there was a look
+    CHECK(t.state(0) == neighbour_state::reachable);
+    t.advance(1s);
+    CHECK_FALSE(t.ip4().neighbour_used(1, numbered(0)));
+    CHECK(t.fate_of(to_numbered(0)) == "-> b"); // and is so again
+    CHECK(t.ip4().neighbour_used(1, numbered(0)));
 }
 
 TEST_CASE("a next hop of a route does not give way", "[nodes]")
