@@ -20,7 +20,18 @@ static_assert(sizeof(ethernet_header) == 14 && alignof(ethernet_header) == 1);
 namespace ether_type {
 inline constexpr be16 ip4{0x0800};
 inline constexpr be16 arp{0x0806};
+inline constexpr be16 vlan{0x8100}; // a vlan_tag follows
 } // namespace ether_type
+
+// IEEE 802.1Q section 9.6: what stands between the addresses and the EtherType, behind 0x8100.
+struct vlan_tag {
+    be16 control; // priority, drop eligible, VLAN identifier
+    be16 type;
+
+    // 0: no VLAN, only a priority.
+    [[nodiscard]] uint16_t vlan() const noexcept { return control.host() & 0xfff; }
+};
+static_assert(sizeof(vlan_tag) == 4 && alignof(vlan_tag) == 1);
 
 // RFC 826, for Ethernet and IPv4
 struct arp_header {
@@ -78,7 +89,7 @@ struct icmp4_header {
     uint8_t type;
     uint8_t code;
     be16 checksum;
-    be16 id;       // of an echo; else zero
+    be16 id;       // of an echo; the pointer of a parameter problem in the high byte; else zero
     be16 sequence; // of an echo; the MTU of type 3 code 4 (RFC 1191)
 };
 static_assert(sizeof(icmp4_header) == 8 && alignof(icmp4_header) == 1);
@@ -97,6 +108,14 @@ inline constexpr uint8_t host_unreachable = 1;
 inline constexpr uint8_t protocol_unreachable = 2;
 inline constexpr uint8_t port_unreachable = 3;
 inline constexpr uint8_t fragmentation_needed = 4;
+inline constexpr uint8_t source_route_failed = 5;
+
+// Whether messages of this type are about another packet, whose beginning they quote behind their header.
+[[nodiscard]] constexpr bool is_error(uint8_t type) noexcept
+{
+    return type == unreachable || type == source_quench || type == redirect || type == time_exceeded ||
+           type == parameter_problem;
+}
 } // namespace icmp4
 
 // The first bytes of TCP and UDP.

@@ -1,13 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// ethernet-input: takes frames that are for this router and passes them on by EtherType.
+// ethernet-input: takes frames that are for this router and passes them on by EtherType, without their priority tags.
 #include "nodes/ethernet/ethernet_input.hh"
 
 #include "graph/net/headers.hh"
 #include "nodes/ethernet/trace.hh"
 
+#include <cstring>
+
 namespace weft::ethernet {
 
 namespace input {
+
+namespace {
+
+// no branches: in traffic that is mixed nobody can foretell them
+fate fate_of(net::be16 type) noexcept
+{
+    fate to = drop(unknown_ethertype);
+    to = type == net::ether_type::arp ? fate{to_arp_input} : to;
+    to = type == net::ether_type::ip4 ? fate{to_ip4_input} : to;
+    return to;
+}
+
+// A tag of VLAN 0 is a priority and nothing else (IEEE 802.1Q section 6.9): the addresses move over it, so that
+// behind this node no frame has a tag.
+fate untag(packet& p) noexcept
+{
+    constexpr size_t addresses = offsetof(net::ethernet_header, type);
+    if (p.contiguous() < sizeof(net::ethernet_header) + sizeof(net::vlan_tag))
+        return drop(too_short);
+    const auto& tag = p.header<net::vlan_tag>(sizeof(net::ethernet_header));
+    if (tag.vlan() != 0 || tag.type == net::ether_type::vlan)
+        return drop(unknown_vlan);
+    std::memmove(p.data() + sizeof tag, p.data(), addresses);
+    rte_pktmbuf_adj(p.mbuf(), sizeof tag);
+    return fate_of(p.header<net::ethernet_header>(0).type);
+}
+
+} // namespace
 
 fate decide(const context& ctx, packet& p) noexcept
 {
@@ -18,15 +48,13 @@ fate decide(const context& ctx, packet& p) noexcept
     if (!hot.admin_up.load(std::memory_order_relaxed))
         return drop(interface_down);
     const auto& header = p.header<net::ethernet_header>(0);
-    // no branches: in traffic that is mixed nobody can foretell them
     const bool ours = header.destination == hot.mac;
     const bool group = header.destination.is_group();
     mark.flags |= !ours && group ? packet_mark::layer3_broadcast : 0;
     mark.l3_offset = sizeof(net::ethernet_header);
-    fate to = drop(unknown_ethertype);
-    to = header.type == net::ether_type::arp ? fate{to_arp_input} : to;
-    to = header.type == net::ether_type::ip4 ? fate{to_ip4_input} : to;
-    return ours || group ? to : drop(not_for_us);
+    if (header.type == net::ether_type::vlan && (ours || group)) [[unlikely]]
+        return untag(p);
+    return ours || group ? fate_of(header.type) : drop(not_for_us);
 }
 
 } // namespace input
@@ -50,7 +78,8 @@ const node_registration registration{{
     .reasons = {{"too_short", "the frame is shorter than an Ethernet header"},
                 {"interface_down", "the interface is administratively down"},
                 {"not_for_us", "the destination MAC address is another station's"},
-                {"unknown_ethertype", "no node takes this EtherType", severity::info}},
+                {"unknown_ethertype", "no node takes this EtherType", severity::info},
+                {"unknown_vlan", "the frame has the tag of a VLAN, and the interface takes none", severity::info}},
     .context = context_of<context>(),
     .joined_later = true,
     .format_trace = trace_text,

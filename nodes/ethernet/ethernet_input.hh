@@ -9,7 +9,7 @@ namespace weft::ethernet {
 
 namespace input {
 enum next : fate { to_ip4_input, to_arp_input };
-enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype };
+enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype, unknown_vlan };
 
 struct context {
     explicit context(const node_setup& setup) : interfaces{setup.host.interfaces()} {}

@@ -18,6 +18,8 @@ std::string trace_text(const trace_record& record)
         type = "IP4";
     else if (header->type == net::ether_type::arp)
         type = "ARP";
+    else if (header->type == net::ether_type::vlan)
+        type = "802.1Q";
     return fmt::format("{}: {} -> {}, {} bytes", type, net::to_string(header->source),
                        net::to_string(header->destination), record.length);
 }

@@ -63,6 +63,8 @@ public:
         ether_type_ = type;
         return *this;
     }
+    // An 802.1Q tag: priority, drop eligible and VLAN.
+    packet_builder& tag(uint16_t control) { return set(tag_, control); }
 
     packet_builder& ip4(std::string_view from = "10.0.0.2", std::string_view to = "10.0.1.2")
     {
@@ -87,7 +89,14 @@ public:
     // Options without effect (RFC 791: no operation); a multiple of four.
     packet_builder& options(size_t bytes)
     {
-        option_bytes_ = bytes;
+        options_.assign(bytes, 1);
+        return *this;
+    }
+    // These, and no operation up to a multiple of four.
+    packet_builder& options(byte_string bytes)
+    {
+        options_ = std::move(bytes);
+        options_.resize((options_.size() + 3) / 4 * 4, 1);
         return *this;
     }
 
@@ -137,20 +146,26 @@ public:
         payload_ = std::move(bytes);
         return *this;
     }
-    // Cuts the frame, or pads it with zeros as Ethernet does.
-    packet_builder& frame_bytes(size_t bytes) { return set(frame_bytes_, bytes); }
+    // Cuts the frame, or pads it with zeros as Ethernet does, or with what remains in a careless sender's buffer.
+    packet_builder& frame_bytes(size_t bytes, uint8_t padding = 0)
+    {
+        padding_ = padding;
+        return set(frame_bytes_, bytes);
+    }
 
     [[nodiscard]] byte_string bytes() const
     {
         byte_string all;
-        append(all, net::ethernet_header{destination_mac_, source_mac_, net::be16{ether_type_}});
+        append(all, net::ethernet_header{destination_mac_, source_mac_, net::be16{tag_ ? net::ether_type::vlan.host() : ether_type_}});
+        if (tag_)
+            append(all, net::vlan_tag{net::be16{*tag_}, net::be16{ether_type_}});
         if (arp_)
             append(all, *arp_);
         byte_string rest = transport_bytes();
         if (has_ip4_)
             append_ip4(all, rest.size());
         all.insert(all.end(), rest.begin(), rest.end());
-        all.resize(frame_bytes_.value_or(all.size()));
+        all.resize(frame_bytes_.value_or(all.size()), padding_);
         return all;
     }
 
@@ -207,7 +222,7 @@ private:
     void append_ip4(byte_string& all, size_t behind) const
     {
         const size_t at = all.size();
-        const size_t header_bytes = sizeof(net::ip4_header) + option_bytes_;
+        const size_t header_bytes = sizeof(net::ip4_header) + options_.size();
         const auto words = header_words_.value_or(static_cast<uint8_t>(header_bytes / 4));
         net::ip4_header header{};
         header.version_ihl = static_cast<uint8_t>(version_.value_or(4) << 4 | words);
@@ -221,7 +236,7 @@ private:
         header.source = source_.wire();
         header.destination = destination_.wire();
         append(all, header);
-        all.insert(all.end(), option_bytes_, 1);
+        all.insert(all.end(), options_.begin(), options_.end());
         // over what the header says is the header, as the router will sum it
         const size_t summed = std::min<size_t>(words * size_t{4}, all.size() - at);
         const auto sum = reference_checksum({all.data() + at, summed});
@@ -231,13 +246,14 @@ private:
     net::mac_address destination_mac_ = mac_of(0, 1);
     net::mac_address source_mac_ = mac_of(0, 2);
     uint16_t ether_type_ = net::ether_type::ip4.host();
+    std::optional<uint16_t> tag_;
     std::optional<net::arp_header> arp_;
 
     bool has_ip4_ = false;
     net::ip4_address source_, destination_;
     std::optional<uint8_t> version_, header_words_, tos_, ttl_, protocol_;
     std::optional<uint16_t> total_length_, id_, flags_fragment_, header_checksum_;
-    size_t option_bytes_ = 0;
+    byte_string options_;
 
     uint8_t transport_protocol_ = 253; // RFC 3692: for experiments
     std::vector<uint16_t> words_;
@@ -245,6 +261,7 @@ private:
     std::optional<uint16_t> transport_checksum_;
     byte_string payload_;
     std::optional<size_t> frame_bytes_;
+    uint8_t padding_ = 0;
 };
 
 // A UDP packet from the host on interface 0 to the host on interface 1, in its frame.

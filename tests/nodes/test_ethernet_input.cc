@@ -44,8 +44,34 @@ TEST_CASE("frames to groups are taken and known as such", "[nodes]")
 TEST_CASE("an EtherType without a node is dropped", "[nodes]")
 {
     node_tester t;
-    for (uint16_t type : {0x0000, 0x05dc, 0x0801, 0x8100, 0x86dd, 0x88cc})
+    for (uint16_t type : {0x0000, 0x05dc, 0x0801, 0x86dd, 0x88a8, 0x88cc})
         CHECK(t.fate_of(udp_packet().ether_type(type)) == "ethernet-input: unknown_ethertype");
+}
+
+TEST_CASE("a priority tag is taken off, and the rest is as if it had never been there", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t control : {0x0000, 0x1000, 0xe000, 0xf000}) { // priority and drop eligible
+        CHECK(t.fate_of(udp_packet().ttl(9).tag(control)) == "-> b");
+        CHECK(t.take_one().bytes == udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).ttl(8).bytes());
+    }
+    CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo().tag(0)) == "-> a");
+    const auto request = packet_builder{}.arp(1, mac_of(0, 9), "10.0.0.9", {}, "10.0.0.1").tag(0xa000);
+    CHECK(t.fate_of(request) == "-> a (ARP)");
+    CHECK(t.take_one().ethernet().destination == mac_of(0, 9));
+    CHECK(t.fate_of(udp_packet().ether_type(0x88cc).tag(0)) == "ethernet-input: unknown_ethertype");
+    CHECK(t.fate_of(udp_packet().ethernet(mac_of(0, 3)).tag(0)) == "ethernet-input: not_for_us");
+    CHECK(t.fate_of(udp_packet().tag(0).frame_bytes(17)) == "ethernet-input: too_short");
+    CHECK(t.fate_of(udp_packet().tag(0).frame_bytes(18)) == "ip4-input: too_short");
+}
+
+TEST_CASE("a frame of a VLAN is another network's", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t control : {0x0001, 0x0064, 0x0fff, 0xe001})
+        CHECK(t.fate_of(udp_packet().tag(control)) == "ethernet-input: unknown_vlan");
+    CHECK(t.fate_of(udp_packet().ethernet(mac_of(0, 3)).tag(1)) == "ethernet-input: not_for_us");
+    CHECK(t.fate_of(udp_packet().ether_type(0x8100).tag(0)) == "ethernet-input: unknown_vlan");
 }
 
 TEST_CASE("an interface that is down takes no frame", "[nodes]")
