@@ -45,7 +45,7 @@ struct packet_note {
     uint32_t drop_reason = 0;  // for packets in the drop node: reason_id
     uint8_t icmp_type = 0;     // for packets sent to ip4-icmp-error
     uint8_t icmp_code = 0;
-    uint16_t icmp_mtu = 0;     // RFC 1191: with type 3 code 4
+    uint16_t icmp_mtu = 0;     // RFC 1191: with type 3 code 4; with type 12 the pointer
     uint64_t reserved = 0;
     uint32_t custody = 0;      // debug builds: which dispatch owns the packet
     uint16_t out_interface = 0; // if packet_mark::aimed

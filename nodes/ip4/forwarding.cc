@@ -59,6 +59,7 @@ forwarding::forwarding(engine& host)
     for (uint32_t i = 0; i < special_count; ++i) {
         const auto kind = static_cast<adjacency_kind>(i);
         adjacencies_[i].kind = kind;
+        adjacencies_[i].interface = no_interface;
         adjacencies_[i].lookup_fate = lookup_fate_of(kind);
         paths_[i].store(path_to(i), std::memory_order_relaxed);
     }

@@ -38,10 +38,13 @@ using lookup::context;
 void ip4_lookup(node_run& run, frame& in) noexcept
 {
     const tables& ip4 = run.context<context>().ip4;
+    const uint64_t seed = run.context<context>().seed();
     run.each(in, [&](packet& p) noexcept {
         const auto destination = net::from_wire(p.network<net::ip4_header>().destination);
         const auto route = ip4.table().lookup(destination);
-        p.mark().adjacency = lookup::pick(ip4.hops(), ip4.hops().paths(), route, p).adjacency();
+        const path way =
+            lookup::pick(ip4.hops(), ip4.hops().paths(), route, seed, [&]() noexcept { return flow_of(p); });
+        p.mark().adjacency = way.adjacency();
         return lookup::decide(run, ip4.hops(), p);
     });
 }

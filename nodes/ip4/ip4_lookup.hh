@@ -6,25 +6,35 @@
 #include "graph/node_run.hh"
 #include "nodes/ip4/flow_hash.hh"
 #include "nodes/ip4/ip4.hh"
+#include "nodes/ip4/ip4_settings.hh"
 #include "nodes/ip4/lookup_fates.hh"
 
 namespace weft::ip4::lookup {
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
+    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()}, how{setup.host.room<settings>()} {}
+    [[nodiscard]] uint64_t seed() const noexcept { return how.flow_seed.load(std::memory_order_relaxed); }
     const tables& ip4;
+    const settings& how;
 };
 
-// The way that a route's packet takes, which is its flow's among several. `paths` are forwarding's.
+// The way that a route's packet takes, which is its flow's among several. `paths` are forwarding's; `flow` gives the
+// packet's flow_key where it is asked for.
+template <class Flow>
 [[nodiscard, gnu::always_inline]] inline path pick(const forwarding& hops, const atomic_path* paths,
-                                                   load_balance_index route, const packet& p) noexcept
+                                                   load_balance_index route, uint64_t seed, Flow&& flow) noexcept
 {
     const path only = paths[route].load(std::memory_order_acquire);
     if (!only.is_several()) [[likely]]
         return only;
     const load_balance& balance = hops.balance_at(route);
-    const uint32_t hash = flow_hash(p, p.network<net::ip4_header>());
-    return balance.buckets[hash & balance.mask].load(std::memory_order_acquire);
+    return balance.buckets[flow().hash(seed) & balance.mask].load(std::memory_order_acquire);
+}
+
+// The same for a node that asks for few packets.
+[[nodiscard]] inline path pick(const tables& ip4, net::ip4_address to, uint64_t seed, const flow_key& flow) noexcept
+{
+    return pick(ip4.hops(), ip4.hops().paths(), ip4.table().lookup(to), seed, [&]() noexcept { return flow; });
 }
 
 // The fate of a packet whose adjacency is known.

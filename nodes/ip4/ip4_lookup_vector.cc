@@ -13,6 +13,7 @@ namespace {
 void ip4_lookup(node_run& run, frame& in) noexcept
 {
     const tables& ip4 = run.context<lookup::context>().ip4;
+    const uint64_t seed = run.context<lookup::context>().seed();
     const forwarding& hops = ip4.hops();
     packet* const* const packets = in.packets.data();
     const uint32_t count = in.count;
@@ -29,7 +30,9 @@ void ip4_lookup(node_run& run, frame& in) noexcept
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
         packet& p = *packets[i];
-        words[i] = lookup::pick(hops, paths, table.lookup({words[i]}), p).bits();
+        words[i] = lookup::pick(hops, paths, table.lookup({words[i]}), seed,
+                                [&]() noexcept { return flow_of(p); })
+                       .bits();
         p.mark().adjacency = words[i];
         all |= words[i];
     }

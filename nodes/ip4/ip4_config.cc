@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of IPv4's nodes: icmp, ip and ecmp.
+#include "graph/config.hh"
+#include "graph/engine.hh"
+#include "graph/flow_hash.hh"
+#include "graph/input_file.hh"
+#include "nodes/ip4/ip4_settings.hh"
+
+#include <algorithm>
+#include <array>
+#include <spdlog/spdlog.h>
+#include <string_view>
+
+namespace weft::ip4 {
+
+namespace {
+
+const config::value* find(const config::value& root, std::string_view section, std::string_view key)
+{
+    const auto* mapping = root.find(section);
+    return mapping == nullptr ? nullptr : mapping->find(key);
+}
+
+// Of the installation: machine-id(5); nothing where there is none.
+std::string machine_id()
+{
+    std::array<char, 64> text{};
+    const input_file file{"/etc/machine-id"};
+    const auto about = file.status();
+    const ssize_t size = about && S_ISREG(about->st_mode) ? read(file.get(), text.data(), text.size()) : 0;
+    return {text.data(), static_cast<size_t>(std::max<ssize_t>(size, 0))};
+}
+
+// But for zero, which ports that are nowhere have.
+uint64_t lowest_mac(const interface_table& interfaces)
+{
+    uint64_t lowest = ~uint64_t{0};
+    for (const auto& i : interfaces.all()) {
+        uint64_t number = 0;
+        for (const uint8_t byte : interfaces.hot(i->index).mac.bytes)
+            number = number << 8 | byte;
+        lowest = number == 0 ? lowest : std::min(lowest, number);
+    }
+    return lowest;
+}
+
+// The same after each start, and another one on each machine; on machines that are copies of each other, too, for no two
+// have one MAC address.
+uint64_t number_of_machine(const interface_table& interfaces)
+{
+    uint64_t number = lowest_mac(interfaces);
+    for (const char c : machine_id())
+        number = flow_seed(number ^ static_cast<uint8_t>(c));
+    return number & 0xffff'ffff; // as a number that `ecmp.seed' takes
+}
+
+} // namespace
+
+uint64_t configure(settings& to, const config::value& root, const interface_table& interfaces)
+{
+    if (const auto* source = find(root, "icmp", "source"))
+        to.icmp_from_rx = source->text() == "rx-interface";
+    if (const auto* obeyed = find(root, "ip", "source-routes"))
+        to.source_routes = obeyed->as<bool>();
+    const auto* seed = find(root, "ecmp", "seed");
+    const uint64_t number = seed != nullptr ? seed->as<uint64_t>() : number_of_machine(interfaces);
+    to.flow_seed = flow_seed(number);
+    return number;
+}
+
+namespace {
+
+result<void> apply(const config::value& root, engine& host)
+{
+    spdlog::info("ecmp.seed is {}", configure(host.room<settings>(), root, host.interfaces()));
+    return {};
+}
+
+const config::registration registration{{
+    .name = "ip4",
+    .stage = config::stage::addresses, // when the ports are there
+    .keys = {{"icmp", config::mapping(), "ICMP messages of the router."},
+             {"icmp.source", config::one_of({"tx-interface", "rx-interface"}),
+              "Whose address ICMP errors have: that of the interface by which they leave (default; RFC 1812 section "
+              "4.3.2.4), or by which the packet in question came. Where it has none: the first address of `interfaces`."},
+             {"ip", config::mapping(), "What is done with IPv4 packets."},
+             {"ip.source-routes", config::boolean(),
+              "Whether source routes in packets are followed (default false: such packets are dropped, and their "
+              "senders told)."},
+             {"ecmp", config::mapping(), "How flows are spread over equal paths."},
+             {"ecmp.seed", config::number(0, 0xffff'ffff),
+              "Makes this router's choice independent of that of the routers before it, which need other seeds (default: "
+              "of /etc/machine-id and the lowest MAC address, so it stays where these do)."}},
+    .apply = apply,
+}};
+
+} // namespace
+
+} // namespace weft::ip4
