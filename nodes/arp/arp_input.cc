@@ -2,6 +2,7 @@
 // arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, teaches the neighbour table.
 #include "graph/hand_over.hh"
 #include "graph/net/headers.hh"
+#include "graph/packet_cut.hh"
 #include "nodes/arp/neighbours.hh"
 
 #include <algorithm>
@@ -115,6 +116,7 @@ void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
     arp.operation = net::arp_operation::reply;
     p.header<net::ethernet_header>(0) = {arp.target_mac, own_mac, net::ether_type::arp};
     p.mark().flags |= packet_mark::locally_made;
+    cut(p, p.mark().l3_offset + uint32_t{sizeof arp}); // what stood behind the request is no part of the answer
 }
 
 // A packet that has been heard and asks nothing of the router is at its end, but is no loss.

@@ -32,8 +32,13 @@ public:
     {
         return may_contain(a) && search(a);
     }
+    // Whether it is the first or the last address of a network of the router's, which no host has.
+    [[nodiscard]] bool is_broadcast(net::ip4_address a) const noexcept
+    {
+        return may_contain(a) && search_ends(a);
+    }
     // The filter by itself, for forms that test many addresses at once: where the bit slot_of(a) is clear, `a` is
-    // not the router's.
+    // neither.
     static constexpr size_t filter_bits = 4096; // 512 bytes: stays in the first-level cache
     template <class Word> // a word, or a vector of them
     [[nodiscard, gnu::always_inline]] static Word slot_of(Word address) noexcept
@@ -41,17 +46,23 @@ public:
         return (address * 0x9e37'79b1u) >> 20;
     }
     [[nodiscard]] const uint32_t* filter() const noexcept { return filter_.data(); }
-    // All addresses in wire order if they are few enough to be compared one by one; else empty.
-    static constexpr size_t few = 8;
+    // All addresses and ends of networks, in wire order, if they are few enough to be compared one by one; else empty.
+    static constexpr size_t few = 12;
     [[nodiscard]] std::span<const uint32_t> few_on_wire() const noexcept
     {
-        return {wire_.data(), all_.size() <= few ? all_.size() : 0};
+        return {wire_.data(), known_ <= few ? known_ : 0};
     }
     [[nodiscard]] bool on_interface(net::ip4_address a, interface_index interface) const noexcept;
     // The address with which the router speaks to `peer` from an interface: of the peer's network if it has one
     // there, else the interface's first; 0.0.0.0 if it has none.
     [[nodiscard]] net::ip4_address source_for(net::ip4_address peer,
                                               interface_index interface) const noexcept;
+    // The one with which it speaks from an interface that has none, as a router that has an identifier would (RFC 1812
+    // section 5.2.5): the first that was configured; 0.0.0.0 if there is none.
+    [[nodiscard]] net::ip4_address any_source() const noexcept
+    {
+        return all_.empty() ? net::ip4_address{} : all_.front().address;
+    }
     [[nodiscard]] const std::vector<owned>& all() const noexcept { return all_; }
 
 private:
@@ -61,11 +72,23 @@ private:
         return (filter_[slot / 32] >> slot % 32 & 1) != 0;
     }
     [[nodiscard]] bool search(net::ip4_address a) const noexcept;
+    [[nodiscard]] bool search_ends(net::ip4_address a) const noexcept;
+    void know(net::ip4_address a) noexcept;
 
     std::array<uint32_t, filter_bits / 32> filter_{};
     std::array<uint32_t, few> wire_{};
+    size_t known_ = 0; // addresses and ends
     std::vector<owned> all_; // in order of configuration
 };
+
+// Whether a route's packets are for no one host in particular, so that they are neither forwarded nor answered with errors
+// (RFC 1812 section 4.3.2.7).
+[[nodiscard]] inline bool is_no_host(load_balance_index route) noexcept
+{
+    using kind = adjacency_kind;
+    return route == forwarding::special(kind::multicast) || route == forwarding::special(kind::broadcast) ||
+           route == forwarding::special(kind::martian);
+}
 
 // Why ip4-glean drops.
 namespace glean {

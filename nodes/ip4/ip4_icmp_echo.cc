@@ -3,6 +3,7 @@
 #include "graph/net/checksum.hh"
 #include "graph/net/headers.hh"
 #include "graph/node_run.hh"
+#include "nodes/ip4/ip4_options.hh"
 #include "nodes/ip4/trace.hh"
 
 #include <utility>
@@ -32,6 +33,11 @@ void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) no
     ip.checksum = net::checksum_adjust(ip.checksum, ip.flags_fragment, net::be16{0});
     ip.ttl = reply_ttl;
     ip.flags_fragment = net::be16{0};
+    if (ip.header_bytes() > sizeof ip) [[unlikely]] {
+        reverse_source_route(ip); // what else ip4-options has filled in goes back with it (RFC 1812 section 4.3.3.6)
+        ip.checksum = net::be16{0};
+        ip.checksum = net::checksum_of(&ip, ip.header_bytes());
+    }
     p.mark().flags |= packet_mark::locally_made;
 }
 

@@ -4,17 +4,19 @@
 #include "graph/net/headers.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/ip4.hh"
+#include "nodes/ip4/ip4_icmp_limit.hh"
+#include "nodes/ip4/ip4_lookup.hh"
+#include "nodes/ip4/ip4_settings.hh"
 #include "nodes/ip4/trace.hh"
 
 #include <algorithm>
+#include <random>
 #include <rte_cycles.h>
 
 namespace weft::ip4 {
 
 namespace {
 
-constexpr uint32_t messages_per_second = 1000; // on each thread (RFC 1812 section 4.3.2.8)
-constexpr uint32_t burst = 100;
 constexpr uint32_t largest_message = 576; // RFC 1812 section 4.3.2.3
 constexpr uint32_t added = sizeof(net::ip4_header) + sizeof(net::icmp4_header);
 constexpr uint8_t message_ttl = 64;
@@ -25,54 +27,66 @@ enum reasons : uint16_t { not_eligible, rate_limited, no_source, no_room };
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.host.room<tables>()}, interval{rte_get_tsc_hz() / messages_per_second}
+        : ip4{setup.host.room<tables>()}, how{setup.host.room<settings>()},
+          limit{rte_get_tsc_hz(), std::random_device{}()}
     {
-    }
-    // A token bucket in units of time: a message costs one interval of the past.
-    bool take_token(uint64_t now) noexcept
-    {
-        credit_from = std::max(credit_from, now - burst * interval);
-        if (now - credit_from < interval)
-            return false;
-        credit_from += interval;
-        return true;
     }
     const tables& ip4;
-    const uint64_t interval;
-    uint64_t credit_from = 0;
+    const settings& how;
+    icmp_limit limit;
 };
 
-bool is_error(uint8_t type) noexcept
-{
-    return type == net::icmp4::unreachable || type == net::icmp4::source_quench ||
-           type == net::icmp4::redirect || type == net::icmp4::time_exceeded ||
-           type == net::icmp4::parameter_problem;
-}
-
-// No message about an ICMP error, a broadcast, a later fragment, or what this router made
-// (RFC 1812 section 4.3.2.7).
+// No message about an ICMP error, what is for no one host, a later fragment, or what this router made (RFC 1812 section
+// 4.3.2.7). Nor about what came from no one host, but that ip4-input has dropped.
 bool eligible(const tables& ip4, const packet& p, const net::ip4_header& header) noexcept
 {
     constexpr uint8_t never = packet_mark::locally_made | packet_mark::layer3_broadcast;
     if ((p.mark().flags & never) != 0 || header.fragment_offset() != 0)
         return false;
-    const auto destination = net::from_wire(header.destination);
-    if (destination.value >> 28 >= 0xe ||
-        ip4.table().lookup(destination) == forwarding::special(adjacency_kind::broadcast))
+    if (is_no_host(ip4.table().lookup(net::from_wire(header.destination))))
         return false;
     if (header.protocol != net::ip_protocol::icmp)
         return true;
     const size_t at = p.mark().l3_offset + header.header_bytes();
-    return p.contiguous() > at && !is_error(p.header<net::icmp4_header>(at).type);
+    return p.contiguous() > at && !net::icmp4::is_error(p.header<net::icmp4_header>(at).type);
 }
 
-// Puts both headers in front of the packet's own, and cuts it to what a message may quote.
-void wrap(packet& p, net::ip4_address source) noexcept
+// The adjacency by which a message about a packet leaves: ip4-lookup will find the same, for which the message belongs to
+// the flow that answers the packet's.
+const adjacency& way_back(const context& ctx, const packet& p, net::ip4_address sender) noexcept
+{
+    const uint64_t seed = ctx.how.flow_seed.load(std::memory_order_relaxed);
+    const path way = lookup::pick(ctx.ip4, sender, seed, flow_of(p).reversed());
+    return ctx.ip4.hops().adjacency_at(way.adjacency());
+}
+
+// 0.0.0.0 if the router has no address.
+net::ip4_address source_of(const context& ctx, const packet& p, net::ip4_address sender, const adjacency& back) noexcept
+{
+    const own_addresses& own = ctx.ip4.own();
+    const bool as_received = ctx.how.icmp_from_rx.load(std::memory_order_relaxed) || back.interface == no_interface;
+    const auto source = as_received
+                            ? own.source_for(sender, p.mark().interface)
+                            : own.source_for(back.next_hop.value != 0 ? back.next_hop : sender, back.interface);
+    return source.value != 0 ? source : own.any_source();
+}
+
+// The second half of a message's header.
+void describe(net::icmp4_header& icmp, const packet_note& about) noexcept
+{
+    if (about.icmp_type == net::icmp4::parameter_problem) // RFC 792: the pointer is the first of the four bytes
+        icmp.id = net::be16{static_cast<uint16_t>(about.icmp_mtu << 8)};
+    else if (about.icmp_type == net::icmp4::unreachable && about.icmp_code == net::icmp4::fragmentation_needed)
+        icmp.sequence = net::be16{about.icmp_mtu};
+}
+
+// Puts both headers in front of the packet's own, and cuts it to what a message of `most` bytes may quote.
+void wrap(packet& p, net::ip4_address source, uint32_t most) noexcept
 {
     const uint32_t offset = p.mark().l3_offset;
     const auto original = p.network<net::ip4_header>();
-    const uint32_t quoted = std::min({uint32_t{original.total_length.host()},
-                                      uint32_t{p.contiguous()} - offset, largest_message - added});
+    const uint32_t quoted =
+        std::min({uint32_t{original.total_length.host()}, uint32_t{p.contiguous()} - offset, most - added});
     rte_mbuf* mbuf = p.mbuf();
     if (mbuf->next != nullptr) {
         rte_pktmbuf_free(mbuf->next);
@@ -84,8 +98,8 @@ void wrap(packet& p, net::ip4_address source) noexcept
     mbuf->pkt_len = mbuf->data_len;
 
     auto& icmp = p.header<net::icmp4_header>(offset + sizeof(net::ip4_header));
-    icmp = {p.note().icmp_type, p.note().icmp_code, net::be16{0}, net::be16{0},
-            net::be16{p.note().icmp_mtu}};
+    icmp = {p.note().icmp_type, p.note().icmp_code, net::be16{0}, net::be16{0}, net::be16{0}};
+    describe(icmp, p.note());
     icmp.checksum = net::checksum_of(&icmp, sizeof icmp + quoted);
     auto& ip = p.network<net::ip4_header>();
     ip = {0x45, internetwork_control, net::be16{static_cast<uint16_t>(added + quoted)},
@@ -101,16 +115,15 @@ fate decide(context& ctx, packet& p, uint64_t now) noexcept
         return drop(not_eligible);
     if (rte_pktmbuf_headroom(p.mbuf()) < added)
         return drop(no_room);
-    const auto source =
-        ctx.ip4.own().source_for(net::from_wire(header.source), p.mark().interface);
+    const auto sender = net::from_wire(header.source);
+    const adjacency& back = way_back(ctx, p, sender);
+    const auto source = source_of(ctx, p, sender, back);
     if (source.value == 0)
         return drop(no_source);
-    if (!ctx.take_token(now))
+    if (!ctx.limit.take(sender, p.mark().interface, now))
         return drop(rate_limited);
-    if (p.note().icmp_code != net::icmp4::fragmentation_needed ||
-        p.note().icmp_type != net::icmp4::unreachable)
-        p.note().icmp_mtu = 0;
-    wrap(p, source);
+    // cut to what its way carries (0: it has none), so that none is lost as too big
+    wrap(p, source, back.mtu == 0 ? largest_message : std::min<uint32_t>(largest_message, back.mtu));
     p.mark().flags |= packet_mark::locally_made;
     return to_lookup;
 }
@@ -127,8 +140,8 @@ const node_registration registration{{
     .function = ip4_icmp_error,
     .nexts = {"ip4-lookup"},
     .reasons = {{"not_eligible", "no message is sent about such a packet", severity::info},
-                {"rate_limited", "more messages than the limit", severity::warning},
-                {"no_source", "the interface has no address to send a message from"},
+                {"rate_limited", "more messages than the interface or the sender is allowed", severity::warning},
+                {"no_source", "the router has no address to send a message from"},
                 {"no_room", "the buffer has no room for two more headers"}},
     .context = context_of<context>(),
     .format_trace = trace_icmp,

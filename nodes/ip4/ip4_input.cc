@@ -4,6 +4,7 @@
 
 #include "graph/net/checksum.hh"
 #include "graph/net/headers.hh"
+#include "graph/packet_cut.hh"
 #include "nodes/ip4/trace.hh"
 
 namespace weft::ip4 {
@@ -19,20 +20,33 @@ bool is_martian(net::ip4_address a) noexcept
     return top == 0 || top == 127 || top >= 224;
 }
 
-// The TTL matters for forwarding only (RFC 1812 section 5.3.1): a packet to this router is taken with any.
-fate expire(node_run& run, const own_addresses& own, packet& p, net::ip4_address to) noexcept
+// The TTL matters for forwarding only (RFC 1812 section 5.3.1): a packet to this router is taken with any, and one to
+// where nothing is forwarded is dropped for that.
+fate expire(node_run& run, const tables& ip4, packet& p, fate onward) noexcept
 {
-    if (own.contains(to))
-        return to_lookup;
+    const auto route = ip4.table().lookup(net::from_wire(p.network<net::ip4_header>().destination));
+    if (route == forwarding::special(adjacency_kind::local) || is_no_host(route))
+        return onward;
     run.count(ttl_expired);
     p.note().icmp_type = net::icmp4::time_exceeded;
     p.note().icmp_code = 0;
     return to_icmp_error;
 }
 
+// A first fragment whose TCP flags come with a later one, or one that would write over them, shows a filter another
+// packet than the receiver (RFC 1858 section 3, RFC 3128). No path has an MTU that makes one.
+bool is_tcp_fragment_attack(const net::ip4_header& header) noexcept
+{
+    constexpr uint16_t least = 16; // bytes of TCP's header: up to its window
+    if (header.protocol != net::ip_protocol::tcp || !header.is_fragment())
+        return false;
+    const bool first = header.fragment_offset() == 0;
+    return header.fragment_offset() == 1 || (first && header.total_length.host() - header.header_bytes() < least);
+}
+
 } // namespace
 
-fate decide(node_run& run, const own_addresses& own, packet& p) noexcept
+fate decide(node_run& run, const tables& ip4, packet& p) noexcept
 {
     const uint32_t offset = p.mark().l3_offset;
     if (p.contiguous() < offset + sizeof(net::ip4_header))
@@ -48,18 +62,25 @@ fate decide(node_run& run, const own_addresses& own, packet& p) noexcept
         return drop(bad_total_length);
     if (!net::checksum_ok(&header, header_bytes))
         return drop(bad_checksum);
+    // what is behind the packet nobody sent: padding, or what was left in a sender's buffer
+    if (offset + total < p.length())
+        cut(p, offset + total);
     const auto source = net::from_wire(header.source);
     const auto destination = net::from_wire(header.destination);
-    if (is_martian(source))
+    const own_addresses& own = ip4.own();
+    if (is_martian(source) || own.is_broadcast(source))
         return drop(martian_source);
     if (own.contains(source))
         return drop(own_source);
     // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded
     if ((p.mark().flags & packet_mark::layer3_broadcast) != 0 && destination.value >> 28 < 0xe)
         return drop(link_broadcast);
+    if (is_tcp_fragment_attack(header))
+        return drop(tcp_fragment);
+    const fate onward = header_bytes == sizeof(net::ip4_header) ? to_lookup : to_options;
     if (header.ttl <= 1) [[unlikely]]
-        return expire(run, own, p, destination);
-    return to_lookup;
+        return expire(run, ip4, p, onward);
+    return onward;
 }
 
 } // namespace input
@@ -70,23 +91,24 @@ using input::context;
 
 void ip4_input(node_run& run, frame& in) noexcept
 {
-    const auto& own = run.context<context>().ip4.own();
-    run.each(in, [&](packet& p) noexcept { return input::decide(run, own, p); });
+    const tables& ip4 = run.context<context>().ip4;
+    run.each(in, [&](packet& p) noexcept { return input::decide(run, ip4, p); });
 }
 
 const node_registration registration{{
     .name = "ip4-input",
     .function = ip4_input,
-    .nexts = {"ip4-lookup", "ip4-icmp-error"},
+    .nexts = {"ip4-lookup", "ip4-icmp-error", "ip4-options"},
     .reasons = {{"too_short", "the frame is shorter than an IPv4 header"},
                 {"bad_version", "the version is not 4"},
                 {"bad_header_length", "the header length is below 20 or beyond the frame"},
                 {"bad_total_length", "the total length is below the header's or beyond the frame"},
                 {"bad_checksum", "the header checksum is wrong"},
                 {"ttl_expired", "the time to live ended before the packet could be forwarded"},
-                {"martian_source", "the source is no unicast address"},
+                {"martian_source", "the source is no address of one host"},
                 {"own_source", "the source is an address of this router"},
-                {"link_broadcast", "a unicast packet came in a broadcast frame"}},
+                {"link_broadcast", "a unicast packet came in a broadcast frame"},
+                {"tcp_fragment", "a TCP fragment that hides the header's flags from filters (RFC 1858, RFC 3128)"}},
     .context = context_of<context>(),
     .format_trace = trace_header,
 }};

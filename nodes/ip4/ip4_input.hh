@@ -8,7 +8,7 @@
 namespace weft::ip4 {
 
 namespace input {
-enum next : fate { to_lookup, to_icmp_error };
+enum next : fate { to_lookup, to_icmp_error, to_options };
 enum reasons : uint16_t {
     too_short,
     bad_version,
@@ -19,6 +19,7 @@ enum reasons : uint16_t {
     martian_source,
     own_source,
     link_broadcast,
+    tcp_fragment,
 };
 
 struct context {
@@ -27,7 +28,7 @@ struct context {
 };
 
 // One packet's fate.
-[[nodiscard]] fate decide(node_run& run, const own_addresses& own, packet& p) noexcept;
+[[nodiscard]] fate decide(node_run& run, const tables& ip4, packet& p) noexcept;
 } // namespace input
 
 } // namespace weft::ip4

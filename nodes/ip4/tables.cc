@@ -51,9 +51,28 @@ std::string_view unroutable(const net::ip4_prefix& prefix) noexcept
 own_addresses::own_addresses(std::vector<owned> all) : all_{std::move(all)}
 {
     for (const auto& o : all_)
-        filter_[slot_of(o.address.value) / 32] |= 1u << slot_of(o.address.value) % 32;
-    for (size_t i = 0; i < std::min(few, all_.size()); ++i)
-        wire_[i] = all_[i].address.wire().wire();
+        know(o.address);
+    for (const auto& o : all_)
+        if (const auto network = net::ip4_interface_address{o.address, o.length}.network(); o.length < 31) {
+            know(network.network);
+            know(network.last());
+        }
+}
+
+void own_addresses::know(net::ip4_address a) noexcept
+{
+    filter_[slot_of(a.value) / 32] |= 1u << slot_of(a.value) % 32;
+    if (known_ < few)
+        wire_[known_] = a.wire().wire();
+    ++known_;
+}
+
+bool own_addresses::search_ends(net::ip4_address a) const noexcept
+{
+    return std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
+        const auto network = net::ip4_interface_address{o.address, o.length}.network();
+        return o.length < 31 && (a == network.network || a == network.last());
+    });
 }
 
 bool own_addresses::search(net::ip4_address a) const noexcept

@@ -38,6 +38,15 @@ TEST_CASE("a request for the router's address is answered byte for byte", "[node
     CHECK(t.fate_of(request().ethernet(mac_of(0, 1), peer)) == "-> a (ARP)"); // asked directly
 }
 
+TEST_CASE("what stands behind a request is not sent back", "[nodes]")
+{
+    node_tester t;
+    for (size_t bytes : {42, 43, 60, 1400}) {
+        CHECK(t.fate_of(request().frame_bytes(bytes, 0xee)) == "-> a (ARP)");
+        CHECK(t.take_one().bytes.size() == 42);
+    }
+}
+
 TEST_CASE("a request that is padded gets an answer too", "[nodes]")
 {
     node_tester t;

@@ -31,7 +31,8 @@ std::string any_destination(random_source& random)
 std::string any_source(random_source& random)
 {
     static const std::array some{"10.0.0.2", "10.0.0.99", "8.8.8.8",   "10.0.0.1", "10.0.1.1",
-                                 "0.0.0.1",  "127.0.0.1", "224.0.0.1", "223.255.255.255"};
+                                 "0.0.0.1",  "127.0.0.1", "224.0.0.1", "223.255.255.255",
+                                 "10.0.1.0", "10.0.0.255", "10.0.2.255"};
     return some[one_of(random, 3) == 0 ? one_of(random, some.size()) : one_of(random, 3)];
 }
 
@@ -42,7 +43,7 @@ packet_builder some_packet(random_source& random)
     p.ethernet(mac_of(0, 1), mac_of(0, 2)).ip4(any_source(random), any_destination(random));
     p.udp(static_cast<uint16_t>(random()), static_cast<uint16_t>(random()));
     p.payload(one_of(random, 64)).ttl(static_cast<uint8_t>(2 + one_of(random, 200)));
-    switch (one_of(random, 24)) {
+    switch (one_of(random, 30)) {
     case 0: p.ethernet(mac_of(0, 7)); break;
     case 1: p.ethernet(net::mac_address{{255, 255, 255, 255, 255, 255}}); break;
     case 2: p.ether_type(static_cast<uint16_t>(random())); break;
@@ -53,12 +54,17 @@ packet_builder some_packet(random_source& random)
     case 7: p.ttl(static_cast<uint8_t>(one_of(random, 3))); break;
     case 8: p.options(4 * one_of(random, 11)); break;
     case 9: p.frame_bytes(one_of(random, 60)); break;
-    case 10: p.frame_bytes(100 + one_of(random, 1400)); break;
+    case 10: p.frame_bytes(100 + one_of(random, 1400), 0xee); break;
     case 11: p.payload(900 + one_of(random, 400)); break;
     case 12: p.payload(900 + one_of(random, 400)).dont_fragment(); break;
     case 13: p.fragment(static_cast<uint16_t>(one_of(random, 100)), true); break;
     case 14: p.icmp_echo(); break;
     case 15: p.arp(1, mac_of(0, 2), "10.0.0.2", net::mac_address{}, "10.0.0.1"); break;
+    case 16: p.tag(static_cast<uint16_t>(random())); break;
+    case 17: p.tag(0x6000).ether_type(one_of(random, 2) == 0 ? 0x8100 : 0x0800); break;
+    case 18:
+    case 19: p.payload(one_of(random, 12)).frame_bytes(60, 0xee); break;
+    case 20: p.protocol(6).fragment(static_cast<uint16_t>(one_of(random, 3)), one_of(random, 2) == 0); break;
     default: break;
     }
     return p;

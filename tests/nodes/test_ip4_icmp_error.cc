@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-icmp-error: the messages byte for byte, and about what none is sent (RFC 1812 section 4.3).
+#include "nodes/ip4/ip4_icmp_limit.hh"
+#include "nodes/ip4/ip4_settings.hh"
 #include "tests/nodes/node_tester.hh"
 
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 
 using namespace weft;
@@ -59,6 +62,24 @@ TEST_CASE("an unreachable message is right byte for byte", "[nodes]")
     CHECK(t.take_one().bytes == message_about(sent.bytes(), 3, 0, 28 + 20 + 3));
 }
 
+TEST_CASE("a message is as long as the interface that it leaves by carries, at most", "[nodes]")
+{
+    node_tester t;
+    for (uint16_t mtu : {68, 296, 575, 576, 577}) {
+        t.set_mtu("a", mtu);
+        const auto sent = expiring().udp().payload(700);
+        CHECK(t.fate_of(sent) == "ip4-input: ttl_expired -> a");
+        const auto size = std::min<uint16_t>(mtu, 576);
+        CHECK(t.take_one().bytes == message_about(sent.bytes(), 11, 0, size - size_t{28}));
+    }
+    t.set_mtu("a", 296);
+    t.set_mtu("b", 1000);
+    CHECK(t.fate_of(udp_packet().payload(1072).dont_fragment()) == "ip4-rewrite: too_big -> a");
+    const auto out = t.take_one();
+    CHECK(out.ip4().total_length.host() == 296);
+    CHECK(out.icmp().sequence.host() == 1000);
+}
+
 TEST_CASE("a message is 576 bytes at most", "[nodes]")
 {
     node_tester t;
@@ -93,23 +114,57 @@ TEST_CASE("of a packet in several buffers the first is quoted", "[nodes]")
     CHECK(t.take_one().bytes == message_about(bytes, 11, 0, 100));
 }
 
-TEST_CASE("a message speaks with an address of the interface the packet came in by", "[nodes]")
+namespace {
+
+// Whose address a message to `from` has, about a packet that came in by `in`.
+std::string source_for(node_tester& t, std::string_view from, interface_index in)
+{
+    [[maybe_unused]] const auto fate =
+        t.fate_of(packet_builder{}.ethernet(mac_of(in, 1)).ip4(from, "99.0.0.1").udp(), in);
+    return net::to_string(net::from_wire(t.take_one().ip4().source));
+}
+
+} // namespace
+
+TEST_CASE("a message speaks with an address of the interface by which it leaves", "[nodes]")
+{
+    node_tester t{{.interfaces = 3}};
+    REQUIRE(t.ip4().add_address(1, own_address("10.9.0.1/16")));
+    t.run(); // announces it
+    REQUIRE(t.neighbours().add_permanent(1, ip("10.9.0.2"), mac_of(1, 9)));
+    t.add_route("16.0.0.0/8", {"10.0.1.2"});
+    t.add_route("17.0.0.0/8", {"10.9.0.2"});
+    for (interface_index in : {0, 1, 2}) {
+        CHECK(source_for(t, "10.0.0.2", in) == "10.0.0.1");
+        CHECK(source_for(t, "10.0.1.2", in) == "10.0.1.1");
+        CHECK(source_for(t, "16.0.0.2", in) == "10.0.1.1"); // as its next hop knows the router
+        CHECK(source_for(t, "17.0.0.2", in) == "10.9.0.1");
+        CHECK(source_for(t, "10.9.0.2", in) == "10.9.0.1");
+    }
+}
+
+TEST_CASE("a message speaks with an address of the interface the packet came in by where that is asked for", "[nodes]")
 {
     node_tester t;
+    t.host.room<ip4::settings>().icmp_from_rx = true;
     REQUIRE(t.ip4().add_address(0, own_address("10.9.0.1/16")));
     t.run(); // announces it
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
-    const auto source_for = [&](std::string_view from, interface_index in) {
-        [[maybe_unused]] const auto fate =
-            t.fate_of(packet_builder{}.ethernet(mac_of(in, 1)).ip4(from, "99.0.0.1").udp(), in);
-        return net::to_string(net::from_wire(t.take_one().ip4().source));
-    };
-    CHECK(source_for("10.0.0.2", 0) == "10.0.0.1");
-    CHECK(source_for("10.0.1.2", 1) == "10.0.1.1");
-    CHECK(source_for("16.0.0.2", 0) == "10.0.0.1"); // of no network of a's: its first
-    t.hear_from("10.0.0.2", mac_of(0, 2), 0);
+    CHECK(source_for(t, "10.0.0.2", 0) == "10.0.0.1");
+    CHECK(source_for(t, "10.0.0.2", 1) == "10.0.1.1");
+    CHECK(source_for(t, "16.0.0.2", 0) == "10.0.0.1"); // of no network of a's: its first
     REQUIRE(t.neighbours().add_permanent(0, ip("10.9.0.2"), mac_of(0, 9)));
-    CHECK(source_for("10.9.0.2", 0) == "10.9.0.1");
+    CHECK(source_for(t, "10.9.0.2", 0) == "10.9.0.1");
+}
+
+TEST_CASE("an interface without an address speaks with another one of the router", "[nodes]")
+{
+    node_tester t{{.interfaces = 3}};
+    REQUIRE(t.ip4().remove_address(2, own_address("10.0.2.1/24")));
+    t.add_route("16.0.0.0/8", {"10.0.1.2"});
+    CHECK(source_for(t, "10.0.1.2", 2) == "10.0.1.1"); // it leaves by b
+    t.host.room<ip4::settings>().icmp_from_rx = true;
+    CHECK(source_for(t, "10.0.1.2", 2) == "10.0.0.1"); // the first that was configured
 }
 
 TEST_CASE("no message is sent about an ICMP error", "[nodes]")
@@ -137,9 +192,9 @@ TEST_CASE("no message is sent about a later fragment", "[nodes]")
 TEST_CASE("no message is sent about a packet to many", "[nodes]")
 {
     node_tester t;
-    for (const char* to : {"224.0.0.1", "255.255.255.255", "10.0.1.255", "10.0.1.0", "10.0.0.255"})
-        CHECK(t.fate_of(expiring().ip4("10.0.0.2", to).udp()) ==
-              "ip4-icmp-error: not_eligible, ip4-input: ttl_expired");
+    for (const char* to : {"224.0.0.1", "255.255.255.255", "10.0.1.255", "10.0.1.0", "10.0.0.255", "0.0.0.0",
+                           "0.1.2.3", "127.0.0.1", "240.0.0.1"})
+        CHECK(fate_of_fault(t, udp_packet("10.0.0.2", to), 0) == "ip4-icmp-error: not_eligible");
     CHECK(fate_of_fault(t, udp_packet(), packet_mark::layer3_broadcast) ==
           "ip4-icmp-error: not_eligible");
 }
@@ -152,7 +207,7 @@ TEST_CASE("no message is sent about what the router made", "[nodes]")
     CHECK(fate_of_fault(t, udp_packet(), 0) == "sent");
 }
 
-TEST_CASE("an interface without an address sends no message", "[nodes]")
+TEST_CASE("a router without an address sends no message", "[nodes]")
 {
     node_tester t{{.addresses = false}};
     CHECK(fate_of_fault(t, udp_packet(), 0) == "ip4-icmp-error: no_source");
@@ -188,18 +243,74 @@ TEST_CASE("an MTU is told with fragmentation needed only", "[nodes]")
     }
 }
 
-TEST_CASE("messages are limited in rate", "[nodes]")
+namespace {
+
+// Sends packets that expire, all at a time of the test's, and returns to how many of them a message was sent.
+size_t messages_at(node_tester& t, uint64_t tsc, unsigned packets, std::string_view from = "10.0.0.2",
+                   interface_index in = 0)
 {
-    node_tester t;
-    constexpr unsigned sent = 2 * vector_size;
-    for (unsigned i = 0; i < sent; ++i)
-        t.inject("ip4-input", expiring().udp());
+    t.host.main().set_replayed_time(tsc);
+    [[maybe_unused]] const auto before = t.counted();
+    for (unsigned i = 0; i < packets; ++i)
+        t.inject("ip4-input", expiring().ip4(from, "99.0.0.1").udp(), in);
     t.run();
+    const auto sent = t.take().size();
     const auto counted = t.counted();
-    const uint64_t limited = counted.at("ip4-icmp-error: rate_limited");
-    CHECK(counted.at("ip4-input: ttl_expired") == sent);
-    // a burst of 100, and one more for each millisecond that this took
-    CHECK(limited <= sent - 100);
-    CHECK(limited > 0);
-    CHECK(t.take().size() == sent - limited);
+    CHECK(counted.at("ip4-input: ttl_expired") == packets);
+    CHECK((counted.contains("ip4-icmp-error: rate_limited") ? counted.at("ip4-icmp-error: rate_limited") : 0) ==
+          packets - sent);
+    return sent;
+}
+
+} // namespace
+
+TEST_CASE("one sender is told so much at once and so much in a second", "[nodes]")
+{
+    using limit = ip4::icmp_limit;
+    node_tester t;
+    const uint64_t second = rte_get_tsc_hz(), begin = 1000 * second;
+    CHECK(messages_at(t, begin, 200) == limit::sender_burst);
+    CHECK(messages_at(t, begin, 1) == 0);
+    const uint64_t interval = second / limit::sender_rate;
+    CHECK(messages_at(t, begin + interval - 1000, 1) == 0);
+    CHECK(messages_at(t, begin + interval + 1000, 2) == 1);
+    CHECK(messages_at(t, begin + second / 2, 200) == limit::sender_rate / 2 - 1);
+    CHECK(messages_at(t, begin + 10 * second, 200) == limit::sender_burst);
+}
+
+TEST_CASE("what comes in by one interface is told so much at once, and silences no other", "[nodes]")
+{
+    using limit = ip4::icmp_limit;
+    node_tester t;
+    t.add_route("16.0.0.0/8", {"10.0.0.2"});
+    const uint64_t begin = 1000 * rte_get_tsc_hz();
+    size_t told = 0;
+    for (unsigned host = 1; host <= 100; ++host) // as many senders as there are messages, each a few times
+        told += messages_at(t, begin, 4, fmt::format("16.0.{}.1", host));
+    CHECK(told == limit::burst);
+    CHECK(messages_at(t, begin, 1, "16.0.200.1") == 0);
+    CHECK(messages_at(t, begin, 1, "10.0.1.2", 1) == 1);
+}
+
+TEST_CASE("one sender leaves most of what its interface is told to the others", "[nodes]")
+{
+    using limit = ip4::icmp_limit;
+    constexpr uint64_t hz = 1'000'000, key = 1;
+    limit l{hz, key};
+    unsigned of_loud = 0, of_others = 0;
+    for (uint64_t now = 1000 * hz; now < 1010 * hz; now += hz / 5000) { // 10 s
+        of_loud += l.take(ip("10.0.0.2"), 0, now);
+        if (now % (hz / 100) == 0)
+            of_others += l.take(ip("16.0.0.9"), 0, now);
+    }
+    CHECK(of_loud == limit::sender_burst + 10 * limit::sender_rate - 1);
+    CHECK(of_others == 10 * 100);
+    CHECK(l.take(ip("16.0.0.9"), no_interface, 1010 * hz)); // of a packet that came from nowhere
+}
+
+TEST_CASE("a clock that goes back does not silence the router", "[nodes]")
+{
+    ip4::icmp_limit l{1'000'000, 1};
+    CHECK(l.take(ip("10.0.0.2"), 0, ~uint64_t{0} - 5));
+    CHECK(l.take(ip("10.0.0.2"), 0, 7'000'000));
 }

@@ -69,12 +69,63 @@ TEST_CASE("a total length is from the header's to the frame's end", "[nodes]")
     CHECK(t.fate_of(bare().payload(10).total_length(65535)) == "ip4-input: bad_total_length");
 }
 
-TEST_CASE("what pads a frame behind the packet is allowed", "[nodes]")
+TEST_CASE("what is behind the packet in its frame is not forwarded", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(udp_packet().frame_bytes(60)) == "-> b");
-    CHECK(t.fate_of(udp_packet().frame_bytes(1500)) == "-> b");
-    CHECK(t.take_one().ip4().total_length.host() == 36);
+    for (size_t bytes : {51, 60, 1442}) {
+        CHECK(t.fate_of(udp_packet().ttl(9).frame_bytes(bytes, 0xee)) == "-> b");
+        CHECK(t.take_one().bytes == udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).ttl(8).bytes());
+    }
+    const auto small = packet_builder{}.ip4().payload(1).ttl(9);
+    CHECK(t.fate_of(packet_builder{small}.frame_bytes(60, 0xee)) == "-> b");
+    CHECK(t.take_one().bytes.size() == 35);
+}
+
+TEST_CASE("what is behind the packet is sent back in no answer", "[nodes]")
+{
+    node_tester t;
+    const auto echo = packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo().payload(4);
+    CHECK(t.fate_of(packet_builder{echo}.frame_bytes(1046, 0xee)) == "-> a");
+    CHECK(t.take_one().bytes.size() == 46);
+    CHECK(t.fate_of(udp_packet().ttl(1).frame_bytes(1000, 0xee)) == "ip4-input: ttl_expired -> a");
+    CHECK(t.take_one().bytes.size() == 14 + 28 + 36);
+}
+
+TEST_CASE("what is behind a packet in several buffers goes, wherever it begins", "[nodes]")
+{
+    const auto bytes = udp_packet().payload(100).ttl(9).bytes();
+    const auto right = udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).payload(100).ttl(8).bytes();
+    for (size_t end : {40, 100, 141, 142, 143, 150}) { // of the first buffer
+        node_tester t;
+        byte_string all = bytes;
+        all.resize(200, 0xee);
+        packet* head = t.make({all.begin(), all.begin() + static_cast<long>(end)});
+        packet* middle = t.make({all.begin() + static_cast<long>(end), all.begin() + 180});
+        packet* tail = t.make({all.begin() + 180, all.end()});
+        REQUIRE(rte_pktmbuf_chain(head->mbuf(), middle->mbuf()) == 0);
+        REQUIRE(rte_pktmbuf_chain(head->mbuf(), tail->mbuf()) == 0);
+        t.inject("ethernet-input", head);
+        t.run();
+        CHECK(t.take_one().bytes == right);
+    }
+}
+
+TEST_CASE("no fragment hides TCP's flags from a filter", "[nodes]")
+{
+    node_tester t;
+    const auto part = [](uint16_t offset, bool more, size_t bytes) {
+        return packet_builder{}.ip4().protocol(net::ip_protocol::tcp).fragment(offset, more).payload(bytes);
+    };
+    for (bool more : {false, true})
+        CHECK(t.fate_of(part(1, more, 16)) == "ip4-input: tcp_fragment");
+    CHECK(t.fate_of(part(0, true, 8)) == "ip4-input: tcp_fragment");
+    CHECK(t.fate_of(part(0, true, 8).frame_bytes(60)) == "ip4-input: tcp_fragment");
+    CHECK(t.fate_of(part(0, true, 8).options(8)) == "ip4-input: tcp_fragment");
+    CHECK(t.fate_of(part(0, true, 16)) == "-> b");
+    CHECK(t.fate_of(part(2, false, 8)) == "-> b");
+    CHECK(t.fate_of(part(0, false, 8)) == "-> b"); // no fragment
+    CHECK(t.fate_of(part(0, true, 8).protocol(17)) == "-> b");
+    CHECK(t.fate_of(part(1, true, 8).protocol(17)) == "-> b");
 }
 
 TEST_CASE("any one bit of the header that is wrong is noticed", "[nodes]")
@@ -109,6 +160,18 @@ TEST_CASE("a packet is forwarded while its TTL is above one", "[nodes]")
     CHECK(t.fate_of(udp_packet().ttl(255)) == "-> b");
 }
 
+TEST_CASE("the TTL does not matter where nothing is forwarded to", "[nodes]")
+{
+    node_tester t;
+    for (uint8_t ttl : {0, 1, 64}) {
+        for (const char* to : {"0.0.0.0", "0.255.255.255", "127.0.0.1", "127.255.255.255", "240.0.0.1"})
+            CHECK(t.fate_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: martian_destination");
+        CHECK(t.fate_of(udp_packet("10.0.0.2", "224.0.0.5").ttl(ttl)) == "ip4-lookup: multicast");
+        for (const char* to : {"255.255.255.255", "10.0.0.255", "10.0.1.0"})
+            CHECK(t.fate_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: broadcast");
+    }
+}
+
 TEST_CASE("the router itself takes a packet with any TTL", "[nodes]")
 {
     node_tester t;
@@ -125,6 +188,23 @@ TEST_CASE("no packet with a source that cannot be one passes", "[nodes]")
         CHECK(t.fate_of(udp_packet(source)) == "ip4-input: martian_source");
     for (const char* source : {"1.0.0.0", "126.255.255.255", "128.0.0.1", "223.255.255.255"})
         CHECK(t.fate_of(udp_packet(source)) == "-> b");
+}
+
+TEST_CASE("no packet from a broadcast address of the router's networks passes", "[nodes]")
+{
+    node_tester t;
+    for (const char* source : {"10.0.0.0", "10.0.0.255", "10.0.1.0", "10.0.1.255"})
+        for (uint8_t ttl : {1, 64})
+            CHECK(t.fate_of(udp_packet(source).ttl(ttl)) == "ip4-input: martian_source");
+    CHECK(t.fate_of(udp_packet("10.0.2.255")) == "-> b"); // of somebody else's network nobody here knows
+    REQUIRE(t.ip4().add_address(0, own_address("10.7.0.0/31")));
+    REQUIRE(t.ip4().add_address(0, own_address("10.8.0.1/30")));
+    t.run();
+    CHECK(t.fate_of(udp_packet("10.7.0.1")) == "-> b");
+    CHECK(t.fate_of(udp_packet("10.8.0.0")) == "ip4-input: martian_source");
+    CHECK(t.fate_of(udp_packet("10.8.0.3")) == "ip4-input: martian_source");
+    REQUIRE(t.ip4().remove_address(0, own_address("10.8.0.1/30")));
+    CHECK(t.fate_of(udp_packet("10.8.0.3")) == "-> b");
 }
 
 TEST_CASE("no packet from an address of the router's own passes", "[nodes]")
@@ -149,6 +229,27 @@ TEST_CASE("what came as a link-layer broadcast is not forwarded", "[nodes]")
     CHECK(t.fate_of(broadcast("10.0.1.2").ttl(1)) == "ip4-input: link_broadcast");
     CHECK(t.fate_of(broadcast("224.0.0.5")) == "ip4-lookup: multicast");
     CHECK(t.fate_of(broadcast("255.255.255.255")) == "ip4-lookup: broadcast");
+}
+
+TEST_CASE("what is lost counts once for the interface that it came in by, and nothing else does", "[nodes]")
+{
+    node_tester t;
+    t.add_route("16.0.0.0/8", {"10.0.0.2"});
+    const auto drops_of = [&](const packet_builder& p) {
+        const auto before = t.host.interfaces().count(1).drops;
+        [[maybe_unused]] const auto fate = t.fate_of(packet_builder{p}.ethernet(mac_of(1, 1), mac_of(1, 2)), 1);
+        CHECK(t.host.interfaces().count(0).drops == 0);
+        return t.host.interfaces().count(1).drops - before;
+    };
+    for (const auto& lost :
+         {udp_packet("10.0.1.255"), udp_packet("10.0.0.1"), udp_packet().header_checksum(1), udp_packet().version(6),
+          bare().protocol(6).fragment(1, true), udp_packet("10.0.1.2", "127.0.0.1").ttl(1), udp_packet().tag(7),
+          udp_packet("10.0.1.2", "10.0.0.2").payload(1500), // no fragments are made
+          packet_builder{}.ip4("10.0.1.2", "99.0.0.1").icmp(3, 1)}) // nobody is told
+        CHECK(drops_of(lost) == 1);
+    for (const auto& kept : {udp_packet("10.0.1.2", "16.0.0.1"), udp_packet("10.0.1.2", "16.0.0.1").frame_bytes(900),
+                             packet_builder{}.ip4("10.0.1.2", "10.0.0.1").icmp_echo(), udp_packet("10.0.1.2").tag(0)})
+        CHECK(drops_of(kept) == 0);
 }
 
 namespace {
