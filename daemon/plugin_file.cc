@@ -80,12 +80,12 @@ std::optional<plugin_identity> note_in(std::string_view notes)
 
 result<plugin_identity> read_plugin_file(const std::string& path)
 {
-    const input_file from{path};
-    const auto about = from.status();
-    if (!about)
-        return fail(errc::io, "it cannot be opened: {}", strerror(errno));
+    const auto file = input_file::open(path, INT64_MAX);
+    if (!file)
+        return fail(file.error().code, "it cannot be opened: {}", file.error().message);
+    const input_file& from = *file;
     Elf64_Ehdr header{};
-    if (!S_ISREG(about->st_mode) || !read_at(from, 0, &header, sizeof header) || !is_shared_object(header))
+    if (!read_at(from, 0, &header, sizeof header) || !is_shared_object(header))
         return fail(errc::invalid_argument, "it is no shared object for x86-64 (ELF)");
     for (size_t i = 0; i < header.e_phnum; ++i) {
         Elf64_Phdr segment{};

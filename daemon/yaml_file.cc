@@ -2,6 +2,7 @@
 // Builds the configuration tree from yaml-cpp's events, within limits that no file can pass.
 #include "daemon/yaml_file.hh"
 
+#include "graph/input_file.hh"
 #include "graph/quote.hh"
 
 #include <yaml-cpp/eventhandler.h>
@@ -10,13 +11,9 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
 #include <numeric>
 #include <optional>
 #include <sstream>
-#include <system_error>
-#include <unistd.h>
 #include <unordered_map>
 
 namespace weft {
@@ -38,7 +35,7 @@ position position_of(const YAML::Mark& mark)
 // Takes the events of one document and builds its tree from the leaves up.
 class builder final : public YAML::EventHandler {
 public:
-    explicit builder(config::problems& found) : found_{found} {}
+    builder(config::problems& found, size_t tree_limit) : found_{found}, tree_limit_{tree_limit} {}
 
     // The root; empty if there was no document.
     [[nodiscard]] std::optional<value> take() { return std::move(root_); }
@@ -265,10 +262,10 @@ private:
     void charge(const value& v, position at)
     {
         memory_ += sizeof(value::entry) + v.path().size() + v.text().size();
-        if (memory_ > yaml_tree_limit)
+        if (memory_ > tree_limit_)
             throw refused{{at, v.path(),
                            fmt::format("the values up to here take more than {} MiB of memory",
-                                       yaml_tree_limit >> 20)}};
+                                       tree_limit_ >> 20)}};
     }
 
     void check_tag(const YAML::Mark& mark, const std::string& tag)
@@ -286,6 +283,7 @@ private:
     }
 
     config::problems& found_;
+    const size_t tree_limit_;
     std::vector<collection> open_;
     std::unordered_map<YAML::anchor_t, value> anchors_;
     std::optional<value> root_;
@@ -371,13 +369,13 @@ position place_of(const YAML::Exception& e, position end)
     return at_end && std::string_view{e.msg}.starts_with("end of ") ? end : at;
 }
 
-value build(std::string text, config::problems& found)
+value build(std::string text, config::problems& found, size_t tree_limit)
 {
     // yaml-cpp 0.7 takes a quoted text that is never closed for a whole one if a newline ends it.
     text.erase(text.find_last_not_of(" \t\r\n") + 1);
     const position end = refuse_binary(text);
     refuse_dense(text);
-    builder events{found};
+    builder events{found, tree_limit};
     try {
         std::istringstream stream{std::move(text)};
         YAML::Parser parser{stream};
@@ -398,53 +396,16 @@ value build(std::string text, config::problems& found)
     return std::move(*root);
 }
 
-struct open_file {
-    explicit open_file(const std::string& path) : fd{open(path.c_str(), O_RDONLY | O_CLOEXEC)} {}
-    open_file(const open_file&) = delete;
-    ~open_file()
-    {
-        if (fd >= 0)
-            close(fd);
-    }
-    int fd;
-};
-
-tl::unexpected<error> cannot_read(const std::string& path, int reason)
-{
-    return fail(reason == ENOENT ? errc::not_found : errc::io, "cannot read {}: {}", path,
-                std::generic_category().message(reason));
-}
-
-// The whole file, or as much of it as shows that it is too long.
-result<std::string> contents_of(const std::string& path)
-{
-    const open_file file{path};
-    if (file.fd < 0)
-        return cannot_read(path, errno);
-    std::string text;
-    std::vector<char> piece(256 * 1024);
-    while (text.size() <= yaml_file_limit) {
-        const ssize_t count = read(file.fd, piece.data(), piece.size());
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return cannot_read(path, errno);
-        if (count == 0)
-            break;
-        text.append(piece.data(), static_cast<size_t>(count));
-    }
-    return text;
-}
-
 } // namespace
 
-result<value> parse_yaml(std::string text, const std::string& name, config::problems& found)
+result<value> parse_yaml(std::string text, const std::string& name, config::problems& found,
+                                 size_t tree_limit)
 {
     try {
         if (text.size() > yaml_file_limit)
             throw refused{
                 {{}, "", fmt::format("the file has more than {} MiB", yaml_file_limit >> 20)}};
-        return build(std::move(text), found);
+        return build(std::move(text), found, tree_limit);
     } catch (const refused& r) {
         found.add(r.why.at, r.why.key, r.why.message);
         return fail(errc::invalid_argument, "{}", format_problem(name, r.why));
@@ -453,7 +414,10 @@ result<value> parse_yaml(std::string text, const std::string& name, config::prob
 
 result<value> read_yaml(const std::string& path, config::problems& found)
 {
-    auto text = contents_of(path);
+    auto file = input_file::open(path, yaml_file_limit);
+    if (!file)
+        return pass(file);
+    auto text = file->read_all([] { return true; });
     if (!text)
         return pass(text);
     return parse_yaml(std::move(*text), path, found);

@@ -18,7 +18,7 @@ inline constexpr size_t yaml_depth_limit = 64;
 inline constexpr size_t yaml_signs_limit = 12'000'000; // of , [ ] { } ? & * ! and `: ', in all
 inline constexpr size_t yaml_key_limit = 255;          // bytes
 
-// Any thread; may block on the file. The root is always a mapping; an empty file is an empty one.
+// Any thread; reads a regular file. The root is always a mapping; an empty file is an empty one.
 //
 // Fails when there is no tree to go on with, in one sentence that names the file. If the contents
 // are to blame (malformed, not UTF-8, a limit passed, several documents, a root that is no
@@ -27,9 +27,9 @@ inline constexpr size_t yaml_key_limit = 255;          // bytes
 // it, and else the error.
 [[nodiscard]] result<config::value> read_yaml(const std::string& path, config::problems& found);
 
-// The same for text in memory; `name` stands for the file in the error.
+// The same for text in memory; `name` stands for the file in the error. The tree takes `tree_limit` bytes at most, about.
 [[nodiscard]] result<config::value> parse_yaml(std::string text, const std::string& name,
-                                               config::problems& found);
+                                               config::problems& found, size_t tree_limit = yaml_tree_limit);
 
 // One line: "router.yaml:14:10: interfaces.eth0.mtu: 20 is below 68 (a number from 68 to 9216)".
 // Columns count bytes from 1. Without a position or a key, that part is left out.

@@ -6,9 +6,7 @@
 #include "graph/net/headers.hh"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <unistd.h>
 
 namespace weft {
 
@@ -218,27 +216,6 @@ private:
     std::vector<uint64_t> resolutions_; // of its interfaces: nanoseconds in a unit
 };
 
-// Of a regular file only, whose reading never waits for anybody.
-result<std::vector<std::byte>> read_all(const input_file& file)
-{
-    const auto about = file.status();
-    if (!about)
-        return fail(errc::io, "{}", std::strerror(errno));
-    if (!S_ISREG(about->st_mode))
-        return fail(errc::invalid_argument, "not a regular file");
-    const auto size = static_cast<size_t>(about->st_size);
-    if (size > largest_recording)
-        return fail(errc::exhausted, "{} bytes, more than {}", size, largest_recording);
-    std::vector<std::byte> bytes(size);
-    for (size_t at = 0; at < size;) {
-        const ssize_t got = read(file.get(), bytes.data() + at, size - at);
-        if (got <= 0)
-            return fail(errc::io, "{}", got == 0 ? "it became shorter" : std::strerror(errno));
-        at += static_cast<size_t>(got);
-    }
-    return bytes;
-}
-
 } // namespace
 
 result<recording> parse_recording(std::vector<std::byte> file)
@@ -252,10 +229,14 @@ result<recording> parse_recording(std::vector<std::byte> file)
 
 result<recording> read_recording(const std::string& path)
 {
-    auto bytes = read_all(input_file{path});
-    if (!bytes)
-        return fail(bytes.error().code, "{}: {}", path, bytes.error().message);
-    auto read = parse_recording(std::move(*bytes));
+    auto file = input_file::open(path, largest_recording);
+    if (!file)
+        return pass(file);
+    const auto text = file->read_all([] { return true; });
+    if (!text)
+        return pass(text);
+    const auto bytes = std::as_bytes(std::span{*text});
+    auto read = parse_recording({bytes.begin(), bytes.end()});
     if (!read)
         return fail(read.error().code, "{}: {}", path, read.error().message);
     return read;

@@ -17,25 +17,24 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-// Gives way to others between two slices of work, and at a rate waits until more changes are due.
+// Gives way to others between two slices of work, and at a rate waits until more changes are due. Ends with the daemon.
 class load_turns {
 public:
     // `rate`: changes a second; 0: as many as there can be.
-    load_turns(process* self, uint64_t rate)
-        : self_{self}, rate_{rate}, due_{rate, ticks, std::max<uint64_t>(rate / 100, 1)} // 10 ms of them at once
+    load_turns(engine& host, process* self, uint64_t rate)
+        : host_{host}, self_{self}, rate_{rate}, due_{rate, ticks, std::max<uint64_t>(rate / 100, 1)} // 10 ms of them at once
     {}
 
-    void give_way() const
+    bool give_way() const
     {
         if (self_ != nullptr)
             self_->yield();
+        return !host_.stop_requested();
     }
     size_t operator()(size_t applied)
     {
-        if (rate_ == 0) {
-            give_way();
-            return SIZE_MAX;
-        }
+        if (rate_ == 0)
+            return give_way() ? SIZE_MAX : 0;
         if (applied == 0)
             due_.restart(now());
         if (applied < allowed_)
@@ -52,10 +51,29 @@ private:
     static constexpr uint64_t ticks = std::nano::den; // a second's
     [[nodiscard]] uint64_t now() const { return static_cast<uint64_t>(self_->now().count()); }
 
+    engine& host_;
     process* const self_;
     const uint64_t rate_;
     token_bucket due_;
     size_t allowed_ = 0; // changes, in all
+};
+
+// How many loads run; a list takes as much memory as its file and more.
+struct route_loads {
+    static constexpr unsigned most = 4;
+    explicit route_loads(engine&) {}
+    unsigned running = 0;
+};
+
+class running_load {
+public:
+    explicit running_load(route_loads& all) : all_{all} { ++all_.running; }
+    ~running_load() { --all_.running; }
+    running_load(const running_load&) = delete;
+    running_load& operator=(const running_load&) = delete;
+
+private:
+    route_loads& all_;
 };
 
 result<json> route_load(command_context& context)
@@ -69,9 +87,13 @@ result<json> route_load(command_context& context)
         return pass(rate);
     if (*rate != 0 && context.self == nullptr)
         return fail(errc::unsupported, "rate: nothing can wait here; expected a session, such as weftctl's");
-    load_turns turns{context.self, *rate};
+    auto& loads = context.host.room<route_loads>();
+    if (loads.running == route_loads::most)
+        return fail(errc::exhausted, "{} loads run already, the most there can be", loads.running);
+    const running_load counted{loads};
+    load_turns turns{context.host, context.self, *rate};
     const auto start = std::chrono::steady_clock::now();
-    const auto done = load_routes(context.host.room<tables>(), path, [&] { turns.give_way(); }, std::ref(turns));
+    const auto done = load_routes(context.host.room<tables>(), path, [&] { return turns.give_way(); }, std::ref(turns));
     if (!done)
         return pass(done);
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

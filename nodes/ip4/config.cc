@@ -177,7 +177,7 @@ void check_route_files(const config::value& root, config::problems& problems)
             problems.add(file, "{} is not an absolute path", quote(file.text()));
             continue;
         }
-        const auto list = read_route_file(file.text(), usable, [] {});
+        const auto list = read_route_file(file.text(), usable, [] { return true; });
         if (!list)
             for (std::string_view left = list.error().message; !left.empty();) {
                 const auto line = left.substr(0, left.find('\n'));
@@ -192,8 +192,10 @@ result<void> apply_route_files(const config::value& root, engine& host)
     const auto* files = root.find("route-files");
     if (files == nullptr)
         return {};
+    const auto go_on = [&host] { return !host.stop_requested(); };
+    const auto next = [&](size_t) { return go_on() ? SIZE_MAX : 0; };
     for (const auto& file : files->items())
-        if (auto done = load_routes(host.room<tables>(), file.text(), [] {}, without_pause); !done)
+        if (auto done = load_routes(host.room<tables>(), file.text(), go_on, next); !done)
             return fail(done.error().code, "{}: {}", file.path(), done.error().message);
     return {};
 }

@@ -2,42 +2,20 @@
 // Parses and reads files of changes of routes.
 #include "nodes/ip4/route_file.hh"
 
-#include "graph/input_file.hh"
-#include "graph/quote.hh"
 #include "nodes/ip4/ip4.hh"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 namespace weft::ip4 {
 
 namespace {
 
-constexpr size_t piece_bytes = size_t{32} << 10;
 constexpr size_t shortest_line = sizeof "del 0.0.0.0/0\n" - 1;
 
 bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
-}
-
-// The file's size, if it is one that can be a route file.
-result<size_t> size_of(const input_file& file, const std::string& path)
-{
-    const auto about = file.status();
-    if (!about)
-        return fail(errc::io, "{}: {}", path, std::strerror(errno));
-    if (!S_ISREG(about->st_mode))
-        return fail(errc::invalid_argument, "{}: expected a file, found a {}", path,
-                    S_ISDIR(about->st_mode) ? "directory" : "device or pipe");
-    const auto bytes = static_cast<size_t>(about->st_size);
-    if (bytes > route_file_limit)
-        return fail(errc::exhausted, "{}: {} bytes, more than the {} that a route file may have",
-                    path, bytes, route_file_limit);
-    return bytes;
 }
 
 } // namespace
@@ -93,15 +71,18 @@ void route_parser::wrong(const cursor& at, std::string_view word, std::string_vi
                                       route_error_limit));
 }
 
-result<net::ip4_prefix> route_parser::prefix_of(cursor& at, std::string_view word)
+std::optional<net::ip4_prefix> route_parser::prefix_of(cursor& at, std::string_view word)
 {
-    auto prefix = net::parse<net::ip4_prefix>(word);
-    if (prefix)
-        if (const auto range = unroutable(*prefix); !range.empty())
-            prefix = fail(errc::invalid_argument, "{} lies in {} and is never routed", word, range);
-    if (!prefix)
-        wrong(at, word, prefix.error().message);
-    return prefix;
+    const auto prefix = net::parse<net::ip4_prefix>(word);
+    if (!prefix) {
+        wrong(at, word, "expected a network such as 10.0.0.0/24, with no bits set beyond its length");
+        return {};
+    }
+    if (const auto range = unroutable(*prefix); !range.empty()) {
+        wrong(at, word, fmt::format("a network in {}, which is never routed", range));
+        return {};
+    }
+    return *prefix;
 }
 
 bool route_parser::find_path(cursor& at, std::string_view list, uint32_t& path)
@@ -118,11 +99,11 @@ bool route_parser::find_path(cursor& at, std::string_view list, uint32_t& path)
             const auto word = list.substr(begin, list.find(',', begin) - begin);
             const auto address = net::parse<net::ip4_address>(word);
             if (!address) {
-                wrong(at, word, address.error().message);
+                wrong(at, word, "expected a next hop's address, such as 10.0.0.1");
                 return false;
             }
             if (!usable_(*address)) {
-                wrong(at, word, fmt::format("next hop {} is on no connected network", word));
+                wrong(at, word, "this next hop is on no connected network");
                 return false;
             }
             via.push_back(*address);
@@ -162,14 +143,12 @@ void route_parser::parse_line(std::string_view line)
         if (verb == "blackhole")
             path = route_change::blackhole;
         else if (verb != "via")
-            return wrong(at, verb, verb.empty() ? "expected `via' or `blackhole', found nothing"
-                                                : fmt::format("expected `via' or `blackhole', found {}",
-                                                              quote(verb)));
+            return wrong(at, verb, "expected `via' or `blackhole'");
         else if (!find_path(at, at.word(), path))
             return;
     }
     if (const auto rest = at.word(); !rest.empty())
-        return wrong(at, rest, fmt::format("expected the end of the line, found {}", quote(rest)));
+        return wrong(at, rest, "expected the end of the line");
     found_.changes.push_back({*prefix, path, line_});
 }
 
@@ -184,39 +163,18 @@ result<route_list> route_parser::finish()
 }
 
 result<route_list> read_route_file(const std::string& path, next_hop_check usable,
-                                   const std::function<void()>& pause)
+                                   const input_file::pause& go_on)
 {
-    const input_file file{path};
-    const auto bytes = size_of(file, path);
-    if (!bytes)
-        return pass(bytes);
-    posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED);
+    auto file = input_file::open(path, route_file_limit);
+    if (!file)
+        return pass(file);
+    posix_fadvise(file->get(), 0, 0, POSIX_FADV_WILLNEED);
     route_parser parser{path, std::move(usable)};
-    parser.expect(*bytes);
-    std::vector<char> buffer(route_line_limit + piece_bytes);
-    size_t held = 0;
-    size_t total = 0;
-    for (bool last = false; !last;) {
-        const ssize_t got = ::read(file.get(), buffer.data() + held, buffer.size() - held);
-        if (got < 0)
-            return fail(errc::io, "{}: {}", path, std::strerror(errno));
-        total += static_cast<size_t>(got);
-        held += static_cast<size_t>(got);
-        last = got == 0 || total > *bytes;
-        size_t done = parser.parse({buffer.data(), held}, last);
-        if (done == 0 && held == buffer.size()) {
-            done = parser.parse({buffer.data(), held}, true); // no line can be so long
-            last = true;
-        }
-        held -= done;
-        std::memmove(buffer.data(), buffer.data() + done, held);
-        pause();
-    }
-    auto list = parser.finish();
-    if (list && total != *bytes)
-        return fail(errc::io, "{}: it changed while it was read ({} bytes, then {})", path, *bytes,
-                    total);
-    return list;
+    parser.expect(file->size());
+    const auto take = [&](std::string_view text, bool last) { return parser.parse(text, last); };
+    if (auto done = file->read_pieces(route_line_limit, go_on, take); !done)
+        return pass(done);
+    return parser.finish();
 }
 
 } // namespace weft::ip4

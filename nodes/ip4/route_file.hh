@@ -2,11 +2,13 @@
 // A text file of changes of routes, one a line: PREFIX via ADDRESS[,ADDRESS...], PREFIX blackhole, del PREFIX.
 #pragma once
 
+#include "graph/input_file.hh"
 #include "graph/net/address.hh"
 #include "graph/result.hh"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -57,7 +59,7 @@ private:
     };
 
     void parse_line(std::string_view line);
-    [[nodiscard]] result<net::ip4_prefix> prefix_of(cursor& at, std::string_view word);
+    [[nodiscard]] std::optional<net::ip4_prefix> prefix_of(cursor& at, std::string_view word);
     [[nodiscard]] bool find_path(cursor& at, std::string_view list, uint32_t& path);
     void wrong(const cursor& at, std::string_view word, std::string_view message);
 
@@ -72,9 +74,8 @@ private:
     uint32_t last_path_ = 0;
 };
 
-// Reads a regular file. Any thread. Calls `pause` after every piece of some 100 us of work. Errors: those of the
-// parser; what the system says of the file.
+// Reads a regular file. Any thread. Errors: those of the parser and of input_file.
 [[nodiscard]] result<route_list> read_route_file(const std::string& path, next_hop_check usable,
-                                                 const std::function<void()>& pause);
+                                                 const input_file::pause& go_on);
 
 } // namespace weft::ip4

@@ -91,6 +91,9 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
         if (i == allowed || (i % group == 0 && clock::now() - begun > slice)) {
             balances.forget();
             const size_t more = pause(i);
+            if (more == 0)
+                return fail(errc::timeout, "{}: the load was ended; {} of {} routes were applied", name, i,
+                            changes.size());
             allowed = more < changes.size() - i ? i + more : changes.size();
             begun = clock::now();
         }
@@ -104,7 +107,7 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
     return counts;
 }
 
-result<load_counts> load_routes(tables& ip4, const std::string& path, const std::function<void()>& reading,
+result<load_counts> load_routes(tables& ip4, const std::string& path, const input_file::pause& reading,
                                 const load_pause& pause)
 {
     const auto usable = [&](net::ip4_address a) { return ip4.interface_towards(a).has_value(); };

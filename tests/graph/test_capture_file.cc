@@ -188,6 +188,6 @@ TEST_CASE("what is wrong with a file is said with its byte", "[capture]")
 TEST_CASE("a file that is none, or too much, is refused by name", "[capture]")
 {
     CHECK_THAT(read_recording("/nowhere/x").error().message, Contains("/nowhere/x: No such file"));
-    CHECK_THAT(read_recording("/tmp").error().message, Contains("/tmp: not a regular file"));
-    CHECK_THAT(read_recording("/dev/null").error().message, Contains("not a regular file"));
+    CHECK_THAT(read_recording("/tmp").error().message, Contains("/tmp: expected a regular file, found a directory"));
+    CHECK_THAT(read_recording("/dev/null").error().message, Contains("found a device"));
 }

@@ -225,9 +225,9 @@ TEST_CASE("files of routes are checked with the configuration", "[nodes]")
 {
     const file_of_routes file{"16.0.0.0/8 via 10.0.1.2\n16.0.0.1/8 blackhole\n1.0.0.0/8 via 10.9.0.1\n"};
     CHECK(faults_with(fmt::format("route-files: [{}]\n", file.path)) ==
-          strings{fmt::format("f:4:15: route-files[0]: {}:2:1: `16.0.0.1/8' has bits set beyond its "
-                              "prefix length; expected the network 16.0.0.0/8", file.path),
-                  fmt::format("f:4:15: route-files[0]: {}:3:15: next hop 10.9.0.1 is on no connected "
+          strings{fmt::format("f:4:15: route-files[0]: {}:2:1: expected a network such as "
+                              "10.0.0.0/24, with no bits set beyond its length", file.path),
+                  fmt::format("f:4:15: route-files[0]: {}:3:15: this next hop is on no connected "
                               "network", file.path)});
     CHECK(faults_with("route-files: [routes.txt]\n") ==
           strings{"f:4:15: route-files[0]: `routes.txt' is not an absolute path"});

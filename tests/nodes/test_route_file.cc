@@ -32,6 +32,14 @@ result<ip4::route_list> parsed(std::string_view text, size_t piece = 1u << 20)
     return parser.finish();
 }
 
+const std::string no_network = "expected a network such as 10.0.0.0/24, with no bits set beyond its length";
+const std::string no_next_hop = "expected a next hop's address, such as 10.0.0.1";
+
+size_t at_once(size_t)
+{
+    return SIZE_MAX;
+}
+
 std::string fault(std::string_view text)
 {
     const auto list = parsed(text);
@@ -94,30 +102,39 @@ TEST_CASE("a route file says what it says, in pieces of any size", "[nodes]")
 TEST_CASE("every error of a route file has its line and column", "[nodes]")
 {
     CHECK(fault("16.0.0.0/8 via 10.0.0.2\n16.0.0/8 via 10.0.0.2\n") ==
-          "f:2:1: `16.0.0/8' is not an IPv4 network; expected the form 10.0.0.0/24");
+          "f:2:1: " + no_network);
     CHECK(fault("16.0.0.1/8 via 10.0.0.2\n") ==
-          "f:1:1: `16.0.0.1/8' has bits set beyond its prefix length; expected the network "
-          "16.0.0.0/8");
+          "f:1:1: " + no_network);
     CHECK(fault("16.0.0.0/33 blackhole\n") ==
-          "f:1:1: `16.0.0.0/33' has the prefix length `33'; expected a number from 0 to 32");
+          "f:1:1: " + no_network);
     CHECK(fault(" 127.1.0.0/16 blackhole\n") ==
-          "f:1:2: 127.1.0.0/16 lies in loopback (127.0.0.0/8) and is never routed");
-    CHECK(fault("16.0.0.0/8\n") == "f:1:11: expected `via' or `blackhole', found nothing");
+          "f:1:2: a network in loopback (127.0.0.0/8), which is never routed");
+    CHECK(fault("16.0.0.0/8\n") == "f:1:11: expected `via' or `blackhole'");
     CHECK(fault("16.0.0.0/8 dev eth0\n") ==
-          "f:1:12: expected `via' or `blackhole', found `dev'");
+          "f:1:12: expected `via' or `blackhole'");
     CHECK(fault("16.0.0.0/8 via # where?\n") ==
-          "f:1:16: `' is not an IPv4 address; expected the form 10.0.0.1");
+          "f:1:16: " + no_next_hop);
     CHECK(fault("16.0.0.0/8 via 10.0.0.2,10.0.0.300\n") ==
-          "f:1:25: `10.0.0.300' is not an IPv4 address; expected the form 10.0.0.1");
+          "f:1:25: " + no_next_hop);
     CHECK(fault("16.0.0.0/8 via 10.0.0.2,\n") ==
-          "f:1:25: `' is not an IPv4 address; expected the form 10.0.0.1");
+          "f:1:25: " + no_next_hop);
     CHECK(fault("16.0.0.0/8 via 10.0.0.2,11.0.0.2\n") ==
-          "f:1:25: next hop 11.0.0.2 is on no connected network");
+          "f:1:25: this next hop is on no connected network");
     CHECK(fault("16.0.0.0/8 via 10.0.0.2 10.0.0.3\n") ==
-          "f:1:25: expected the end of the line, found `10.0.0.3'");
-    CHECK(fault("del\n") == "f:1:4: `' is not an IPv4 network; expected the form 10.0.0.0/24");
+          "f:1:25: expected the end of the line");
+    CHECK(fault("del\n") == "f:1:4: " + no_network);
     CHECK(fault("del 16.0.0.0/8 via 10.0.0.2\n") ==
-          "f:1:16: expected the end of the line, found `via'");
+          "f:1:16: expected the end of the line");
+}
+
+TEST_CASE("errors of a route file say nothing of what is in it", "[nodes]")
+{
+    node_tester t;
+    const file foreign{"root:$6$secret:1:::\nsecret/8 via 10.0.1.9\n16.0.0.0/8 secret\n16.0.0.0/8 via secret\n"
+                       "16.0.0.0/8 via 10.0.1.9 secret\n"};
+    const auto said = t.command("ip route load " + foreign.path);
+    CHECK(std::count(said.begin(), said.end(), '\n') == 4);
+    CHECK(said.find("secret") == std::string::npos);
 }
 
 TEST_CASE("more paths than a load balance has are an error", "[nodes]")
@@ -158,17 +175,16 @@ TEST_CASE("what is no file of text is refused", "[nodes]")
           "directory");
     CHECK(t.command("ip route load /nonexistent") ==
           "error: /nonexistent: No such file or directory");
-    CHECK(t.command("ip route load /tmp") == "error: /tmp: expected a file, found a directory");
+    CHECK(t.command("ip route load /tmp") == "error: /tmp: expected a regular file, found a directory");
     CHECK(t.command("ip route load /dev/zero") ==
-          "error: /dev/zero: expected a file, found a device or pipe");
+          "error: /dev/zero: expected a regular file, found a device");
     const file binary{std::string(100'000, '\0')};
     CHECK(t.command("ip route load " + binary.path) ==
           fmt::format("error: {}:1:1: a line of 36864 bytes; expected 4096 at most", binary.path));
     const file huge{"16.0.0.0/8 blackhole\n"};
     REQUIRE(truncate(huge.path.c_str(), off_t{1} << 30) == 0);
     CHECK(t.command("ip route load " + huge.path) ==
-          fmt::format("error: {}: 1073741824 bytes, more than the 536870912 that a route file may "
-                      "have",
+          fmt::format("error: {}: 1073741824 bytes, more than the 536870912 that are read",
                       huge.path));
 }
 
@@ -195,7 +211,7 @@ TEST_CASE("a file with an error changes nothing", "[nodes]")
     const auto before = t.command("show ip fib summary");
     const file wrong{"16.0.0.0/8 via 10.0.0.9\n17.0.0.0/8 via 10.0.0.1\n"};
     CHECK(t.command("ip route load " + wrong.path) ==
-          fmt::format("error: {}:2:16: next hop 10.0.0.1 is on no connected network", wrong.path));
+          fmt::format("error: {}:2:16: this next hop is on no connected network", wrong.path));
     CHECK(t.command("show ip fib summary") == before);
 }
 
@@ -209,7 +225,7 @@ TEST_CASE("a load gives way, and next hops it holds are let go", "[nodes]")
     const file many{text};
     size_t pauses = 0;
     const auto hops = t.hops().next_hops().size();
-    const auto done = ip4::load_routes(t.ip4(), many.path, [] {}, [&](size_t) {
+    const auto done = ip4::load_routes(t.ip4(), many.path, [] { return true; }, [&](size_t) {
         ++pauses;
         return SIZE_MAX;
     });
@@ -222,13 +238,25 @@ TEST_CASE("a load gives way, and next hops it holds are let go", "[nodes]")
     CHECK(t.hops().next_hops().size() == hops);
 }
 
+TEST_CASE("a load that is ended says how far it came", "[nodes]")
+{
+    node_tester t;
+    const auto list = parsed("16.0.0.0/8 blackhole\n17.0.0.0/8 blackhole\n");
+    const auto done = ip4::apply_routes(t.ip4(), *list, "f", [](size_t applied) { return size_t{applied == 0}; });
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().message == "f: the load was ended; 1 of 2 routes were applied");
+    const file some{"16.0.0.0/8 blackhole\n"};
+    CHECK(ip4::load_routes(t.ip4(), some.path, [] { return false; }, at_once).error().message ==
+          some.path + ": its reading was ended");
+}
+
 TEST_CASE("a network that goes during a load ends it with the place", "[nodes]")
 {
     node_tester t;
     const auto list = parsed("16.0.0.0/8 blackhole\n\n17.0.0.0/8 via 10.0.1.9\n");
     REQUIRE(list.has_value());
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
-    const auto done = ip4::apply_routes(t.ip4(), *list, "f", ip4::without_pause);
+    const auto done = ip4::apply_routes(t.ip4(), *list, "f", at_once);
     REQUIRE_FALSE(done.has_value());
     CHECK(done.error().message ==
           "f:3:1: next hop 10.0.1.9 is on no connected network; 1 of 2 routes were applied before "

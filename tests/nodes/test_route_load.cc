@@ -12,9 +12,9 @@ using namespace weft::test;
 namespace {
 
 // A session that runs `ip route load` of so many blackholes with what is said behind it.
-class load {
+class slow_load {
 public:
-    load(node_tester& t, uint32_t routes, std::string_view more) : t_{t}
+    slow_load(node_tester& t, uint32_t routes, std::string_view more) : t_{t}
     {
         const auto path = files_.file("routes");
         std::ofstream file{path};
@@ -33,9 +33,9 @@ public:
         for (int piece = 0; piece < 10; ++piece)
             t.run(); // reads the file, and waits for the first token
     }
-    ~load() { static_cast<void>(t_.host.loop().stop(process_)); }
-    load(const load&) = delete;
-    load& operator=(const load&) = delete;
+    ~slow_load() { static_cast<void>(t_.host.loop().stop(process_)); }
+    slow_load(const slow_load&) = delete;
+    slow_load& operator=(const slow_load&) = delete;
     [[nodiscard]] size_t applied() const { return t_.ip4().table().size() - before_; }
 
     std::string said;
@@ -53,7 +53,7 @@ private:
 TEST_CASE("a load of 2,000 routes at 10 a second takes 200 s", "[nodes]")
 {
     node_tester t;
-    load slow{t, 2000, "rate 10"};
+    slow_load slow{t, 2000, "rate 10"};
     for (int i = 0; i < 1000; ++i)
         t.advance(100ms);
     CHECK(slow.applied() >= 999);
@@ -70,13 +70,23 @@ TEST_CASE("a load of 2,000 routes at 10 a second takes 200 s", "[nodes]")
 TEST_CASE("a load at a high rate keeps it in steps of 10 ms", "[nodes]")
 {
     node_tester t;
-    load fast{t, 3000, "rate 10000"};
+    slow_load fast{t, 3000, "rate 10000"};
     for (int i = 0; i < 100; ++i)
         t.advance(1ms);
     CHECK(fast.applied() >= 990);
     CHECK(fast.applied() <= 1000);
     t.advance(1s); // asleep for so long, it does not make up for more than 10 ms
     CHECK(fast.applied() <= 1100);
+}
+
+TEST_CASE("there is a bound to the loads that run", "[nodes]")
+{
+    node_tester t;
+    {
+        slow_load one{t, 100, "rate 1"}, two{t, 100, "rate 1"}, three{t, 100, "rate 1"}, four{t, 100, "rate 1"};
+        CHECK(t.command("ip route load /nonexistent") == "error: 4 loads run already, the most there can be");
+    }
+    CHECK(t.command("ip route load /nonexistent") == "error: /nonexistent: No such file or directory");
 }
 
 TEST_CASE("a rate that cannot be kept is refused", "[nodes]")
