@@ -121,8 +121,8 @@ std::optional<request_lines::line> request_lines::next()
 }
 
 control_session::control_session(unique_fd client, const command_table& commands,
-                                 duration stall_limit)
-    : client_{std::move(client)}, commands_{commands}, stall_limit_{stall_limit}
+                                 duration stall_limit, answer_memory& memory)
+    : client_{std::move(client)}, commands_{commands}, stall_limit_{stall_limit}, memory_{memory}
 {}
 
 void control_session::serve(process& self, engine& host)
@@ -135,6 +135,7 @@ void control_session::serve(process& self, engine& host)
             self.yield(); // what is skipped of an endless line takes turns too
             continue;
         }
+        idle_since_.reset();
         if (request->too_long) {
             const error e{errc::invalid_argument,
                           fmt::format("the line is longer than {} bytes", command_line_limit)};
@@ -146,15 +147,25 @@ void control_session::serve(process& self, engine& host)
             static_cast<void>(write(self, frame_answer(true, {})));
             return;
         }
-        if (!write(self, answer(self, host, request->text)))
+        if (!write_answer(self, answer(self, host, request->text)))
             return;
         // A client that sends requests without end shares the thread with the others.
         self.yield();
     }
 }
 
+void control_session::say_last(std::string_view why)
+{
+    if (!idle_since_)
+        return; // it may stand in the middle of an answer
+    const auto text = frame_answer(false, std::string{why});
+    static_cast<void>(::send(client_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
 bool control_session::read_more(process& self)
 {
+    if (!idle_since_)
+        idle_since_ = self.now();
     for (;;) {
         const auto space = lines_.space();
         const ssize_t got = ::recv(client_.get(), space.data(), space.size(), 0);
@@ -170,6 +181,21 @@ bool control_session::read_more(process& self)
             return false;
         static_cast<void>(self.wait_readable(client_.get(), idle_limit));
     }
+}
+
+// What clients do not read is kept, within bounds for all of them together.
+bool control_session::write_answer(process& self, std::string bytes)
+{
+    if (memory_.used + bytes.size() > memory_.limit)
+        bytes = frame_answer(false, fmt::format("{} bytes of answers wait to be read already, {} at most may; try again",
+                                                memory_.used, memory_.limit));
+    struct held {
+        answer_memory& memory;
+        const size_t size;
+        ~held() { memory.used -= size; }
+    } const here{memory_, bytes.size()};
+    memory_.used += here.size;
+    return write(self, bytes);
 }
 
 bool control_session::write(process& self, std::string_view bytes)

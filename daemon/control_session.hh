@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,17 +44,29 @@ private:
     bool skipping_ = false;
 };
 
+// Bytes of the answers that sessions hold for their clients; shared by the sessions whose sum is bounded.
+struct answer_memory {
+    size_t limit = 0;
+    size_t used = 0;
+};
+
 class control_session {
 public:
-    // `client` does not block. The stall limit is the one that control_socket::open() takes.
-    control_session(unique_fd client, const command_table& commands, duration stall_limit);
+    // `client` does not block. The stall limit is the one that control_socket::open() takes. `memory` outlives this.
+    control_session(unique_fd client, const command_table& commands, duration stall_limit, answer_memory& memory);
 
     // Serves the client until it ends, quits or is cut off. On the session's own process.
     void serve(process& self, engine& host);
 
+    // Since when it has waited for a whole line; none while it does something.
+    [[nodiscard]] std::optional<duration> idle_since() const noexcept { return idle_since_; }
+    // Tells the client why the session ends, where it waits for a line and takes that without waiting.
+    void say_last(std::string_view why);
+
 private:
     [[nodiscard]] bool read_more(process& self);
     [[nodiscard]] bool write(process& self, std::string_view bytes);
+    [[nodiscard]] bool write_answer(process& self, std::string bytes);
     [[nodiscard]] bool wait_for_progress(process& self);
     [[nodiscard]] std::string answer(process& self, engine& host, std::string_view request);
     [[nodiscard]] bool is_quit(engine& host, std::string_view request) const;
@@ -61,7 +74,9 @@ private:
     unique_fd client_;
     const command_table& commands_;
     duration stall_limit_;
+    answer_memory& memory_;
     request_lines lines_;
+    std::optional<duration> idle_since_;
 };
 
 } // namespace weft

@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <system_error>
 #include <unistd.h>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace weft {
@@ -117,10 +119,26 @@ identity identity_of(const std::filesystem::path& path)
 
 void refuse(const unique_fd& client)
 {
-    const auto answer = frame_answer(
-        false, fmt::format("too many sessions (the limit is {})", control_socket::session_limit));
+    const auto answer = frame_answer(false, fmt::format("too many sessions (the limit is {}), and none of those that may "
+                                                        "be ended is idle",
+                                                        control_socket::session_limit));
     // A fresh socket's buffer takes it; a client that is gone already needs no answer.
-    static_cast<void>(::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL));
+    static_cast<void>(::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+// Who connected; nobody in particular where the kernel does not say.
+uid_t user_of(const unique_fd& client)
+{
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return static_cast<uid_t>(-1);
+    return peer.uid;
+}
+
+bool is_trusted(uid_t user)
+{
+    return user == 0 || user == ::geteuid();
 }
 
 } // namespace
@@ -135,14 +153,22 @@ struct control_socket::state {
     identity file;
     process_id acceptor = 0;
     uint64_t accepted = 0;
+    struct member {
+        process_id process = 0;
+        uid_t user = 0;
+        duration begun{};
+    };
     // Its members go when their process does, however that ends.
     struct roster {
-        std::unordered_map<const control_session*, process_id> sessions;
+        std::unordered_map<control_session*, member> sessions;
+        answer_memory trusted{SIZE_MAX};
+        answer_memory others{held_answers_limit};
     };
     std::shared_ptr<roster> present = std::make_shared<roster>();
 
     void accept_all(process& self);
-    void start_session(unique_fd client);
+    [[nodiscard]] bool make_room(uid_t user);
+    void start_session(unique_fd client, uid_t user);
     void close();
 };
 
@@ -152,10 +178,10 @@ void control_socket::state::accept_all(process& self)
         unique_fd client{
             ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (client.get() >= 0) {
-            if (present->sessions.size() >= session_limit)
-                refuse(client);
+            if (const auto user = user_of(client); make_room(user))
+                start_session(std::move(client), user);
             else
-                start_session(std::move(client));
+                refuse(client);
             self.yield(); // a flood of clients shares the thread with the others
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             static_cast<void>(self.wait_readable(listener.get(), look_around));
@@ -166,21 +192,44 @@ void control_socket::state::accept_all(process& self)
     }
 }
 
-void control_socket::state::start_session(unique_fd client)
+// Ends another session if it must; false if none may be ended.
+bool control_socket::state::make_room(uid_t user)
 {
+    std::vector<session_place> places;
+    std::vector<std::pair<control_session*, member>> members;
+    for (const auto& [session, who] : present->sessions) {
+        places.push_back({who.user, is_trusted(who.user), session->idle_since(), who.begun});
+        members.emplace_back(session, who);
+    }
+    const auto verdict = session_shares{}.admit(places, user, is_trusted(user));
+    if (verdict.ends) {
+        const auto& [session, who] = members[*verdict.ends];
+        const auto number = static_cast<size_t>(
+            std::count_if(places.begin(), places.end(), [&](const auto& place) { return place.user == who.user; }));
+        session->say_last(
+            fmt::format("this session was ended for a new one's sake: user {} has {} of {}, and it was idle for longest",
+                        who.user, number, session_limit));
+        static_cast<void>(loop.stop(who.process));
+    }
+    return verdict.admitted;
+}
+
+void control_socket::state::start_session(unique_fd client, uid_t user)
+{
+    auto& memory = is_trusted(user) ? present->trusted : present->others;
     std::shared_ptr<control_session> session{
-        new control_session{std::move(client), commands, stall_limit},
-        [roster = present](const control_session* ended) {
+        new control_session{std::move(client), commands, stall_limit, memory},
+        [roster = present](control_session* ended) {
             roster->sessions.erase(ended);
             delete ended;
         }};
-    const auto* key = session.get();
+    auto* key = session.get();
     const auto started = loop.start(
         fmt::format("cli-session-{}", ++accepted),
         [session = std::move(session), &host = host](process& self) { session->serve(self, host); },
         session_stack);
     if (started)
-        present->sessions.emplace(key, *started);
+        present->sessions.emplace(key, member{*started, user, loop.now()});
     else
         spdlog::warn("cannot start a session: {}", started.error().message);
 }
@@ -189,8 +238,8 @@ void control_socket::state::close()
 {
     static_cast<void>(loop.stop(acceptor));
     std::vector<process_id> ids;
-    for (const auto& [session, id] : present->sessions)
-        ids.push_back(id);
+    for (const auto& [session, who] : present->sessions)
+        ids.push_back(who.process);
     for (const auto id : ids)
         static_cast<void>(loop.stop(id));
     // The path may belong to a successor by now.

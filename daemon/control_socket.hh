@@ -12,9 +12,11 @@
 // Text and JSON end in a newline where they are not empty; it is counted in LENGTH. `quit` is
 // answered with `ok 0`, then the session is closed. What a client sends after its last newline is
 // never run. Requests may be sent ahead; they are answered one by one, in order. A session is never
-// greeted.
+// greeted. A session that is ended for another one's sake (daemon/session_shares.hh) is told so by an error without a
+// request, if it waits for a line.
 #pragma once
 
+#include "daemon/session_shares.hh"
 #include "graph/clock.hh"
 #include "graph/command.hh"
 #include "graph/main_loop.hh"
@@ -29,8 +31,10 @@ namespace weft {
 // Owner: the main thread. Destroyed before the loop, the table and the engine.
 class control_socket {
 public:
-    static constexpr size_t session_limit = 128;         // one more is told so and closed
+    static constexpr size_t session_limit = session_shares{}.places;
     static constexpr size_t answer_limit = 64ul << 20;   // bytes; a longer answer is an error
+    // What all sessions of users other than root and the daemon's hold of answers that are not read yet; more is an error.
+    static constexpr size_t held_answers_limit = 4 * answer_limit;
     static constexpr size_t session_stack = 256ul << 10; // bytes, for the commands it runs
     // A client that takes nothing of its pending answer for that long is cut off.
     static constexpr duration default_stall_limit = 10s;

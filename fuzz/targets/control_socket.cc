@@ -61,7 +61,8 @@ void talk(test::node_tester& router, std::string_view text)
     int ends[2];
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     const unique_fd mine{ends[0]};
-    control_session session{unique_fd{ends[1]}, safe_commands(), 10s};
+    answer_memory memory{SIZE_MAX};
+    control_session session{unique_fd{ends[1]}, safe_commands(), 10s, memory};
     const auto started = router.host.loop().start(
         "session", [&](process& self) { session.serve(self, router.host); }, 256 << 10);
     REQUIRE(started);

@@ -127,6 +127,9 @@ class Cli(testbed.TwoHosts):
     def ask(self, client, request):
         """The answer's verdict, `ok` or `error`, and its text."""
         client.sendall(request)
+        return self.answer(client)
+
+    def answer(self, client):
         with client.makefile("rb") as answer:
             verdict, length = answer.readline().split()
             return verdict.decode(), answer.read(int(length)).decode()
@@ -169,6 +172,25 @@ class Cli(testbed.TwoHosts):
             self.weft.cli("show version")
             self.assertLess(time.monotonic() - started, 3, "another client is slowed")
         self.assertTrue(cut, "still connected after 30 s")
+
+    def test_sessions_of_others_leave_room_for_root(self):
+        os.chmod(self.weft.directory, 0o755)
+        os.chmod(self.weft.socket, 0o666)
+        os.seteuid(65534)
+        try:
+            clients = [self.connect() for _ in range(130)]
+        finally:
+            os.seteuid(0)
+            os.chmod(self.weft.socket, 0o660)
+        self.assertEqual(self.ask(clients[-1], b"show version\n")[0], "ok")
+        verdict, text = self.answer(clients[0])
+        self.assertEqual(verdict, "error")
+        self.assertIn("this session was ended for a new one's sake: user 65534 has 64 of 128", text)
+        started = time.monotonic()
+        mine = [self.connect() for _ in range(64)]
+        for client in mine:
+            self.assertEqual(self.ask(client, b"show version\n")[0], "ok")
+        self.assertLess(time.monotonic() - started, 5)
 
     def test_forwarding_goes_on_while_the_socket_is_flooded(self):
         flood = [
