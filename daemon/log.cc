@@ -2,10 +2,13 @@
 // Sets up spdlog; show log and show version.
 #include "daemon/log.hh"
 
+#include "daemon/lossy_sink.hh"
 #include "graph/command.hh"
 
 #include <nlohmann/json.hpp>
+#include <pthread.h>
 #include <rte_version.h>
+#include <sched.h>
 #include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
@@ -17,9 +20,18 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr size_t waiting_lines = 4096;
+
 std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt>& ring()
 {
     static auto sink = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(log_ring_lines);
+    return sink;
+}
+
+// To stderr or the journal. Never destroyed: others may log until the process ends.
+lossy_sink*& outlet()
+{
+    static lossy_sink* sink = nullptr;
     return sink;
 }
 
@@ -28,7 +40,7 @@ result<json> show_log(command_context&)
     json lines = json::array();
     for (const auto& line : ring()->last_formatted())
         lines.push_back(line.substr(0, line.find_last_not_of('\n') + 1));
-    return json{{"lines", lines}};
+    return json{{"lines", lines}, {"lost", outlet() == nullptr ? 0 : outlet()->lost()}};
 }
 
 std::string log_text(const json& data)
@@ -36,6 +48,8 @@ std::string log_text(const json& data)
     std::string out;
     for (const auto& line : data["lines"])
         out += (out.empty() ? "" : "\n") + line.get<std::string>();
+    if (const auto lost = data["lost"].get<uint64_t>(); lost > 0)
+        out += fmt::format("\n({} lines never left weftd, because the target of the log did not take them)", lost);
     return out;
 }
 
@@ -59,16 +73,30 @@ const command_registration version{"show version", "Versions of weft and what it
 
 void start_log(const settings& s)
 {
-    std::vector<spdlog::sink_ptr> sinks{ring()};
+    spdlog::sink_ptr target;
     if (s.log_target == "journal")
-        sinks.push_back(std::make_shared<spdlog::sinks::systemd_sink_mt>("weftd"));
+        target = std::make_shared<spdlog::sinks::systemd_sink_mt>("weftd");
     else
-        sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    auto logger = std::make_shared<spdlog::logger>("weftd", sinks.begin(), sinks.end());
+        target = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    const auto beside_main = [core = s.main_core] {
+        cpu_set_t cores;
+        CPU_ZERO(&cores);
+        CPU_SET(core, &cores);
+        pthread_setaffinity_np(pthread_self(), sizeof cores, &cores);
+        pthread_setname_np(pthread_self(), "weft-log");
+    };
+    const auto sink = std::make_shared<lossy_sink>(target, waiting_lines, beside_main);
+    static const auto kept = new std::shared_ptr<lossy_sink>{sink};
+    outlet() = kept->get();
+    auto logger = std::make_shared<spdlog::logger>("weftd", spdlog::sinks_init_list{ring(), sink});
     logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
     logger->set_level(spdlog::level::from_str(s.log_level));
-    logger->flush_on(spdlog::level::info);
     spdlog::set_default_logger(logger);
+}
+
+bool drain_log(std::chrono::milliseconds limit)
+{
+    return outlet() == nullptr || outlet()->drain(limit);
 }
 
 } // namespace weft

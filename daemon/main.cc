@@ -4,10 +4,12 @@
 #include "daemon/eal.hh"
 #include "daemon/instance_lock.hh"
 #include "daemon/log.hh"
+#include "daemon/notify.hh"
 #include "daemon/options.hh"
 #include "daemon/pages.hh"
 #include "daemon/plugins.hh"
 #include "daemon/settings.hh"
+#include "daemon/signal_watch.hh"
 #include "daemon/yaml_file.hh"
 #include "drivers/buffers.hh"
 #include "drivers/claims.hh"
@@ -20,48 +22,13 @@
 #include "graph/replay.hh"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
-#include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 namespace weft {
 
 namespace {
-
-// Blocks the signals that end the daemon in every thread that is made from now on; they come by file.
-unique_fd open_signals()
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (int signal : {SIGTERM, SIGINT, SIGHUP})
-        sigaddset(&signals, signal);
-    sigprocmask(SIG_BLOCK, &signals, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-    return unique_fd{signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
-}
-
-void watch_signals(process& self, int fd)
-{
-    while (true) {
-        if (!self.wait_readable(fd, 1h))
-            continue;
-        signalfd_siginfo info{};
-        if (read(fd, &info, sizeof info) != sizeof info)
-            continue;
-        if (info.ssi_signo == SIGHUP) {
-            spdlog::warn("SIGHUP: the configuration is read at start only");
-            continue;
-        }
-        spdlog::info("{} from process {}: stopping", strsignal(static_cast<int>(info.ssi_signo)),
-                     info.ssi_pid);
-        self.host().request_stop();
-    }
-}
 
 config::value without(const config::value& from, std::initializer_list<std::string_view> keys)
 {
@@ -142,6 +109,8 @@ result<void> bring_to_life(engine& host, const config::value& tree, const config
 void run_startup(engine& host, const command_table& commands, const settings& s)
 {
     for (const auto& line : s.startup) {
+        if (host.stop_requested())
+            return;
         auto answer = commands.run(host, line, false);
         if (answer)
             spdlog::info("startup: {}{}{}", line, answer->empty() ? "" : "\n", *answer);
@@ -150,22 +119,37 @@ void run_startup(engine& host, const command_table& commands, const settings& s)
     }
 }
 
+// A manager whose queue is full is told when there is room; forwarding does not wait for that.
+void say_ready(engine& host)
+{
+    constexpr std::string_view state = "READY=1\nSTATUS=forwarding";
+    if (notify(state))
+        return;
+    const auto again = [state](process& self) {
+        while (!notify(state))
+            self.sleep_for(100ms);
+    };
+    if (auto started = host.loop().start("notify", again); !started)
+        spdlog::warn("{}", started.error().message);
+}
+
 // From the moment when the router is whole until it is asked to stop.
-result<void> serve(engine& host, const command_table& commands, const settings& s, int signals)
+result<void> serve(engine& host, const command_table& commands, const settings& s, signal_watch& watch)
 {
     auto socket = control_socket::open(s.socket, host, host.loop(), commands);
     if (!socket)
         return pass(socket);
-    auto watcher = host.loop().start("signals", [&](process& p) { watch_signals(p, signals); });
-    if (!watcher)
-        return pass(watcher);
     run_startup(host, commands, s);
     if (auto done = run_init(init_phase::main_loop_enter, host); !done)
         return done;
-    sd_notify(0, "READY=1\nSTATUS=forwarding");
-    spdlog::info("forwarding; commands at {}", s.socket);
+    if (!host.stop_requested()) {
+        say_ready(host);
+        spdlog::info("forwarding; commands at {}", s.socket);
+    }
+    watch.doing("forwarding");
     host.run();
-    sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+    watch.doing("ending workers and processes");
+    notify("STOPPING=1\nSTATUS=stopping");
     return {};
 }
 
@@ -203,7 +187,8 @@ result<claims> claim_all(const config::value& tree, settings& s)
 }
 
 result<void> run_router(const config::value& tree, const config::schema& schema,
-                        const command_table& commands, const settings& s, int signals, drivers::device_claims devices)
+                        const command_table& commands, const settings& s, signal_watch& watch,
+                        drivers::device_claims devices)
 {
     const steady_clock_source clock;
     auto nodes = node_registry::registered();
@@ -212,9 +197,12 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
     engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
     const crash_scope crash{host.main()};
     host.room<drivers::device_claims>() = std::move(devices);
+    const signal_watch::attachment attached{watch, host};
     result<void> outcome = bring_to_life(host, tree, schema);
-    if (outcome)
-        outcome = serve(host, commands, s, signals);
+    if (watch.asked())
+        outcome = {}; // whatever of the start was cut short by that
+    else if (outcome)
+        outcome = serve(host, commands, s, watch);
     return shut_down(host, std::move(outcome));
 }
 
@@ -249,7 +237,6 @@ int end_with(const result<void>& outcome, const std::string& before)
 {
     if (!outcome)
         spdlog::critical("{}{}", before, outcome.error().message);
-    spdlog::shutdown();
     if (outcome)
         return exit_status::fine;
     const errc code = outcome.error().code;
@@ -277,14 +264,12 @@ int forward(const config::value& tree, const config::schema& schema, const comma
     auto claimed = claim_all(tree, s);
     if (!claimed)
         return end_with(pass(claimed), "");
-    const unique_fd signals = open_signals();
-    if (signals.get() < 0)
-        return end_with(fail(errc::io, "no file for signals: {}", strerror(errno)), "");
+    signal_watch watch; // outlives DPDK, whose end it sees too
     drivers::take_buffer_memory(tree);
     auto dpdk = eal::start(s);
     result<void> outcome{};
     if (dpdk)
-        outcome = run_router(tree, schema, commands, s, signals.get(), std::move(claimed->devices));
+        outcome = run_router(tree, schema, commands, s, watch, std::move(claimed->devices));
     else
         outcome = pass(dpdk);
     return end_with(outcome, "");
@@ -328,5 +313,9 @@ int main(int count, char** words)
 {
     int status = 0;
     const auto asked = weft::parse_options(count, words, status);
-    return asked ? weft::run(*asked) : status;
+    if (asked)
+        status = weft::run(*asked);
+    if (!weft::drain_log(std::chrono::milliseconds{200}))
+        std::_Exit(status); // nobody reads the log, and its thread hangs
+    return status;
 }

@@ -29,6 +29,7 @@ constexpr const char* usage =
     "  1   it could not start or go on for a cause that may pass: a device, memory, another daemon; or a\n"
     "      capture cannot be replayed\n"
     "  2   the command line is wrong\n"
+    "  70  it was asked to end, something hung, and it was ended by force\n"
     "  78  the configuration is wrong: starting again does not help\n"
     "\n"
     "weftctl looks into the running daemon.\n";

@@ -12,6 +12,7 @@ namespace exit_status {
 inline constexpr int fine = 0;
 inline constexpr int failed = 1;               // something that may come later is missing: a device, memory
 inline constexpr int wrong_command_line = 2;
+inline constexpr int stuck = 70;               // ended by force, because something hung when it was asked to end
 inline constexpr int wrong_configuration = 78; // EX_CONFIG of sysexits.h: trying again does not help
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What systemd is told: READY=1 once the graph forwards, and the log with its priorities."""
 
+import contextlib
 import os
 import select
 import socket
@@ -41,6 +42,23 @@ class Notify(unittest.TestCase):
         host.run("ping", "-c", "1", "-W", "2", "10.0.0.1")
         self.assertEqual(weft.stop(), [])
         self.assertIn("STOPPING=1", list(self.messages(0.2)))
+
+    def test_a_manager_that_does_not_listen_holds_up_nobody(self):
+        filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(filler.close)
+        filler.setblocking(False)
+
+        def fill():
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    filler.sendto(b"full", self.environment["NOTIFY_SOCKET"])
+
+        fill()
+        weft = testbed.Weft(testbed.config({"a": "10.0.0.1/24"}), self.environment)
+        self.addCleanup(weft.close)
+        self.assertIn("READY=1", list(self.messages(1)))
+        fill()
+        self.assertEqual(weft.stop(), [])
 
     def test_never_ready_with_a_port_that_does_not_open(self):
         broken = {"a": {"device": "net_nonsense0", "addresses": ["10.0.0.1/24"]}}

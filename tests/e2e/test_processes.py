@@ -23,7 +23,7 @@ class Processes(unittest.TestCase):
         return done.stdout + (done.stderr or "")
 
     def test_what_each_waits_for(self):
-        self.assertEqual(self.row("signals")["waits_for"].split()[0], "file")
+        self.assertEqual(self.row("cli-listener")["waits_for"].split()[0], "file")
         watch = self.row("link-watch")
         self.assertEqual(watch["state"], "time wait")
         self.assertLessEqual(watch["time_left_s"], 1)
@@ -41,7 +41,7 @@ class Processes(unittest.TestCase):
 
     def test_what_must_not_stop(self):
         self.assertIn("restart neighbours", self.refused("process stop neighbours"))
-        self.assertIn("belongs to what it serves", self.refused("process stop signals"))
+        self.assertIn("belongs to what it serves", self.refused("process stop cli-listener"))
         self.assertIn("cannot be restarted", self.refused("process restart cli-listener"))
         self.weft.cli("process restart neighbours")
 
