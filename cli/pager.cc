@@ -42,13 +42,22 @@ std::vector<std::string_view> lines_of(std::string_view text)
     return lines;
 }
 
-// How many rows the lines take, those that wrap counted more than once.
-size_t rows_of(const std::vector<std::string_view>& lines, size_t columns)
+// How many rows a line takes, more than one where it wraps. Characters are one column wide.
+size_t rows_of(std::string_view line, size_t columns)
+{
+    if (line.ends_with('\n'))
+        line.remove_suffix(1);
+    const auto width = static_cast<size_t>(
+        std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; })); // of UTF-8
+    return columns > 0 && width > 0 ? 1 + (width - 1) / columns : 1;
+}
+
+bool fits(const std::vector<std::string_view>& lines, const screen& size)
 {
     size_t rows = 0;
     for (const auto line : lines)
-        rows += 1 + (columns > 0 && line.size() > 1 ? (line.size() - 2) / columns : 0);
-    return rows;
+        rows += rows_of(line, size.columns);
+    return rows < size.rows;
 }
 
 bool in_path(std::string_view program)
@@ -101,15 +110,19 @@ char read_key()
     return key;
 }
 
-void page_ourselves(const std::vector<std::string_view>& lines, size_t rows)
+void page_ourselves(const std::vector<std::string_view>& lines, const screen& size)
 {
-    const size_t page = std::max<size_t>(rows, 2) - 1;
+    const size_t page = std::max<size_t>(size.rows, 2) - 1; // rows; the prompt takes the last one
     size_t shown = 0;
-    size_t wanted = page;
-    for (;;) {
-        for (; shown < std::min(wanted, lines.size()); ++shown)
+    for (size_t left = page;;) {
+        for (bool first = true; shown < lines.size(); ++shown, first = false) {
+            const size_t rows = rows_of(lines[shown], size.columns);
+            if (!first && rows > left)
+                break;
             if (!print(lines[shown]))
                 return;
+            left -= std::min(rows, left);
+        }
         if (shown == lines.size())
             return;
         if (!print(fmt::format("-- more -- ({}/{})", shown, lines.size())))
@@ -117,7 +130,7 @@ void page_ourselves(const std::vector<std::string_view>& lines, size_t rows)
         const char key = read_key();
         if (!print("\r\033[K") || key == 'q' || key == 'Q')
             return;
-        wanted = shown + (key == '\n' || key == '\r' ? 1 : page);
+        left = key == '\n' || key == '\r' ? 1 : page;
     }
 }
 
@@ -127,13 +140,13 @@ void show(std::string_view text)
 {
     const auto size = screen_size();
     const auto lines = lines_of(text);
-    if (size.rows == 0 || rows_of(lines, size.columns) < size.rows) {
+    if (size.rows == 0 || fits(lines, size)) {
         static_cast<void>(print(text));
         return;
     }
     const auto command = pager_command();
     if (command.empty() || !page_through(command, text))
-        page_ourselves(lines, size.rows);
+        page_ourselves(lines, size);
 }
 
 } // namespace weftctl

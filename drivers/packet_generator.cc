@@ -144,6 +144,12 @@ result<void> packet_generator::add(const std::string& name, const stream_options
         return fail(errc::exists, "a stream `{}' exists already", name);
     if (streams_.size() == most_streams)
         return fail(errc::exhausted, "{} streams exist, the most there can be", most_streams);
+    size_t memory = packets->memory();
+    for (const auto& [other, s] : streams_)
+        memory += s->packets->memory();
+    if (memory > most_stream_memory)
+        return fail(errc::exhausted, "all streams would take {} bytes of memory, {} are the most", memory,
+                    most_stream_memory);
     const auto made = std::make_shared<stream>(options, std::move(packets), rte_get_tsc_hz());
     made->retirer = retirer_;
     const auto join = [&](node_registry& registry) -> result<void> {

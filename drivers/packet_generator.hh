@@ -19,6 +19,7 @@
 namespace weft::drivers {
 
 inline constexpr size_t most_streams = 64;
+inline constexpr size_t most_stream_memory = 512 << 20; // bytes of what all are made from
 struct stream_options {
     interface_index interface = no_interface; // where its packets seem to come in
     unsigned thread = 0;                      // that makes them

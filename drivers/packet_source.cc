@@ -105,6 +105,11 @@ public:
         }
     }
 
+    [[nodiscard]] size_t memory() const noexcept override
+    {
+        return destinations_.capacity() * sizeof destinations_.front();
+    }
+
     void restart() noexcept override
     {
         next_destination_ = 0;
@@ -189,6 +194,11 @@ public:
     explicit captured_packets(capture what) : what_{std::move(what)} {}
 
     void restart() noexcept override { next_ = 0; }
+
+    [[nodiscard]] size_t memory() const noexcept override
+    {
+        return what_.bytes.capacity() + what_.frames.capacity() * sizeof what_.frames.front();
+    }
 
     uint64_t fill(std::span<packet*> packets) noexcept override
     {

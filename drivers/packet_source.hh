@@ -26,6 +26,8 @@ public:
     virtual void restart() noexcept = 0;
     // Writes the next packets into fresh buffers; returns their bytes.
     virtual uint64_t fill(std::span<packet*> packets) noexcept = 0;
+    // Bytes of memory for what it is made from.
+    [[nodiscard]] virtual size_t memory() const noexcept = 0;
 };
 
 struct value_range {

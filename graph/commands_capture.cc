@@ -86,7 +86,7 @@ std::string capture_text(const json& data)
         data["vectors"].get<uint64_t>(), data["bytes"].get<uint64_t>(),
         data["missed"].get<uint64_t>());
     if (!data["failure"].get_ref<const std::string&>().empty())
-        out += "\nended by a failure: " + data["failure"].get<std::string>();
+        out += "\nended early: " + data["failure"].get<std::string>();
     return out;
 }
 

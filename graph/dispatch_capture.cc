@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t step_bytes = 256 * 1024; // written at a time, so that others take their turn
 constexpr size_t no_index = SIZE_MAX;
+constexpr size_t largest_block = 70'000; // a packet of 65,535 bytes with its comment
 
 uint64_t since_1970()
 {
@@ -65,6 +66,7 @@ result<void> dispatch_capture::begin(capture_request what,
     last_vector_ = {};
     names_.clear();
     failure_.clear();
+    cannot_write_ = false;
     begun_tsc_ = rte_rdtsc();
     begun_ns_ = since_1970();
     append_header(blocks_);
@@ -124,11 +126,14 @@ bool dispatch_capture::step()
         if (buffer == nullptr || !buffer->take(what, data_))
             break;
         any = true;
-        if (packets_ == request_.most)
+        if (packets_ == request_.most || !failure_.empty())
             continue; // copied before the threads knew
         append(what);
         if (packets_ == request_.most)
             end();
+        else if (file_bytes_ + blocks_.size() + largest_block > request_.most_bytes)
+            end_early(fmt::format("{}: it has {} bytes, and a replay reads no more than {}", request_.path,
+                                  file_bytes_ + blocks_.size(), request_.most_bytes));
     }
     flush();
     return any;
@@ -189,17 +194,23 @@ void dispatch_capture::append(const captured_packet& what)
     }
 }
 
+void dispatch_capture::end_early(std::string why)
+{
+    failure_ = std::move(why);
+    spdlog::error("capture: {}", failure_);
+    end();
+}
+
 // A file that cannot be written any more ends the capture, which says why.
 void dispatch_capture::flush()
 {
-    for (size_t at = 0; at < blocks_.size() && failure_.empty();) {
+    for (size_t at = 0; at < blocks_.size() && !cannot_write_;) {
         const ssize_t written = write(fd_, blocks_.data() + at, blocks_.size() - at);
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0) {
-            failure_ = fmt::format("{}: {}", request_.path, std::strerror(errno));
-            spdlog::error("capture: {}", failure_);
-            end();
+            cannot_write_ = true;
+            end_early(fmt::format("{}: {}", request_.path, std::strerror(errno)));
             break;
         }
         at += static_cast<size_t>(written);

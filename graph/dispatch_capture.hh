@@ -18,6 +18,7 @@ struct capture_request {
     std::vector<node_id> nodes;
     std::vector<std::string> names; // theirs
     uint64_t most = 0; // packets
+    uint64_t most_bytes = largest_recording; // of the file, about: what a replay reads, so that no disk fills up
     uint32_t snap = 0; // bytes of a packet
 };
 
@@ -56,6 +57,7 @@ private:
     void append(const captured_packet& what);
     [[nodiscard]] size_t interface_of(interface_index index);
     void flush();
+    void end_early(std::string why);
     void finish();
 
     engine& host_;
@@ -75,7 +77,8 @@ private:
     uint64_t missed_ = 0; // once the buffers are gone
     std::pair<unsigned, uint32_t> last_vector_{};
     std::map<node_id, std::string> names_; // of nodes that were seen, which may be removed meanwhile
-    std::string failure_;
+    std::string failure_; // why it ended before it was told to
+    bool cannot_write_ = false;
 };
 
 } // namespace weft

@@ -155,6 +155,36 @@ TEST_CASE("streams that cannot be are refused with a reason", "[drivers]")
           "error: a stream `s' exists already");
 }
 
+TEST_CASE("a stream that is done but not retired yet can be enabled again", "[drivers]")
+{
+    node_tester t;
+    REQUIRE(t.host.loop().find("packet-generator") == 0); // who would retire it
+    CHECK(t.command(fmt::format("packet-generator new s {} limit 4", a_to_b)).empty());
+    for (int lap = 1; lap <= 3; ++lap) {
+        run_enabled(t, "s");
+        CHECK(t.take().size() == 4);
+        CHECK(stream_of(t, "s")["state"] == "done");
+    }
+}
+
+TEST_CASE("there is a bound to the memory of all streams", "[drivers]")
+{
+    struct large final : packet_source {
+        explicit large(size_t held) : bytes{held} {}
+        void restart() noexcept override {}
+        uint64_t fill(std::span<packet*>) noexcept override { return 0; }
+        [[nodiscard]] size_t memory() const noexcept override { return bytes; }
+        const size_t bytes;
+    };
+    node_tester t;
+    auto& generator = t.host.room<packet_generator>();
+    const stream_options options{0, 0, 0, 0, t.host.registry().find("ethernet-input")->id};
+    CHECK(generator.add("a", options, std::make_unique<large>(most_stream_memory - 100)));
+    CHECK(generator.add("b", options, std::make_unique<large>(100)));
+    CHECK(generator.add("c", options, std::make_unique<large>(1)).error().message ==
+          "all streams would take 536870913 bytes of memory, 536870912 are the most");
+}
+
 TEST_CASE("there is a bound to the streams", "[drivers]")
 {
     node_tester t;

@@ -190,7 +190,7 @@ TEST_CASE("a full disk ends the capture and says so", "[capture]")
     const auto data = g.tester.json("show capture");
     CHECK(data["state"] == "off");
     CHECK_THAT(data["failure"].get<std::string>(), Contains("File too large"));
-    CHECK_THAT(g.tester.command("show capture"), Contains("ended by a failure"));
+    CHECK_THAT(g.tester.command("show capture"), Contains("ended early: "));
     CHECK(g.tester.at("out").packets.get() == 666);
 }
 
@@ -257,6 +257,54 @@ TEST_CASE("vectors go in where they were recorded, as large as they were", "[cap
     CHECK(other.tester.log().counts("judge") == std::vector<uint32_t>{251, 44});
     CHECK(other.tester.log().counts("first").empty());
     CHECK(other.tester.at("judge").numbers[5] == 10);
+}
+
+TEST_CASE("a capture ends before its file is larger than a replay reads", "[capture]")
+{
+    captured_graph g;
+    auto& capture = g.tester.host.room<dispatch_capture>();
+    capture_request small{g.file, {g.tester.host.registry().find("first")->id}, {"first"}, 1000, 75'000, 65535};
+    auto buffers = dispatch_capture::make_buffers(g.tester.host, small, nullptr);
+    REQUIRE(capture.begin(std::move(small), std::move(buffers)));
+    g.tester.send("in", 300);
+    while (capture.step())
+        ;
+    g.settle();
+    CHECK(capture.is() == dispatch_capture::state::off);
+    CHECK_THAT(capture.failure(), Contains("a replay reads no more than 75000"));
+    CHECK(capture.bytes() < 75'000);
+    CHECK(read_recording(g.file).value().packets.size() == capture.packets());
+    CHECK(capture.packets() < 100);
+}
+
+TEST_CASE("vectors of two threads that stand side by side are two", "[capture][replay]")
+{
+    captured_graph g;
+    auto read = g.record(30, " node judge");
+    for (size_t i = 10; i < read.packets.size(); ++i)
+        read.packets[i].thread = 2; // both are their thread's first one
+    captured_graph other;
+    replay_clock clock;
+    REQUIRE(replay(other.tester.host, read, clock));
+    CHECK(other.tester.log().counts("judge") == std::vector<uint32_t>{10, 20});
+}
+
+TEST_CASE("a replay's time goes on for thirty years at most, and never back", "[capture][replay]")
+{
+    captured_graph g;
+    auto read = g.record(2, " node judge");
+    REQUIRE(read.packets.size() == 2);
+    read.packets[1].vector = 2;
+    read.packets[0].nanoseconds = 5;
+    read.packets[1].nanoseconds = UINT64_MAX;
+    captured_graph other, another;
+    replay_clock clock;
+    REQUIRE(replay(other.tester.host, read, clock));
+    CHECK(clock.now() == 1000s + std::chrono::nanoseconds{1'000'000'000'000'000'000});
+    std::swap(read.packets[0].nanoseconds, read.packets[1].nanoseconds);
+    replay_clock back;
+    REQUIRE(replay(another.tester.host, read, back));
+    CHECK(back.now() == 1000s);
 }
 
 TEST_CASE("a replayed packet has the metadata that it had", "[capture][replay]")
