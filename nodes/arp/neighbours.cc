@@ -127,13 +127,15 @@ ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address ne
     // It comes back although its neighbour is known: round and round it would hold up the thread.
     if (n->state != neighbour_state::incomplete && (p->mark().flags & packet_mark::resolved) != 0)
         return verdict::unreachable;
-    const bool room = n->waiting.size() < max_waiting_each && make_waiting_room(interface);
+    // Who was resolved while the packet was on its way here needs no room.
+    const bool known = n->state != neighbour_state::incomplete;
+    const bool room = known || (n->waiting.size() < max_waiting_each && make_waiting_room(interface));
     if (room) {
         n->waiting.push_back(p);
         waiting_.take(interface);
     }
-    if (n->state != neighbour_state::incomplete)
-        release_waiting(*n); // it was resolved while the packet was on its way here
+    if (known)
+        release_waiting(*n);
     else if (n->place == standing::unasked)
         while (ask_first(segment_of(interface), host_.loop().now())) {
         }

@@ -201,6 +201,12 @@ TEST_CASE("packets that wait on one interface leave room for another's", "[nodes
     t.glean_numbered(share, share + 1); // takes the place of the one that has waited longest
     CHECK(t.counted() == counts{{"ip4-glean: queue_full", 1}});
     CHECK(t.used().waiting == share);
+    REQUIRE(t.neighbours().learn(1, numbered(9000), mac_of(1, 2), true, true));
+    (void)t.take();
+    t.glean(to_numbered(9000), numbered(9000)); // known by the time it comes: it takes no one's place
+    t.run();
+    CHECK(t.take().size() == 1);
+    CHECK(t.counted().empty());
     REQUIRE(t.neighbours().learn(1, numbered(0), mac_of(1, 0), true, true));
     REQUIRE(t.neighbours().learn(1, numbered(share), mac_of(1, 1), true, true));
     (void)t.take();
