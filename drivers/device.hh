@@ -30,9 +30,20 @@ class device : public interface_driver {
 public:
     // The address that it has of its own or was given.
     [[nodiscard]] virtual net::mac_address mac(interface_index index) const = 0;
+    // Opens what is behind: once before join(), and again where it was not there then or has gone away, with nothing of its
+    // own left to do for threads that run its nodes. Errors name it; nothing is open then.
+    virtual result<void> plug(engine&) { return {}; }
+    // Whether what is behind has gone away since.
+    [[nodiscard]] virtual bool has_gone() { return false; }
+    // It is gone: threads are to take it up no more. state() says so from now on.
+    virtual void let_go() {}
+    // Closes what is left of it; no thread is about to use it.
+    virtual void unplug() {}
     // Adds its nodes to the graph. The interface exists then. Once.
     virtual result<void> join(engine& host, const std::string& name, interface_index index) = 0;
 };
+
+inline constexpr unsigned replug_seconds = 5; // between two attempts to open what is not there
 
 // Puts an interface's tx node, a clone of the template `of` called OF-NAME, behind
 // interface-output.

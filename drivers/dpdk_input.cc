@@ -15,12 +15,12 @@ namespace {
 
 struct context {
     explicit context(const node_setup& setup)
-        : queue{*static_cast<const rx_queue*>(setup.argument)},
+        : queue{*static_cast<rx_queue*>(setup.argument)},
           hot{setup.host.interfaces().hot(queue.interface)},
           counters{&setup.host.interfaces().counters(setup.thread, queue.interface)}
     {
     }
-    rx_queue queue;
+    const rx_queue& queue;
     const interface_hot& hot;
     interface_counters* counters;
     bool drains_fd = false; // the driver's interrupt is an eventfd that must be read
@@ -28,15 +28,38 @@ struct context {
     bool no_fd = false;     // found out once: DPDK logs every question
 };
 
+enum reasons : uint16_t { too_long };
+
+// Takes chains out: no node looks further than a packet's first buffer. Returns how many are left.
+[[gnu::cold]] uint32_t drop_chains(node_run& run, packet** packets, uint32_t count) noexcept
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; ++i)
+        if (packets[i]->mbuf()->nb_segs == 1) {
+            packets[kept++] = packets[i];
+        } else {
+            rte_pktmbuf_free(packets[i]->mbuf());
+            run.count(too_long);
+        }
+    return kept;
+}
+
 uint32_t dpdk_input(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
+    const uint16_t port = ctx.queue.port.load(std::memory_order_acquire);
+    if (port == no_port) [[unlikely]] { // what comes back is another device
+        ctx.drains_fd = ctx.armed = ctx.no_fd = false;
+        return 0;
+    }
     const fate to = ctx.hot.input_slot.load(std::memory_order_relaxed);
     const auto space = run.input_space(to);
-    const uint32_t count =
-        rte_eth_rx_burst(ctx.queue.port, ctx.queue.queue,
+    uint32_t count =
+        rte_eth_rx_burst(port, ctx.queue.queue,
                          reinterpret_cast<rte_mbuf**>(space.data()),
                          static_cast<uint16_t>(space.size()));
+    if (count != 0 && ctx.queue.may_chain)
+        count = drop_chains(run, space.data(), count);
     if (count == 0)
         return 0;
     ctx.counters->rx_packets.add(count);
@@ -48,9 +71,12 @@ uint32_t dpdk_input(node_run& run) noexcept
 int wait_for_queue(node_run& run, bool arm) noexcept
 {
     auto& ctx = run.context<context>();
+    const uint16_t port = ctx.queue.port.load(std::memory_order_acquire);
+    if (port == no_port)
+        return nothing_comes;
     if (ctx.no_fd)
         return -1;
-    const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(ctx.queue.port, ctx.queue.queue);
+    const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port, ctx.queue.queue);
     if (fd < 0) {
         ctx.no_fd = true;
         return -1;
@@ -58,13 +84,13 @@ int wait_for_queue(node_run& run, bool arm) noexcept
     ctx.armed = arm;
     if (!arm) {
         if (ctx.drains_fd) {
-            rte_eth_dev_rx_intr_disable(ctx.queue.port, ctx.queue.queue);
+            rte_eth_dev_rx_intr_disable(port, ctx.queue.queue);
             uint64_t value = 0;
             [[maybe_unused]] const auto drained = read(fd, &value, sizeof value);
         }
         return fd;
     }
-    const int code = rte_eth_dev_rx_intr_enable(ctx.queue.port, ctx.queue.queue);
+    const int code = rte_eth_dev_rx_intr_enable(port, ctx.queue.queue);
     ctx.drains_fd = code == 0;
     // A driver without the call whose queue is a file (tap) is always armed.
     return code == 0 || code == -ENOTSUP ? fd : -1;
@@ -90,6 +116,7 @@ const node_registration registration{{
     .poll = dpdk_input,
     .wait = wait_for_queue,
     .sibling_of = "device-input",
+    .reasons = {{"too_long", "a frame is longer than a packet buffer"}},
     .context = context_of<context>(),
     .start = take_queue,
     .stop = leave_queue,

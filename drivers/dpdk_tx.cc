@@ -11,7 +11,7 @@ namespace weft::drivers {
 
 namespace {
 
-enum reasons : uint16_t { tx_full, handoff_full };
+enum reasons : uint16_t { tx_full, handoff_full, device_gone };
 
 // A short queue is given a second try; longer waiting would hold up every other queue of the worker.
 constexpr int tries = 2;
@@ -20,21 +20,26 @@ struct context {
     explicit context(const node_setup& setup)
         : tx{*static_cast<const tx_queues*>(setup.argument)},
           counters{&setup.host.interfaces().counters(setup.thread, tx.interface)},
-          queue{tx.queue_of_thread[setup.thread]},
-          owner{&setup.host.thread(tx.owner_of_thread[setup.thread])}
+          host{setup.host}, thread{setup.thread}
     {
     }
     const tx_queues& tx;
     interface_counters* counters;
-    uint16_t queue;
-    graph_thread* owner;
+    engine& host;
+    unsigned thread;
 };
 
 void dpdk_tx(node_run& run, frame& in) noexcept
 {
     auto& ctx = run.context<context>();
-    if (ctx.queue == tx_queues::none) {
-        hand_to_owner(run, in, *ctx.owner, handoff_full);
+    const uint16_t port = ctx.tx.port.load(std::memory_order_acquire);
+    if (port == no_port) [[unlikely]] {
+        run.drop_rest(in.packets.data(), in.count, device_gone);
+        return;
+    }
+    const uint16_t queue = ctx.tx.queue_of_thread[ctx.thread];
+    if (queue == tx_queues::none) {
+        hand_to_owner(run, in, ctx.host.thread(ctx.tx.owner_of_thread[ctx.thread]), handoff_full);
         return;
     }
     run.trace(in, consumed);
@@ -44,7 +49,7 @@ void dpdk_tx(node_run& run, frame& in) noexcept
         bytes += p->length();
     uint32_t sent = 0;
     for (int i = 0; i < tries && sent < in.count; ++i)
-        sent += rte_eth_tx_burst(ctx.tx.port, ctx.queue, in.mbufs() + sent,
+        sent += rte_eth_tx_burst(port, queue, in.mbufs() + sent,
                                  static_cast<uint16_t>(in.count - sent));
     for (uint32_t i = sent; i < in.count; ++i)
         bytes -= in.packets[i]->length();
@@ -61,7 +66,8 @@ const node_registration registration{{
     .name = "dpdk-tx",
     .function = dpdk_tx,
     .reasons = {{"tx_full", "the transmit queue took no more packets"},
-                {"handoff_full", "the thread that owns the transmit queue is behind"}},
+                {"handoff_full", "the thread that owns the transmit queue is behind"},
+                {"device_gone", "the interface's device is not there"}},
     .context = context_of<context>(),
     .role = node_role::output,
     .is_template = true,

@@ -141,8 +141,8 @@ port_options options_of(const config::value& settings)
     return options;
 }
 
-result<std::unique_ptr<device>> open_device(engine& host, const std::string& name,
-                                            const port_options& options)
+// Opens nothing yet.
+result<std::unique_ptr<device>> make_device(engine& host, const std::string& name, const port_options& options)
 {
     if (options.device == null_device)
         return make_null_device(options.mac);
@@ -152,20 +152,23 @@ result<std::unique_ptr<device>> open_device(engine& host, const std::string& nam
     }
     if (memif::is_memif(options.device))
         return memif::memif_device::open(options.device, options.queues, options.mac, host);
-    auto opened = port::open(options, host, host.pools().front());
-    if (!opened)
-        return pass(opened);
-    return std::move(*opened);
+    return std::make_unique<port>(options, host, host.pools().front());
 }
 
 result<void> open_one(engine& host, const std::string& name, const config::value& settings)
 {
     const port_options options = options_of(settings);
-    auto opened = open_device(host, name, options);
-    if (!opened)
-        return fail(opened.error().code, "interfaces.{}: {}", name, opened.error().message);
-    device& driver = **opened;
-    auto added = host.interfaces().add(name, std::move(*opened));
+    auto made = make_device(host, name, options);
+    if (!made)
+        return fail(made.error().code, "interfaces.{}: {}", name, made.error().message);
+    device& driver = **made;
+    if (auto opened = driver.plug(host); !opened) {
+        if (!settings.get("optional", false))
+            return fail(opened.error().code, "interfaces.{}: {}", name, opened.error().message);
+        spdlog::warn("interface {}: it starts without its device, which is tried again every {} s: {}", name,
+                     replug_seconds, opened.error().message);
+    }
+    auto added = host.interfaces().add(name, std::move(*made));
     if (!added)
         return pass(added);
     const interface_index index = (*added)->index;
@@ -218,6 +221,9 @@ const config::registration registration{{
              {"interfaces.*.handoff", config::one_or_list_of(config::number(1, handoff_workers::most - 1)),
               "Workers, from 1 on, over which its packets are spread by their flows (default: they "
               "stay where they are received)."},
+             {"interfaces.*.optional", config::boolean(),
+              "Whether the router starts without it where its device cannot be opened; that is then tried every 5 s, and its "
+              "link is down until it succeeds (default false)."},
              {"interfaces.*.queues", config::number(1, 64),
               "Receive queues, spread over the workers that take their nodes (default 1)."}},
     .check = check,
@@ -232,7 +238,7 @@ result<void> bring_up(engine& host)
             return fail(done.error().code, "interfaces.{}: {}", i->name, done.error().message);
     for (const auto& i : host.interfaces().all())
         for (const auto& q : i->driver->rx_queues())
-            if (!q.has_interrupt && host.registry().at(q.input).state == node_state::interrupt)
+            if (!q.has_interrupt && i->driver->state() == device_state::present && host.registry().at(q.input).state == node_state::interrupt)
                 return fail(errc::unsupported, "interfaces.{}.rx-mode: its device has no receive interrupts; "
                             "expected polling or adaptive", i->name);
     return {};

@@ -6,6 +6,7 @@
 #include "graph/interface.hh"
 #include "graph/result.hh"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,20 +21,24 @@ namespace weft::drivers {
 // The node that polls a receive queue of an interface: dpdk-input-INTERFACE-QUEUE.
 [[nodiscard]] std::string input_name(const std::string& interface, uint16_t queue);
 
+inline constexpr uint16_t no_port = 0xffff; // DPDK's number of none
+
 // One receive queue: the argument of a dpdk-input clone.
 struct rx_queue {
-    uint16_t port;
+    std::atomic<uint16_t> port; // no_port: what is behind is not there
+    bool may_chain;             // the driver makes chains of what is longer than a buffer
     uint16_t queue;
     interface_index interface;
     unsigned thread;          // at first
     node_id input = no_node;
 };
 
-// The transmit queue that each thread uses: the argument of a dpdk-tx clone.
+// The transmit queue that each thread uses: the argument of a dpdk-tx clone. The rest changes only while there is no port,
+// and no thread has it in hand.
 struct tx_queues {
     static constexpr uint16_t none = 0xffff;
-    uint16_t port;
-    interface_index interface;
+    std::atomic<uint16_t> port{no_port};
+    interface_index interface = no_interface;
     std::vector<uint16_t> queue_of_thread;  // none: hands over to ...
     std::vector<unsigned> owner_of_thread;  // ... this thread
 };
@@ -50,40 +55,58 @@ struct port_options {
 // Owned by the interface table; the port is stopped and closed when it goes. Main thread.
 class port final : public device {
 public:
-    // Probes the device, sets it up, stopped. Errors name the device and what DPDK said.
-    [[nodiscard]] static result<std::unique_ptr<port>> open(const port_options& options, engine& host,
-                                                            rte_mempool* pool);
+    port(const port_options& options, engine& host, rte_mempool* pool);
     ~port() override;
 
     [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
+    // Probes the device and sets it up; after join() it is started as well, and threads use it. Errors name the device and
+    // what DPDK said.
+    result<void> plug(engine& host) override;
+    [[nodiscard]] bool has_gone() override;
+    void let_go() override;
+    void unplug() override;
     // One input node for each receive queue, one tx node.
     result<void> join(engine& host, const std::string& name, interface_index index) override;
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
     [[nodiscard]] link_status link() const override;
+    [[nodiscard]] device_state state() const override { return state_; }
+    [[nodiscard]] device_losses losses() const override;
     [[nodiscard]] hardware_status hardware() const override;
     [[nodiscard]] std::vector<rx_queue_input> rx_queues() const override;
 
 private:
-    explicit port(const port_options& options) : options_{options} {}
+    [[nodiscard]] bool is_open() const noexcept { return id_ != no_port; }
     result<void> probe();
-    result<void> configure(engine& host, rte_mempool* pool);
-    result<void> set_up_queues(rte_mempool* pool);
+    result<void> configure();
+    result<void> set_up_queues();
+    result<void> set_address();
+    result<void> open();
+    result<void> start();
     // Gives the queues to threads whose plans may have their nodes.
-    result<void> bind(const std::string& name, interface_index index, engine& host);
+    result<void> bind_receive(const std::string& name);
+    void bind_transmit();
 
     const port_options options_;
-    engine* host_ = nullptr;
+    engine& host_;
+    rte_mempool* const pool_;
+    device_state state_ = device_state::missing;
     bool started_ = false;
     bool has_interrupts_ = false; // asked once: DPDK logs every question
+    int file_ = -1;               // of receive queue 0, the driver's
+    unsigned kernel_index_ = 0;   // of the Linux interface that it attaches to
     uint16_t room_ = 0; // bytes of a frame that a buffer holds
-    uint16_t id_ = 0xffff;
+    uint16_t mtu_;
+    uint16_t id_ = no_port;
     int socket_ = -1;
-    uint16_t rx_count_ = 0;
     uint16_t tx_count_ = 0;
     uint16_t rx_descriptors_ = 0;
     uint16_t tx_descriptors_ = 0;
     net::mac_address mac_;
+    bool mac_known_ = false;
+    device_losses before_; // those of what has gone
+    interface_index index_ = no_interface;
+    std::vector<unsigned> senders_; // threads, in the order in which they get queues
     std::vector<std::unique_ptr<rx_queue>> rx_;
     tx_queues tx_{};
 };

@@ -5,6 +5,8 @@
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
 
+#include <algorithm>
+
 namespace weft::drivers {
 
 namespace {
@@ -28,10 +30,13 @@ uint32_t clean_queues(node_run& run) noexcept
     const uint32_t count = ctx.cleaner.count(ctx.thread);
     for (uint32_t i = 0; i < count; ++i) {
         const cleaned_queue& q = ctx.cleaner.at(ctx.thread, i);
+        const uint16_t port = q.port->load(std::memory_order_acquire);
+        if (port == 0xffff)
+            continue;
         const uint64_t sent = ctx.interfaces.counters(ctx.thread, q.interface).tx_packets.get();
         if (sent == ctx.sent[i])
             continue;
-        if (q.clean(q.port, q.queue, 0) == 0) // none is left that could be freed
+        if (q.clean(port, q.queue, 0) == 0) // none is left that could be freed
             ctx.sent[i] = sent;
     }
     return 0;
@@ -57,7 +62,9 @@ void tx_cleanup::add(unsigned thread, const cleaned_queue& queue)
 {
     list& of = *lists_[thread];
     const uint32_t count = of.count.load();
-    if (count == of.queues.size())
+    const bool known = std::any_of(of.queues.begin(), of.queues.begin() + count,
+                                   [&](const cleaned_queue& q) { return q.interface == queue.interface; });
+    if (known || count == of.queues.size())
         return;
     of.queues[count] = queue;
     of.count.store(count + 1, std::memory_order_release);

@@ -18,7 +18,7 @@ namespace weft::drivers {
 
 // A thread's own transmit queue; `clean` is rte_eth_tx_done_cleanup but for tests.
 struct cleaned_queue {
-    uint16_t port;
+    const std::atomic<uint16_t>* port; // 0xffff: none at present
     uint16_t queue;
     interface_index interface;
     int (*clean)(uint16_t port, uint16_t queue, uint32_t most);
@@ -29,7 +29,7 @@ class tx_cleanup {
 public:
     explicit tx_cleanup(engine& host);
 
-    // Main thread; each interface once for a thread.
+    // Main thread. An interface that a thread has already stays as it is.
     void add(unsigned thread, const cleaned_queue& queue);
     // Any thread.
     [[nodiscard]] uint32_t count(unsigned thread) const noexcept

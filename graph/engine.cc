@@ -183,8 +183,10 @@ void engine::run()
         if (rcu_.pending() > 0 || plans_waiting > 0)
             limit = std::min(limit, reclaiming);
         loop_->wait(limit);
-        if (limit > 0ns && main().current_plan() != nullptr)
+        if (limit > 0ns && main().current_plan() != nullptr) {
+            main().wait_for_inputs(0ns);
             main().disarm_inputs();
+        }
     }
 }
 

@@ -15,6 +15,16 @@ std::vector<node_id> inputs_of(const std::vector<rx_queue_input>& queues)
     return nodes;
 }
 
+std::string_view to_string(device_state state) noexcept
+{
+    switch (state) {
+    case device_state::present: return "present";
+    case device_state::missing: return "missing";
+    case device_state::gone: return "gone";
+    }
+    return "?";
+}
+
 interface_table::interface_table(unsigned thread_count)
     : counters_{std::make_unique<interface_counters[]>(thread_count * max_interfaces)},
       thread_count_{thread_count}
@@ -112,10 +122,23 @@ interface_table::totals interface_table::count(interface_index index) const noex
     return sum;
 }
 
+device_losses interface_table::losses(interface_index index) const
+{
+    device_losses now = all_[index]->driver->losses();
+    const device_losses& base = cleared_losses_[index];
+    now.rx_missed -= base.rx_missed;
+    now.rx_errors -= base.rx_errors;
+    now.rx_no_buffer -= base.rx_no_buffer;
+    now.tx_errors -= base.tx_errors;
+    return now;
+}
+
 void interface_table::clear_counters()
 {
-    for (const auto& i : all_)
+    for (const auto& i : all_) {
         cleared_[i->index] = raw(i->index);
+        cleared_losses_[i->index] = i->driver->losses();
+    }
 }
 
 } // namespace weft

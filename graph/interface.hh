@@ -49,6 +49,19 @@ struct driver_counter {
     uint64_t value = 0;
 };
 
+// Whether what is behind an interface is there. `missing`: it was not at start, and the interface is optional; `gone`: it
+// was. Either way it is opened again every few seconds, and the link is down until then.
+enum class device_state : uint8_t { present, missing, gone };
+[[nodiscard]] std::string_view to_string(device_state) noexcept;
+
+// Packets that a device lost by itself, on their way to the graph or from it, since the daemon began.
+struct device_losses {
+    uint64_t rx_missed = 0;    // its queue was full
+    uint64_t rx_errors = 0;    // damaged, or longer than a packet buffer
+    uint64_t rx_no_buffer = 0; // no packet buffer was free
+    uint64_t tx_errors = 0;
+};
+
 // What `show hardware` prints.
 struct queue_placement {
     uint16_t queue;
@@ -83,6 +96,8 @@ public:
     virtual result<void> set_mtu(uint16_t mtu) = 0;
     [[nodiscard]] virtual link_status link() const = 0;
     [[nodiscard]] virtual hardware_status hardware() const = 0;
+    [[nodiscard]] virtual device_state state() const { return device_state::present; }
+    [[nodiscard]] virtual device_losses losses() const { return {}; }
     // By queue; none before the interface is joined to the graph, or where nothing is received.
     [[nodiscard]] virtual std::vector<rx_queue_input> rx_queues() const { return {}; }
 };
@@ -119,6 +134,8 @@ public:
         uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0, drops = 0, tx_full = 0;
     };
     [[nodiscard]] totals count(interface_index index) const noexcept;
+    // The device's own, since the last clear.
+    [[nodiscard]] device_losses losses(interface_index index) const;
     void clear_counters();
     // Closes all devices; the workers have stopped.
     void close();
@@ -142,6 +159,7 @@ private:
     std::unique_ptr<interface_counters[]> counters_; // by thread, then interface
     const unsigned thread_count_;
     std::array<totals, max_interfaces> cleared_{};
+    std::array<device_losses, max_interfaces> cleared_losses_{};
     std::vector<std::function<void(const interface&)>> observers_;
 };
 

@@ -127,9 +127,11 @@ public:
 
 // Polls once; returns how many packets it brought in.
 using input_function = uint32_t (*)(node_run&) noexcept;
-// The file that becomes readable when an idle input has work, -1 if its device has none. Called on the
-// node's thread, with `arm` before it sleeps and without after it woke.
+// The file that becomes readable when an idle input has work, -1 if its device has none: then it is looked at again and
+// again. Called on the node's thread, with `arm` before it sleeps and without after it woke. A file that is in an error
+// state, or ends sleeps again and again although nothing comes, is not waited for any more for a while.
 using input_wait_function = int (*)(node_run&, bool arm) noexcept;
+inline constexpr int nothing_comes = -2; // instead of a file: the input is not to be looked at until it is posted
 
 // Called between two loops of the node's thread, when all frames are empty: `start` in the order of the new plan's
 // ranks, `stop` before that in the reverse order of the old one's. Bounded, since the thread stands still for it

@@ -393,6 +393,9 @@ private:
     bool polled_ = true; // in the next loop
     uint32_t countdown_ = 0; // of a pre-input node: loops until its next call
     int fd_ = -1;        // stands in the thread's epoll
+    uint8_t in_vain_ = 0;          // sleeps that the file ended in a row, and nothing had come
+    uint64_t in_vain_vectors_ = 0; // what the node had brought at the last of them
+    uint64_t file_again_ = 0;      // TSC from which on the file is waited for again
     input_pace pace_;
     input_activity* activity_ = nullptr;
     int64_t owned_ = 0;  // debug: packets in this call's custody

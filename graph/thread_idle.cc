@@ -19,6 +19,10 @@ namespace {
 constexpr duration longest_sleep = 100ms;
 // Without a file to wait for: the first packet after a rest is under way in less than 1 ms.
 constexpr duration back_off = 900us;
+// A file is given up for `file_rest` when it ended so many sleeps in a row for nothing, or at once if it is in an error
+// state: it would be ready for ever.
+constexpr uint8_t most_in_vain = 8;
+constexpr uint64_t file_rest = 1; // seconds
 
 } // namespace
 
@@ -47,8 +51,10 @@ duration graph_thread::arm_inputs() noexcept
     duration limit = longest_sleep;
     for (node_run* node : plan_->inputs()) {
         const int fd = node->wait_ != nullptr ? node->wait_(*node, true) : -1;
+        if (fd == nothing_comes)
+            continue;
         epoll_event ready{.events = EPOLLIN, .data = {.fd = fd}};
-        if (fd >= 0 && fd != node->fd_ &&
+        if (fd >= 0 && fd != node->fd_ && clock_ >= node->file_again_ &&
             (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ready) == 0 || errno == EEXIST))
             node->fd_ = fd;
         if (fd < 0 || fd != node->fd_)
@@ -84,6 +90,7 @@ void graph_thread::keep_files(plan& next) noexcept
                                        [&](const node_run* run) { return run->counters_ == old->counters_; });
         if (same != inputs.end()) {
             (*same)->fd_ = old->fd_;
+            (*same)->file_again_ = old->file_again_;
             continue;
         }
         old->wait_(*old, false); // it may be armed: this thread was about to sleep
@@ -100,11 +107,31 @@ void graph_thread::wait_for_inputs(duration limit) noexcept
     if (count < 0 && errno == ENOSYS) // Linux before 5.11, valgrind 3.19
         count = epoll_wait(epoll_fd_, events.data(), events.size(),
                            static_cast<int>(std::chrono::ceil<milliseconds>(limit).count()));
-    for (int i = 0; i < count; ++i)
-        if (events[static_cast<size_t>(i)].data.fd == wake_fd_) {
-            uint64_t value = 0;
+    for (int i = 0; i < count; ++i) {
+        const epoll_event& ready = events[static_cast<size_t>(i)];
+        uint64_t value = 0;
+        if (ready.data.fd != wake_fd_)
+            note_ready(ready.data.fd, (ready.events & (EPOLLERR | EPOLLHUP)) != 0);
+        else
             [[maybe_unused]] const auto drained = read(wake_fd_, &value, sizeof value);
-        }
+    }
+}
+
+void graph_thread::note_ready(int fd, bool failed) noexcept
+{
+    for (node_run* node : plan_->inputs()) {
+        if (node->fd_ != fd)
+            continue;
+        const uint64_t vectors = node->counters_->vectors.get();
+        node->in_vain_ = vectors == node->in_vain_vectors_ ? static_cast<uint8_t>(node->in_vain_ + 1) : uint8_t{0};
+        node->in_vain_vectors_ = vectors;
+        if (!failed && node->in_vain_ < most_in_vain)
+            continue;
+        epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+        node->fd_ = -1;
+        node->in_vain_ = 0;
+        node->file_again_ = rte_rdtsc() + file_rest * rte_get_tsc_hz();
+    }
 }
 
 void graph_thread::run(const std::atomic<bool>& stop) noexcept

@@ -43,10 +43,12 @@ result<std::unique_ptr<device>> memif_device::open(const std::string& text, uint
     made->mac_ = mac.value_or(made->mac_);
     if (queues > most_rings)
         return fail(errc::invalid_argument, "a memif has {} receive queues at most, {} are asked for", most_rings, queues);
-    if (made->options_.end == role::server)
-        if (auto done = made->listen(); !done)
-            return pass(done);
     return made;
+}
+
+result<void> memif_device::plug(engine&)
+{
+    return is_deaf() ? listen() : result<void>{};
 }
 
 memif_device::~memif_device()
@@ -117,7 +119,7 @@ result<void> memif_device::join(engine& host, const std::string& name, interface
 
 result<void> memif_device::set_admin(bool up)
 {
-    if (started_ || !up)
+    if (started_ || !up || is_deaf())
         return {};
     auto added = host_.room<process_table>().add(
         {.name = "memif-" + name_, .function = [this](weft::process& self) { keep_connected(self, *this); }});

@@ -35,12 +35,18 @@ struct receive_queue {
 // Owned by the interface table. Main thread, but for what is said of any.
 class memif_device final : public device {
 public:
-    // Listens, if it is a server. Errors name the socket.
+    // Opens nothing yet. Errors name the argument.
     [[nodiscard]] static result<std::unique_ptr<device>> open(const std::string& text, uint16_t queues,
                                                               const std::optional<net::mac_address>& mac, engine& host);
     ~memif_device() override;
 
     [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
+    // Listens, if it is a server. Errors name the socket.
+    result<void> plug(engine& host) override;
+    [[nodiscard]] device_state state() const override
+    {
+        return is_deaf() ? device_state::missing : device_state::present;
+    }
     // One input node for each queue, one tx node.
     result<void> join(engine& host, const std::string& name, interface_index index) override;
     // Brought up for the first time it looks for its peer, and stays connected from then on.
@@ -69,6 +75,7 @@ public:
 private:
     memif_device(const std::string& text, memif_options options, uint16_t queues, engine& host);
     result<void> listen();
+    [[nodiscard]] bool is_deaf() const noexcept { return options_.end == role::server && listener_.get() < 0; }
 
     engine& host_;
     const std::string text_;

@@ -16,11 +16,13 @@ using enum text_table::align;
 json interface_json(engine& host, const interface& i)
 {
     const auto counts = host.interfaces().count(i.index);
+    const auto losses = host.interfaces().losses(i.index);
     const auto& hot = host.interfaces().hot(i.index);
     return {{"name", i.name},
             {"index", i.index},
             {"state", hot.admin_up.load() ? "up" : "down"},
             {"link", i.link.up ? "up" : "down"},
+            {"device", to_string(i.driver->state())},
             {"mtu", hot.mtu.load()},
             {"macaddress", net::to_string(hot.mac)},
             {"counters",
@@ -29,7 +31,11 @@ json interface_json(engine& host, const interface& i)
               {"tx packets", counts.tx_packets},
               {"tx bytes", counts.tx_bytes},
               {"drops", counts.drops},
-              {"tx full", counts.tx_full}}}};
+              {"tx full", counts.tx_full},
+              {"rx missed", losses.rx_missed},
+              {"rx errors", losses.rx_errors},
+              {"rx no buffer", losses.rx_no_buffer},
+              {"tx errors", losses.tx_errors}}}};
 }
 
 result<json> show_interface(command_context& context)
@@ -52,7 +58,8 @@ std::string interface_text(const json& data)
     text_table table{{{"Name", 32, left}, {"Idx", 5, centre}, {"State", 10, centre},
                       {"MTU", 8, centre}, {"Counter", 16, left}, {"Count", 16, right}}};
     for (const auto& i : data["interfaces"]) {
-        std::vector<std::string> begin{i["name"], to_string(i["index"]), i["state"],
+        const std::string state = i["device"] == "present" ? i["state"] : i["device"];
+        std::vector<std::string> begin{i["name"], to_string(i["index"]), state,
                                        to_string(i["mtu"])};
         for (const auto& [name, count] : i["counters"].items()) {
             if (count == 0)
@@ -100,6 +107,7 @@ json hardware_json(engine& host, const interface& i)
             {"link", h.link.up ? "up" : "down"},
             {"speed_mbps", h.link.speed_mbps},
             {"full_duplex", h.link.full_duplex},
+            {"state", to_string(i.driver->state())},
             {"device", h.device},
             {"driver", h.driver},
             {"socket", h.socket},
@@ -123,9 +131,10 @@ std::string hardware_text(const json& data)
     std::string out = fmt::format("{:<32}{:^5}{:^6}  {}", "Name", "Idx", "Link", "Hardware");
     for (const auto& h : data["hardware"]) {
         const auto speed = h["speed_mbps"].get<unsigned>();
-        out += fmt::format("\n{:<32}{:^5}{:^6}  {}", h["name"].get<std::string>(),
+        const auto state = h["state"].get<std::string>();
+        out += fmt::format("\n{:<32}{:^5}{:^6}  {}{}", h["name"].get<std::string>(),
                            h["index"].get<unsigned>(), h["link"].get<std::string>(),
-                           h["device"].get<std::string>());
+                           h["device"].get<std::string>(), state == "present" ? "" : ", " + state);
         out += fmt::format("\n  Link speed: {}\n  Driver {}, socket {}, MAC {}, descriptors rx {} tx {}",
                            speed == 0 ? "unknown" : fmt::format("{} Mbps", speed),
                            h["driver"].get<std::string>(), h["socket"].get<int>(),

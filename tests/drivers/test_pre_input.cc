@@ -83,7 +83,8 @@ TEST_CASE("a transmit queue is asked for sent packets until none is left", "[dri
 {
     fake_queue::calls = fake_queue::left = 0;
     graph_tester t{{source("in", {"end"}), sink("end")}, {}, {}, {"tx-cleanup"}};
-    t.host.room<drivers::tx_cleanup>().add(0, {7, 3, 5, fake_queue::clean});
+    const std::atomic<uint16_t> port{7};
+    t.host.room<drivers::tx_cleanup>().add(0, {&port, 3, 5, fake_queue::clean});
     t.publish_and_adopt();
     const auto rest = [&] {
         [[maybe_unused]] const auto limit = t.host.main().arm_inputs();

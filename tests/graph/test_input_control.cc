@@ -259,3 +259,75 @@ TEST_CASE("a change waits for a thread, but not for ever", "[graph][input]")
     CHECK_FALSE(made);
     CHECK(t.host.registry().find("in")->state == node_state::adaptive);
 }
+
+namespace {
+
+// A file that is ready for ever, and in an error state if it is a pipe's end that nobody reads.
+struct ready_file {
+    explicit ready_file(bool failed)
+    {
+        if (failed) {
+            int ends[2];
+            REQUIRE(pipe(ends) == 0);
+            close(ends[0]);
+            opened = ends[1];
+        } else {
+            opened = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+        }
+    }
+    ~ready_file() { close(opened.exchange(-1)); }
+    static int wait(node_run&, bool) noexcept { return opened; }
+    static int none(node_run&, bool) noexcept { return nothing_comes; }
+
+    static inline std::atomic<int> opened{-1};
+};
+
+} // namespace
+
+TEST_CASE("a file that is ready for nothing does not keep a worker awake", "[graph][input][thread]")
+{
+    const bool failed = GENERATE(true, false);
+    const ready_file file{failed};
+    graph_tester t{{input(node_state::adaptive, ready_file::wait), sink("end")}, {0}};
+    t.start();
+    REQUIRE(wait_for([&] { return t.store("in", 1).activity.quiet.load() && t.host.thread(1).sleeps() > 20; }));
+    const auto loops = t.host.thread(1).loops();
+    std::this_thread::sleep_for(300ms);
+    CHECK(t.host.thread(1).loops() - loops < 3000); // 1000 looks, two loops for each; tens of thousands if it spins
+    t.at("in", 1).wanted = 1;
+    CHECK(wait_for([&] { return t.at("end", 1).packets.get() == 1; }));
+}
+
+TEST_CASE("a file that is ready for nothing does not keep the main thread awake", "[graph][input]")
+{
+    const bool failed = GENERATE(true, false);
+    const ready_file file{failed};
+    graph_tester t{{input(node_state::adaptive, ready_file::wait), sink("end")}, {}};
+    t.publish_and_adopt();
+    uint64_t loops = 0;
+    std::thread watch{[&] {
+        std::this_thread::sleep_for(100ms);
+        const auto before = t.host.main().loops();
+        std::this_thread::sleep_for(300ms);
+        loops = t.host.main().loops() - before;
+        t.host.request_stop();
+    }};
+    t.host.run();
+    watch.join();
+    CHECK(loops > 0);
+    CHECK(loops < 3000);
+}
+
+TEST_CASE("an input to which nothing can come is not looked at", "[graph][input][thread]")
+{
+    graph_tester t{{input(node_state::adaptive, ready_file::none), sink("end")}, {0}};
+    t.start();
+    REQUIRE(wait_for([&] { return t.store("in", 1).activity.quiet.load(); }));
+    std::this_thread::sleep_for(20ms);
+    const auto before = calls(t, "in", 1);
+    std::this_thread::sleep_for(300ms);
+    CHECK(calls(t, "in", 1) - before < 30); // in each 100 ms; 330 times if it backed off only
+    t.at("in", 1).wanted = 1;
+    t.host.thread(1).post_interrupt(t.id("in"));
+    CHECK(wait_for([&] { return t.at("end", 1).packets.get() == 1; }));
+}

@@ -54,6 +54,25 @@ TEST_CASE("a file that hung up is ready", "[graph][process]")
     close(fds[0]);
 }
 
+TEST_CASE("a file in an error state ends one wait, and then lets the main thread sleep", "[graph][process]")
+{
+    process_tester t;
+    std::array<int, 2> fds{};
+    REQUIRE(pipe2(fds.data(), O_CLOEXEC) == 0);
+    close(fds[0]);
+    t.start([&](process& self) {
+        t.note(self.wait_readable(fds[1], 10s) ? "ready" : "clock");
+        self.sleep_for(1h);
+    });
+    t.loop.wait(5s);
+    t.loop.run_ready();
+    CHECK(t.log == lines{"ready"});
+    const auto before = std::chrono::steady_clock::now();
+    t.loop.wait(50ms);
+    CHECK(std::chrono::steady_clock::now() - before >= 50ms);
+    close(fds[1]);
+}
+
 TEST_CASE("two processes wait for different files, not for the same", "[graph][process]")
 {
     const captured_log log;
