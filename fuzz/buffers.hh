@@ -10,15 +10,15 @@
 
 namespace weft::fuzz {
 
-// What stands before each buffer is looked at by DPDK only where it checks pools.
+// All of a pool's memory but its buffers: what is between them is looked at by DPDK only.
 inline void poison_between([[maybe_unused]] rte_mempool* pool)
 {
 #if defined(__SANITIZE_ADDRESS__)
+    rte_mempool_mem_iter(
+        pool, [](rte_mempool*, void*, rte_mempool_memhdr* part, unsigned) { __asan_poison_memory_region(part->addr, part->len); },
+        nullptr);
     rte_mempool_obj_iter(
-        pool,
-        [](rte_mempool*, void*, void* buffer, unsigned) {
-            __asan_poison_memory_region(static_cast<char*>(buffer) - sizeof(rte_mempool_objhdr), sizeof(rte_mempool_objhdr));
-        },
+        pool, [](rte_mempool* of, void*, void* buffer, unsigned) { __asan_unpoison_memory_region(buffer, of->elt_size); },
         nullptr);
 #endif
 }
