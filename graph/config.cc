@@ -11,7 +11,7 @@
 namespace weft::config {
 namespace {
 
-std::vector<const registration*>& registrations()
+std::vector<const registration*>& config_registrations()
 {
     static std::vector<const registration*> all;
     return all;
@@ -318,7 +318,7 @@ value value::mapping(std::vector<entry> entries, position at, std::string path)
 
 registration::registration(section s, std::source_location place) : what{std::move(s)}, where{place}
 {
-    registrations().push_back(this);
+    config_registrations().push_back(this);
 }
 
 result<schema> schema::of(std::span<const section> sections)
@@ -337,10 +337,10 @@ result<schema> schema::of(std::span<const section> sections)
 result<schema> schema::registered()
 {
     std::vector<section> sections;
-    for (const registration* r : registrations())
+    for (const registration* r : config_registrations())
         sections.push_back(r->what);
     const auto origin = [&sections](const section& s) {
-        const auto& where = registrations()[static_cast<size_t>(&s - sections.data())]->where;
+        const auto& where = config_registrations()[static_cast<size_t>(&s - sections.data())]->where;
         return fmt::format("section {} ({}:{})", s.name, where.file_name(), where.line());
     };
     if (const auto tree = tree_of(sections, origin); !tree)

@@ -11,7 +11,7 @@ namespace weft {
 
 namespace {
 
-std::vector<const init_registration*>& registrations()
+std::vector<const init_registration*>& init_registrations()
 {
     static std::vector<const init_registration*> list;
     return list;
@@ -118,7 +118,7 @@ init_registration::init_registration(std::string_view name_, init_phase phase_,
     : name{name_}, phase{phase_}, function{function_}, after{std::move(after_)},
       before{std::move(before_)}, where{where_}
 {
-    registrations().push_back(this);
+    init_registrations().push_back(this);
 }
 
 init_registration::init_registration(std::string_view name_, worker_function_type on_worker_,
@@ -128,18 +128,18 @@ init_registration::init_registration(std::string_view name_, worker_function_typ
     : name{name_}, phase{init_phase::worker_start}, on_worker{on_worker_},
       after{std::move(after_)}, before{std::move(before_)}, where{where_}
 {
-    registrations().push_back(this);
+    init_registrations().push_back(this);
 }
 
 init_registration::~init_registration()
 {
-    std::erase(registrations(), this);
+    std::erase(init_registrations(), this);
 }
 
 result<std::vector<init_step>> init_order(init_phase phase)
 {
     std::vector<const init_registration*> chosen;
-    for (const auto* f : registrations())
+    for (const auto* f : init_registrations())
         if (f->phase == phase)
             chosen.push_back(f);
     return init_order(std::move(chosen));

@@ -10,7 +10,7 @@ namespace weft {
 
 namespace {
 
-std::vector<const node_registration*>& registrations()
+std::vector<const node_registration*>& node_registrations()
 {
     static std::vector<const node_registration*> list;
     return list;
@@ -122,12 +122,12 @@ std::span<const node_form_registration* const> registered_forms() noexcept
 node_registration::node_registration(node_descriptor descriptor, std::source_location at)
     : what{std::move(descriptor)}, where{at}
 {
-    registrations().push_back(this);
+    node_registrations().push_back(this);
 }
 
 std::span<const node_registration* const> registered_nodes() noexcept
 {
-    return registrations();
+    return node_registrations();
 }
 
 result<node_registry> node_registry::registered()

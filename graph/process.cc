@@ -18,7 +18,7 @@ namespace {
 // handles its errors lets it through.
 struct unwind_process {};
 
-std::vector<const process_registration*>& registrations()
+std::vector<const process_registration*>& process_registrations()
 {
     static std::vector<const process_registration*> list;
     return list;
@@ -73,12 +73,12 @@ process_registration::process_registration(std::string_view process_name, void (
       control{process_controlled},
       where{place}
 {
-    registrations().push_back(this);
+    process_registrations().push_back(this);
 }
 
 process_registration::~process_registration()
 {
-    std::erase(registrations(), this);
+    std::erase(process_registrations(), this);
 }
 
 one_time_event::one_time_event(one_time_event&& other) noexcept
@@ -93,7 +93,7 @@ one_time_event::~one_time_event()
 
 std::span<const process_registration* const> registered_processes() noexcept
 {
-    return registrations();
+    return process_registrations();
 }
 
 std::optional<duration> scheduler::deadline(duration d) const noexcept
