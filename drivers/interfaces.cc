@@ -8,6 +8,7 @@
 #include "graph/config.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
+#include "graph/link.hh"
 #include "graph/name.hh"
 #include "graph/node_run.hh"
 
@@ -22,6 +23,7 @@ namespace weft::drivers {
 namespace {
 
 constexpr uint16_t lowest_mtu = 68; // RFC 791
+constexpr duration link_interval = 100ms;
 
 // Every receive ring is filled with buffers before the first packet comes, and as many must be left to be
 // under way.
@@ -246,19 +248,18 @@ result<void> bring_up(engine& host)
 
 const init_registration up{"interfaces-up", init_phase::start, bring_up};
 
-// Tells observers when a link comes or goes; drivers differ too much in their interrupts for that.
+// Tells observers when a link comes or goes; drivers differ too much in their interrupts for that. Each is asked on its own
+// turn, since some have to ask their device.
 void watch_links(process& self)
 {
+    auto& interfaces = self.host().interfaces();
     while (true) {
-        self.sleep_for(1s);
-        auto& interfaces = self.host().interfaces();
-        for (const auto& i : interfaces.all()) {
-            const link_status now = i->driver->link();
-            if (now.up == i->link.up)
-                continue;
-            i->link = now;
-            spdlog::info("interface {}: link {}", i->name, now.up ? "up" : "down");
-            interfaces.notify(*i);
+        self.sleep_for(link_interval);
+        for (size_t n = 0; n < interfaces.all().size(); ++n) {
+            interface& i = *interfaces.all()[n];
+            if (look_at_link(interfaces, i))
+                spdlog::info("interface {}: link {}", i.name, i.link.up ? "up" : "down");
+            self.yield();
         }
     }
 }

@@ -312,6 +312,9 @@ result<void> port::start()
     const quiet_dpdk asking;
     file_ = rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0);
     has_interrupts_ = file_ >= 0;
+    tap_.reset();
+    if (has_interrupts_ && tap_carrier::is_tap(file_))
+        tap_.emplace(file_);
     for (unsigned thread = 0; thread < tx_.queue_of_thread.size(); ++thread)
         if (const uint16_t queue = tx_.queue_of_thread[thread];
             queue != tx_queues::none && rte_eth_tx_done_cleanup(id_, queue, 0) >= 0)
@@ -342,10 +345,12 @@ link_status port::link() const
     rte_eth_link link{};
     if (state_ != device_state::present)
         return {};
-    if (rte_eth_link_get_nowait(id_, &link) != 0)
+    if (const int code = rte_eth_link_get_nowait(id_, &link); code == -ENOTSUP)
+        return {.up = started_}; // its driver knows of no links
+    else if (code != 0)
         return {};
     const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
-    return {link.link_status == RTE_ETH_LINK_UP, known ? link.link_speed : 0,
+    return {tap_ ? tap_->up() : link.link_status == RTE_ETH_LINK_UP, known ? link.link_speed : 0,
             link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "drivers/device.hh"
+#include "drivers/tap_carrier.hh"
 #include "graph/interface.hh"
 #include "graph/result.hh"
 
@@ -92,9 +93,10 @@ private:
     rte_mempool* const pool_;
     device_state state_ = device_state::missing;
     bool started_ = false;
-    bool has_interrupts_ = false; // asked once: DPDK logs every question
-    int file_ = -1;               // of receive queue 0, the driver's
-    unsigned kernel_index_ = 0;   // of the Linux interface that it attaches to
+    std::optional<tap_carrier> tap_; // once started, where it is a TAP
+    bool has_interrupts_ = false;    // asked once: DPDK logs every question
+    int file_ = -1;                  // of receive queue 0, the driver's
+    unsigned kernel_index_ = 0;      // of the Linux interface that it attaches to
     uint16_t room_ = 0; // bytes of a frame that a buffer holds
     uint16_t mtu_;
     uint16_t id_ = no_port;

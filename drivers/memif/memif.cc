@@ -4,6 +4,7 @@
 
 #include "drivers/memif/channel.hh"
 #include "graph/engine.hh"
+#include "graph/link.hh"
 #include "graph/process_table.hh"
 
 #include <cerrno>
@@ -189,6 +190,7 @@ void memif_device::attach(std::unique_ptr<memif::link> made)
     // a thread that sleeps looks at the new rings, and asks to be woken by them
     for (const auto& queue : queues_)
         host_.thread(*host_.registry().at(queue->input).thread).post_interrupt(queue->input);
+    look_at_link(host_.interfaces(), host_.interfaces().at(index_)); // what comes at once can be answered
 }
 
 void memif_device::detach()

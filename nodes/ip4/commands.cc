@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// show ip fib, ip route add and del, set interface ip address.
+// ip route add and del, set interface ip address, show interface address.
 #include "graph/command_parameters.hh"
 #include "nodes/ip4/ip4.hh"
 
-#include <map>
 #include <nlohmann/json.hpp>
 
 namespace weft::ip4 {
@@ -11,110 +10,6 @@ namespace weft::ip4 {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-constexpr size_t most_routes = 1000; // in one answer
-
-json route_json(const tables& ip4, const route& r)
-{
-    std::map<adjacency_index, unsigned> shares;
-    const auto buckets = ip4.hops().buckets_of(r.balance);
-    for (auto adjacency : buckets)
-        ++shares[adjacency];
-    json paths = json::array();
-    for (auto [adjacency, count] : shares)
-        paths.push_back({{"adjacency", adjacency},
-                         {"kind", to_string(ip4.hops().adjacency_at(adjacency).kind)},
-                         {"buckets", count},
-                         {"description", ip4.hops().describe(adjacency)}});
-    return {{"prefix", net::to_string(r.prefix)},
-            {"source", to_string(r.source)},
-            {"active", r.active},
-            {"load_balance", r.balance},
-            {"buckets", buckets.size()},
-            {"paths", paths}};
-}
-
-result<net::ip4_prefix> prefix_of(tables& ip4, std::string_view text)
-{
-    if (text.find('/') != std::string_view::npos)
-        return net::parse<net::ip4_prefix>(text);
-    auto address = net::parse<net::ip4_address>(text);
-    if (!address)
-        return pass(address);
-    const auto match = ip4.table().match(*address);
-    if (!match)
-        return fail(errc::not_found, "no route leads to {}", text);
-    return match->first;
-}
-
-result<json> show_fib(command_context& context)
-{
-    auto& ip4 = context.host.room<tables>();
-    json routes = json::array();
-    if (context.arguments.has("prefix")) {
-        const auto text = context.arguments.text("prefix");
-        auto prefix = prefix_of(ip4, text);
-        if (!prefix)
-            return pass(prefix);
-        for (const auto& r : ip4.routes().of(*prefix))
-            routes.push_back(route_json(ip4, r));
-        if (routes.empty())
-            return fail(errc::not_found, "no route to {}", net::to_string(*prefix));
-    } else {
-        for (const auto& r : ip4.routes().sorted(most_routes))
-            routes.push_back(route_json(ip4, r));
-    }
-    return json{{"prefixes", ip4.table().size()},
-                {"memory_bytes", ip4.routes().memory_bytes()},
-                {"routes", routes}};
-}
-
-std::string fib_text(const json& data)
-{
-    std::string out = fmt::format("ipv4-VRF:0, fib_index:0, prefixes:{}, memory:{} kB",
-                                  data["prefixes"].get<size_t>(),
-                                  data["memory_bytes"].get<size_t>() / 1024);
-    for (const auto& r : data["routes"]) {
-        out += fmt::format("\n{}\n  {}{}\n  [load-balance {}, buckets {}]",
-                           r["prefix"].get<std::string>(), r["source"].get<std::string>(),
-                           r["active"].get<bool>() ? "" : " (not used: a better source has it)",
-                           r["load_balance"].get<unsigned>(), r["buckets"].get<unsigned>());
-        for (const auto& p : r["paths"])
-            out += fmt::format("\n    [{} of {}] [adjacency {}] {}", p["buckets"].get<unsigned>(),
-                               r["buckets"].get<unsigned>(), p["adjacency"].get<unsigned>(),
-                               p["description"].get<std::string>());
-    }
-    const auto shown = data["routes"].size();
-    if (shown == most_routes && data["prefixes"].get<size_t>() > shown)
-        out += fmt::format("\n{} prefixes more: show ip fib PREFIX",
-                           data["prefixes"].get<size_t>() - shown);
-    return out;
-}
-
-result<json> show_summary(command_context& context)
-{
-    json lengths = json::array();
-    const auto counts = context.host.room<tables>().routes().count_by_length();
-    for (size_t length = 0; length < counts.size(); ++length)
-        if (counts[length] > 0)
-            lengths.push_back({{"length", length}, {"count", counts[length]}});
-    return json{{"lengths", lengths}};
-}
-
-std::string summary_text(const json& data)
-{
-    text_table table{{{"Prefix length", 20, text_table::align::right},
-                      {"Count", 16, text_table::align::right}}};
-    for (const auto& row : data["lengths"])
-        table.row({to_string(row["length"]), to_string(row["count"])});
-    return table.str();
-}
-
-const command_registration fib{"show ip fib [<prefix:word>]",
-                               "Routes and what they end in; of one prefix, or matching an address",
-                               show_fib, fib_text};
-const command_registration fib_summary{"show ip fib summary", "How many prefixes of each length",
-                                       show_summary, summary_text};
 
 result<json> route_add(command_context& context)
 {

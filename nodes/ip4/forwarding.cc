@@ -3,6 +3,7 @@
 #include "nodes/ip4/forwarding.hh"
 
 #include "graph/engine.hh"
+#include "graph/link.hh"
 #include "graph/net/headers.hh"
 #include "nodes/ip4/lookup_fates.hh"
 
@@ -54,7 +55,7 @@ std::string_view to_string(adjacency_kind kind) noexcept
 forwarding::forwarding(engine& host)
     : host_{host}, adjacencies_{map_table<adjacency>(max_adjacencies)},
       balances_{map_table<load_balance>(max_load_balances)},
-      paths_{map_table<atomic_path>(max_load_balances)}
+      paths_{map_table<atomic_path>(max_load_balances)}, has_path_(max_load_balances)
 {
     for (uint32_t i = 0; i < special_count; ++i) {
         const auto kind = static_cast<adjacency_kind>(i);
@@ -62,6 +63,7 @@ forwarding::forwarding(engine& host)
         adjacencies_[i].interface = no_interface;
         adjacencies_[i].lookup_fate = lookup_fate_of(kind);
         paths_[i].store(path_to(i), std::memory_order_relaxed);
+        has_path_[i] = 1;
     }
 }
 
@@ -116,7 +118,7 @@ result<next_hop_index> forwarding::acquire(interface_index interface, net::ip4_a
     hop.interface = interface;
     hop.address = address;
     hop.adjacency = adjacency;
-    hop.interface_up = host_.interfaces().hot(interface).admin_up.load(std::memory_order_relaxed);
+    hop.interface_up = is_up(host_.interfaces(), interface);
     hop.users = 1;
     write(adjacencies_[adjacency], hop, index);
     by_address_.emplace(key, index);
@@ -131,11 +133,6 @@ void forwarding::release(next_hop_index index)
     by_address_.erase({hop.interface, hop.address});
     host_.rcu().defer([this, old = hop.adjacency] { free_adjacencies_.push_back(old); });
     next_hops_.erase(index);
-}
-
-bool forwarding::usable(const next_hop& hop) const noexcept
-{
-    return hop.interface_up && hop.on_link;
 }
 
 // Gives the next hop a new adjacency and lets every load balance with it follow.
@@ -196,19 +193,55 @@ void forwarding::set_on_link(next_hop_index index, bool on_link)
     if (hop.on_link == on_link)
         return;
     hop.on_link = on_link;
-    rebuild(index);
+    for (auto balance : hop.balances)
+        refill(balance);
+}
+
+result<void> forwarding::move(next_hop_index index, interface_index to)
+{
+    const auto there = acquire(to, next_hops_.at(index).address);
+    if (!there)
+        return pass(there);
+    for (auto balance : std::vector{next_hops_.at(index).balances}) {
+        balance_entry& entry = entries_.at(balance);
+        forget_hops(balance, entry);
+        std::replace(entry.hops.begin(), entry.hops.end(), index, *there);
+        index_by_hops(balance, entry);
+        next_hops_.at(*there).balances.push_back(balance);
+        ++next_hops_.at(*there).users;
+        std::erase(next_hops_.at(index).balances, balance);
+        refill(balance);
+        release(index);
+    }
+    release(*there);
+    return {};
+}
+
+// Whether its adjacency would be written differently now.
+bool forwarding::is_outdated(const next_hop& hop, next_hop_index index) const
+{
+    adjacency now;
+    write(now, hop, index);
+    const adjacency& live = adjacencies_[hop.adjacency];
+    return now.mtu != live.mtu || now.rewrite != live.rewrite;
 }
 
 void forwarding::interface_changed(interface_index interface)
 {
-    const bool up = host_.interfaces().hot(interface).admin_up.load(std::memory_order_relaxed);
-    for (auto index : next_hops()) {
-        next_hop& hop = next_hops_.at(index);
-        if (hop.interface != interface)
-            continue;
-        hop.interface_up = up;
-        rebuild(index);
+    const bool up = is_up(host_.interfaces(), interface);
+    std::vector<load_balance_index> to_refill;
+    for (auto at = by_address_.lower_bound({interface, {}}); at != by_address_.end() && at->first.first == interface;
+         ++at) {
+        next_hop& hop = next_hops_.at(at->second);
+        if (std::exchange(hop.interface_up, up) != up)
+            to_refill.insert(to_refill.end(), hop.balances.begin(), hop.balances.end());
+        if (is_outdated(hop, at->second))
+            rebuild(at->second);
     }
+    std::sort(to_refill.begin(), to_refill.end());
+    to_refill.erase(std::unique(to_refill.begin(), to_refill.end()), to_refill.end());
+    for (auto balance : to_refill)
+        refill(balance);
 }
 
 std::vector<next_hop_index> forwarding::next_hops() const
@@ -255,36 +288,83 @@ result<load_balance_index> forwarding::balance(std::vector<next_hop_index> hops)
         entry.buckets = std::make_unique<atomic_path[]>(count);
         live.buckets = entry.buckets.get();
         live.mask = count - 1;
+        entry.served_by.assign(count, nobody);
     }
-    by_hops_.emplace(std::move(hops), index);
+    index_by_hops(index, entry);
+    has_path_[index] = any_usable(entry);
     refill(index);
     return index;
 }
 
-// Writes the buckets anew. Flows whose next hop is still usable keep their bucket's path: a bucket's own path
-// depends on its number alone, and only a bucket whose path is not usable takes another one.
+void forwarding::index_by_hops(load_balance_index index, const balance_entry& entry)
+{
+    auto key = entry.hops;
+    std::sort(key.begin(), key.end());
+    by_hops_.emplace(std::move(key), index); // after a move, two may have the same hops: the first is shared
+}
+
+void forwarding::forget_hops(load_balance_index index, const balance_entry& entry)
+{
+    auto key = entry.hops;
+    std::sort(key.begin(), key.end());
+    if (const auto known = by_hops_.find(key); known != by_hops_.end() && known->second == index)
+        by_hops_.erase(known);
+}
+
 void forwarding::refill(load_balance_index index)
 {
-    const balance_entry& entry = entries_.at(index);
-    std::vector<adjacency_index> good;
-    for (auto hop : entry.hops)
-        if (const next_hop& h = next_hops_.at(hop); usable(h))
-            good.push_back(h.adjacency);
+    balance_entry& entry = entries_.at(index);
     const load_balance& live = balances_[index];
+    if (const uint8_t has_one = any_usable(entry); std::exchange(has_path_[index], has_one) != has_one)
+        changed_.push_back(index);
     if (live.buckets == nullptr) {
-        paths_[index].store(path_to(good.empty() ? 0 : good.front()), std::memory_order_release);
+        const next_hop& only = next_hops_.at(entry.hops.front());
+        paths_[index].store(path_to(usable(only) ? only.adjacency : 0), std::memory_order_release);
         return;
     }
+    serve(entry);
     for (uint32_t bucket = 0; bucket <= live.mask; ++bucket) {
-        const next_hop& own = next_hops_.at(entry.hops[bucket % entry.hops.size()]);
-        adjacency_index to = 0;
-        if (usable(own))
-            to = own.adjacency;
-        else if (!good.empty())
-            to = good[bucket / entry.hops.size() % good.size()];
-        live.buckets[bucket].store(path_to(to), std::memory_order_release);
+        const uint8_t by = entry.served_by[bucket];
+        live.buckets[bucket].store(path_to(by == nobody ? 0 : next_hops_.at(entry.hops[by]).adjacency),
+                                   std::memory_order_release);
     }
     paths_[index].store(path::several(), std::memory_order_release);
+}
+
+// Chooses the path of each bucket: its own if that can be used; otherwise the one that it has borrowed, unless that one
+// serves more than its share; otherwise the one that serves least.
+void forwarding::serve(balance_entry& entry) const
+{
+    std::array<size_t, max_paths> served{};
+    std::vector<uint8_t> good;
+    for (size_t place = 0; place < entry.hops.size(); ++place)
+        if (usable(next_hops_.at(entry.hops[place])))
+            good.push_back(static_cast<uint8_t>(place));
+    const size_t buckets = entry.served_by.size();
+    const auto is_good = [&](uint8_t place) { return std::binary_search(good.begin(), good.end(), place); };
+    const auto own = [&](size_t bucket) { return static_cast<uint8_t>(bucket % entry.hops.size()); };
+    for (size_t bucket = 0; bucket < buckets; ++bucket)
+        if (is_good(own(bucket)))
+            ++served[entry.served_by[bucket] = own(bucket)];
+    const size_t share = good.empty() ? 0 : (buckets + good.size() - 1) / good.size();
+    for (size_t bucket = 0; bucket < buckets; ++bucket) {
+        uint8_t& by = entry.served_by[bucket];
+        if (is_good(own(bucket)))
+            continue;
+        if (is_good(by) && served[by] < share)
+            ++served[by];
+        else
+            by = nobody;
+    }
+    for (size_t bucket = 0; bucket < buckets && !good.empty(); ++bucket)
+        if (uint8_t& by = entry.served_by[bucket]; by == nobody)
+            ++served[by = *std::min_element(good.begin(), good.end(),
+                                            [&](auto a, auto b) { return served[a] < served[b]; })];
+}
+
+bool forwarding::any_usable(const balance_entry& entry) const
+{
+    return std::any_of(entry.hops.begin(), entry.hops.end(), [&](auto hop) { return usable(next_hops_.at(hop)); });
 }
 
 void forwarding::hold_balance(load_balance_index index)
@@ -304,7 +384,7 @@ void forwarding::release_balance(load_balance_index index)
         std::erase(next_hops_.at(hop).balances, index);
         release(hop);
     }
-    by_hops_.erase(entry.hops);
+    forget_hops(index, entry);
     std::shared_ptr<atomic_path[]> buckets{std::move(entry.buckets)};
     entries_.erase(index);
     host_.rcu().defer([this, index, buckets] { free_balances_.push_back(index); });

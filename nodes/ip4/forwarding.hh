@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace weft {
@@ -100,8 +101,8 @@ struct next_hop {
     interface_index interface = no_interface;
     net::ip4_address address;
     adjacency_index adjacency = 0; // special_count or above
-    bool interface_up = false;
-    bool on_link = true;  // its interface has a network with it
+    bool interface_up = false; // administratively, and its link
+    bool on_link = true;       // its interface has a network with it
     uint32_t users = 0;   // load balances and neighbours
     bool watched = false; // whether packets go to it is noted
     std::optional<net::mac_address> mac;
@@ -133,7 +134,10 @@ public:
     [[nodiscard]] std::optional<next_hop_index> find(interface_index interface, net::ip4_address address) const;
     // Its network came or went.
     void set_on_link(next_hop_index index, bool on_link);
-    // An interface's state or MTU changed: its adjacencies and all that use them follow.
+    // Its network moved to another interface: every load balance leads there instead.
+    result<void> move(next_hop_index index, interface_index to);
+    // An interface's state, link or MTU changed: its adjacencies and all that use them follow. A bucket stays with the path
+    // that it has while that can be used; one whose own path cannot borrows another one's, and all get theirs back.
     void interface_changed(interface_index interface);
     [[nodiscard]] std::vector<next_hop_index> next_hops() const;
 
@@ -152,6 +156,11 @@ public:
     [[nodiscard]] std::vector<adjacency_index> buckets_of(load_balance_index index) const;
     [[nodiscard]] adjacency_index adjacency_count() const noexcept { return adjacencies_used_; }
     [[nodiscard]] std::string describe(adjacency_index index) const;
+    // Whether a load balance has a path that can be used. Those without a next hop (a blackhole) always have.
+    [[nodiscard]] bool has_path(load_balance_index index) const noexcept { return has_path_[index] != 0; }
+    [[nodiscard]] bool usable(const next_hop& hop) const noexcept { return hop.interface_up && hop.on_link; }
+    // The load balances that lost their last usable path, or got the first one, since the last call.
+    [[nodiscard]] std::vector<load_balance_index> take_changed() { return std::exchange(changed_, {}); }
 
     // Any thread.
     [[nodiscard]] const adjacency& adjacency_at(adjacency_index index) const noexcept
@@ -177,12 +186,19 @@ private:
         std::vector<next_hop_index> hops;
         uint32_t users = 0;
         std::unique_ptr<atomic_path[]> buckets;
+        std::vector<uint8_t> served_by; // of each bucket: whose path it has, by place in `hops`; or nobody
     };
+    static constexpr uint8_t nobody = 0xff;
+    static_assert(max_paths < nobody);
 
     [[nodiscard]] adjacency_index take_adjacency();
     void rebuild(next_hop_index index);
     void refill(load_balance_index index);
-    [[nodiscard]] bool usable(const next_hop& hop) const noexcept;
+    void serve(balance_entry& entry) const;
+    [[nodiscard]] bool any_usable(const balance_entry& entry) const;
+    [[nodiscard]] bool is_outdated(const next_hop& hop, next_hop_index index) const;
+    void index_by_hops(load_balance_index index, const balance_entry& entry);
+    void forget_hops(load_balance_index index, const balance_entry& entry);
     [[nodiscard]] path path_to(adjacency_index index) const noexcept
     {
         return {index, adjacencies_[index].kind == adjacency_kind::rewrite && !adjacencies_[index].watched};
@@ -201,7 +217,9 @@ private:
     std::map<std::pair<interface_index, net::ip4_address>, next_hop_index> by_address_;
     next_hop_index last_next_hop_ = 0;
     std::unordered_map<load_balance_index, balance_entry> entries_;
-    std::map<std::vector<next_hop_index>, load_balance_index> by_hops_;
+    std::map<std::vector<next_hop_index>, load_balance_index> by_hops_; // the hops in order of their indices
+    std::vector<uint8_t> has_path_;                                     // of each load balance
+    std::vector<load_balance_index> changed_;
 };
 
 } // namespace weft::ip4

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <span>
@@ -116,6 +117,10 @@ public:
 // Main thread, unless a member says otherwise.
 class tables {
 public:
+    // For how long routes are judged anew before others get their turn, and the process that goes on with it.
+    static constexpr std::chrono::microseconds judging_slice{500};
+    static constexpr std::string_view judging_process = "ip4-routes";
+
     explicit tables(engine& host);
     ~tables();
 
@@ -127,18 +132,21 @@ public:
     // Told of each address that was added or removed.
     using address_observer = std::function<void(interface_index, net::ip4_address, bool added)>;
     void observe_addresses(address_observer observer);
-    // The interface on which a neighbour of this address would be.
+    // The interface on which a neighbour of this address would be, whether it is up or not.
     [[nodiscard]] std::optional<interface_index> interface_towards(net::ip4_address a) const;
 
-    // Static routes. Adding one that exists replaces it. Errors: a next hop that is on no connected network or is
-    // the router itself; a prefix within the martian, loopback or multicast ranges.
+    // Static routes. Adding one that exists replaces it. Errors: a next hop that is on no interface's network or is
+    // the router itself; a prefix within the martian, loopback or multicast ranges. A route stays when its next hops cannot
+    // be used, gives way to the next shorter prefix, and comes back: when their interface and its link do, and wherever
+    // their network does.
     result<void> add_route(const net::ip4_prefix& to, const std::vector<net::ip4_address>& via);
     result<void> add_blackhole(const net::ip4_prefix& to);
     result<void> remove_route(const net::ip4_prefix& to);
     // The load balance over these next hops, held once for the caller. Errors as add_route's.
     [[nodiscard]] result<load_balance_index> balance_via(const std::vector<net::ip4_address>& via);
 
-    // A neighbour's MAC became known or changed (a host route to it forwards), or is lost.
+    // A neighbour's MAC became known or changed, or is lost. It has a host route while the longest other prefix that covers
+    // it is the connected network of its interface; so it waits for a network that is not there.
     result<void> neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac);
     void neighbour_down(interface_index i, net::ip4_address a);
     // From then on it is noted whether packets are forwarded to a neighbour whose MAC is known, or no longer.
@@ -150,6 +158,9 @@ public:
     // Whom ip4-glean gives packets to on the main thread; null until that room exists.
     void set_holder(packet_holder* holder) noexcept { holder_ = holder; }
     [[nodiscard]] packet_holder* holder() const noexcept { return holder_; }
+
+    // Why a next hop is not used: link down, admin down, no connected network. Empty: it is.
+    [[nodiscard]] std::string_view why_unusable(const next_hop& hop) const;
 
     [[nodiscard]] forwarding& hops() noexcept { return hops_; }
     [[nodiscard]] route_table& routes() noexcept { return routes_; }
@@ -169,15 +180,26 @@ private:
                                              const net::ip4_interface_address& a) const;
     void publish_own(std::vector<own_addresses::owned> all);
     result<void> set_connected(interface_index i, const net::ip4_prefix& network);
-    void relink();
-    [[nodiscard]] bool has_neighbour_route(net::ip4_address a, next_hop_index hop) const;
+    result<void> install(const own_addresses::owned& address);
+    void withdraw(const own_addresses::owned& address, std::span<const own_addresses::owned> rest);
+    void interface_changed(interface_index i);
+    void relink(const net::ip4_prefix& network);
+    void settle();
+    struct neighbour_hop {
+        next_hop_index hop;
+        bool routed; // its host route is in the table
+    };
+    [[nodiscard]] bool is_on_connected(interface_index i, net::ip4_address a) const;
+    result<void> judge_neighbour(net::ip4_address a, interface_index i, neighbour_hop& n);
+    void judge_neighbours(const net::ip4_prefix& within);
 
     engine& host_;
     forwarding hops_;
     route_table routes_;
     std::atomic<const own_addresses*> own_;
     packet_holder* holder_ = nullptr;
-    std::map<std::pair<interface_index, net::ip4_address>, next_hop_index> neighbours_;
+    std::array<bool, max_interfaces> was_up_{};
+    std::map<std::pair<net::ip4_address, interface_index>, neighbour_hop> neighbours_;
     std::vector<address_observer> observers_;
 };
 

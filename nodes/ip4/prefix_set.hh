@@ -5,6 +5,7 @@
 #include "graph/net/address.hh"
 #include "nodes/ip4/reserved_array.hh"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -36,7 +37,16 @@ public:
 
     // Calls `visit(prefix, value)` for each, in no order.
     template <class Visit>
-    void each(const Visit& visit) const;
+    void each(const Visit& visit) const
+    {
+        walk(0, capacity_, visit);
+    }
+    // The same in pieces: of those from place `from` on (0 at first), over `places` places or a few more. Returns the
+    // place to go on from; from capacity() on there is none. The set may change between two calls, not within one: what is
+    // in it all the while is visited, at least once, as long as capacity() stays the same.
+    template <class Visit>
+    size_t walk(size_t from, size_t places, const Visit& visit) const;
+    [[nodiscard]] size_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] const std::array<uint32_t, 33>& count_by_length() const noexcept
     {
         return of_length_;
@@ -76,16 +86,20 @@ private:
     std::array<uint32_t, 33> of_length_{};
 };
 
+// It stops at empty slots only: set() and erase() move nothing over one.
 template <class Visit>
-void prefix_set::each(const Visit& visit) const
+size_t prefix_set::walk(size_t from, size_t places, const Visit& visit) const
 {
-    for (size_t i = 0; i < capacity_; ++i)
-        if (slots_[i] != 0) {
-            const uint64_t key = key_in(slots_[i]);
+    const size_t enough = from + std::min(places, capacity_ - std::min(from, capacity_));
+    size_t at = from;
+    for (; at < enough || (at < capacity_ && slots_[at] != 0); ++at)
+        if (slots_[at] != 0) {
+            const uint64_t key = key_in(slots_[at]);
             const auto length = static_cast<uint8_t>(32 - std::countr_zero(key));
             visit(net::ip4_prefix{{static_cast<uint32_t>((key & (key - 1)) >> 1)}, length},
-                  static_cast<uint32_t>(slots_[i] & value_mask));
+                  static_cast<uint32_t>(slots_[at] & value_mask));
         }
+    return at;
 }
 
 } // namespace weft::ip4

@@ -3,9 +3,13 @@
 #include "nodes/ip4/ip4.hh"
 
 #include "graph/adjacency_names.hh"
+#include "graph/init.hh"
+#include "graph/link.hh"
+#include "graph/process.hh"
 
 #include <algorithm>
 #include <cstring>
+#include <spdlog/spdlog.h>
 
 namespace weft::ip4 {
 
@@ -48,68 +52,14 @@ std::string_view unroutable(const net::ip4_prefix& prefix) noexcept
     return {};
 }
 
-own_addresses::own_addresses(std::vector<owned> all) : all_{std::move(all)}
-{
-    for (const auto& o : all_)
-        know(o.address);
-    for (const auto& o : all_)
-        if (const auto network = net::ip4_interface_address{o.address, o.length}.network(); o.length < 31) {
-            know(network.network);
-            know(network.last());
-        }
-}
-
-void own_addresses::know(net::ip4_address a) noexcept
-{
-    filter_[slot_of(a.value) / 32] |= 1u << slot_of(a.value) % 32;
-    if (known_ < few)
-        wire_[known_] = a.wire().wire();
-    ++known_;
-}
-
-bool own_addresses::search_ends(net::ip4_address a) const noexcept
-{
-    return std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
-        const auto network = net::ip4_interface_address{o.address, o.length}.network();
-        return o.length < 31 && (a == network.network || a == network.last());
-    });
-}
-
-bool own_addresses::search(net::ip4_address a) const noexcept
-{
-    return std::any_of(all_.begin(), all_.end(), [&](const auto& o) { return o.address == a; });
-}
-
-bool own_addresses::on_interface(net::ip4_address a, interface_index interface) const noexcept
-{
-    return may_contain(a) &&
-           std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
-               return o.address == a && o.interface == interface;
-           });
-}
-
-net::ip4_address own_addresses::source_for(net::ip4_address peer,
-                                           interface_index interface) const noexcept
-{
-    net::ip4_address first;
-    for (const auto& o : all_) {
-        if (o.interface != interface)
-            continue;
-        if (net::ip4_interface_address{o.address, o.length}.network().contains(peer))
-            return o.address;
-        if (first.value == 0)
-            first = o.address;
-    }
-    return first;
-}
-
 tables::tables(engine& host)
     : host_{host}, hops_{host}, routes_{hops_, make_table(host)}, own_{new own_addresses}
 {
     for (const auto& r : special_ranges)
         if (!routes_.set(r.prefix, route_source::special, forwarding::special(r.kind)))
             throw std::bad_alloc{};
-    host.interfaces().observe([this](const interface& i) { hops_.interface_changed(i.index); });
+    routes_.observe([this](const net::ip4_prefix& changed) { judge_neighbours(changed); });
+    host.interfaces().observe([this](const interface& i) { interface_changed(i.index); });
     auto& names = host.room<adjacency_names>();
     names.describe = [this](uint32_t index) { return hops_.describe(index); };
     names.count = [this] { return hops_.adjacency_count(); };
@@ -144,6 +94,9 @@ result<void> tables::check_address(interface_index i, const net::ip4_interface_a
 
 void tables::publish_own(std::vector<own_addresses::owned> all)
 {
+    routes_.watch_nothing();
+    for (const auto& o : all)
+        routes_.watch(net::ip4_interface_address{o.address, o.length}.network());
     const auto* old = own_.exchange(new own_addresses{std::move(all)}, std::memory_order_acq_rel);
     host_.rcu().defer([old] { delete old; });
 }
@@ -172,20 +125,50 @@ result<void> tables::set_connected(interface_index i, const net::ip4_prefix& net
     return {};
 }
 
+// The routes that an address stands for.
+result<void> tables::install(const own_addresses::owned& o)
+{
+    auto done = set_connected(o.interface, net::ip4_interface_address{o.address, o.length}.network());
+    if (done)
+        done = routes_.set(host_route(o.address), route_source::local, forwarding::special(adjacency_kind::local));
+    return done;
+}
+
+// `rest`: the addresses that stay, which may share the network.
+void tables::withdraw(const own_addresses::owned& o, std::span<const own_addresses::owned> rest)
+{
+    const auto network = net::ip4_interface_address{o.address, o.length}.network();
+    routes_.remove(host_route(o.address), route_source::local);
+    const bool shared = std::any_of(rest.begin(), rest.end(), [&](const auto& other) {
+        return net::ip4_interface_address{other.address, other.length}.network() == network;
+    });
+    if (shared || network.length == 32)
+        return;
+    routes_.remove(network, route_source::connected);
+    if (network.length < 31)
+        for (auto address : {network.network, network.last()})
+            routes_.remove(host_route(address), route_source::connected);
+}
+
 result<void> tables::add_address(interface_index i, const net::ip4_interface_address& a)
 {
     if (auto good = check_address(i, a); !good)
         return good;
-    auto done = set_connected(i, a.network());
-    if (done)
-        done = routes_.set(host_route(a.address), route_source::local,
-                           forwarding::special(adjacency_kind::local));
-    if (!done)
-        return done;
-    auto all = own().all();
+    const auto before = own().all();
+    auto all = before;
     all.push_back({a.address, a.length, i});
-    publish_own(std::move(all));
-    relink();
+    publish_own(all);
+    relink(a.network());
+    if (is_up(host_.interfaces(), i))
+        if (auto done = install(all.back()); !done) {
+            publish_own(before);
+            withdraw(all.back(), before);
+            relink(a.network());
+            settle();
+            return done;
+        }
+    judge_neighbours(a.network());
+    settle();
     for (const auto& observer : observers_)
         observer(i, a.address, true);
     return {};
@@ -200,22 +183,42 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
     if (count == 0)
         return fail(errc::not_found, "interface {} has no address {}",
                     host_.interfaces().at(i).name, net::to_string(a));
-    const auto network = a.network();
-    const bool shared = std::any_of(all.begin(), all.end(), [&](const auto& o) {
-        return net::ip4_interface_address{o.address, o.length}.network() == network;
-    });
+    withdraw({a.address, a.length, i}, all);
     publish_own(std::move(all));
-    auto done = routes_.remove(host_route(a.address), route_source::local);
-    if (!shared && network.length < 32) {
-        routes_.remove(network, route_source::connected);
-        if (network.length < 31)
-            for (auto address : {network.network, network.last()})
-                routes_.remove(host_route(address), route_source::connected);
-    }
-    relink();
+    relink(a.network());
+    judge_neighbours(a.network());
+    settle();
     for (const auto& observer : observers_)
         observer(i, a.address, false);
-    return done;
+    return {};
+}
+
+// The routes of its addresses come and go with it; the addresses stay the router's.
+void tables::interface_changed(interface_index i)
+{
+    const bool up = is_up(host_.interfaces(), i);
+    hops_.interface_changed(i);
+    if (std::exchange(was_up_[i], up) != up) {
+        for (const auto& o : own().all()) {
+            if (o.interface != i)
+                continue;
+            if (!up)
+                withdraw(o, {});
+            else if (auto done = install(o); !done)
+                spdlog::error("interface {}: its address {} has no route: {}", host_.interfaces().at(i).name,
+                              net::to_string(o.address), done.error().message);
+        }
+    }
+    settle();
+}
+
+// The static routes whose paths came or went: most tables are done at once, a large one by the process `ip4-routes`.
+void tables::settle()
+{
+    const auto changed = hops_.take_changed();
+    routes_.judge_routes_over(changed);
+    if (!routes_.judge_some(judging_slice))
+        host_.loop().signal(host_.loop().find(judging_process), {});
 }
 
 std::vector<net::ip4_interface_address> tables::addresses_of(interface_index i) const
@@ -245,13 +248,17 @@ std::optional<interface_index> tables::interface_towards(net::ip4_address a) con
     return {};
 }
 
-// Next hops of static routes stay when their network goes, and are used again when it comes back.
-void tables::relink()
+// Next hops of static routes stay when their network goes, and are used again when it comes back, wherever that is.
+void tables::relink(const net::ip4_prefix& network)
 {
     for (auto index : hops_.next_hops()) {
         const next_hop& hop = hops_.at(index);
-        if (hop.address.value != 0)
-            hops_.set_on_link(index, interface_towards(hop.address) == hop.interface);
+        if (hop.address.value == 0 || !network.contains(hop.address))
+            continue;
+        const auto where = interface_towards(hop.address);
+        if (where && where != hop.interface && !hop.balances.empty() && hops_.move(index, *where))
+            continue;
+        hops_.set_on_link(index, where == hop.interface);
     }
 }
 
@@ -301,29 +308,61 @@ result<void> tables::remove_route(const net::ip4_prefix& to)
     return routes_.remove(to, route_source::fixed);
 }
 
-// The same address may have been another interface's neighbour before its network moved.
-bool tables::has_neighbour_route(net::ip4_address a, next_hop_index hop) const
+// RFC 1812 section 5.2.4.3: the longest match decides. What a station says of itself is no route: it completes the network
+// that it is on, and overrides nothing that is more specific than that.
+bool tables::is_on_connected(interface_index i, net::ip4_address a) const
 {
-    const auto balance = routes_.find(host_route(a), route_source::neighbour);
-    return balance && hops_.hops_of(*balance) == std::vector{hop};
+    const auto cover = table().prefixes().covering(host_route(a));
+    if (!cover)
+        return false;
+    const auto connected = routes_.find(cover->first, route_source::connected);
+    if (connected != cover->second)
+        return false;
+    const auto& hops = hops_.hops_of(*connected);
+    return hops.size() == 1 && hops_.at(hops.front()).interface == i;
+}
+
+result<void> tables::judge_neighbour(net::ip4_address a, interface_index i, neighbour_hop& n)
+{
+    const bool routed = hops_.usable(hops_.at(n.hop)) && is_on_connected(i, a);
+    if (routed == n.routed)
+        return {};
+    if (!routed) {
+        n.routed = false;
+        return routes_.remove(host_route(a), route_source::neighbour);
+    }
+    const auto balance = hops_.balance({n.hop});
+    if (!balance)
+        return pass(balance);
+    auto done = routes_.set(host_route(a), route_source::neighbour, *balance);
+    n.routed = done.has_value();
+    return done;
+}
+
+// Those that lose their route first: an address may be one interface's neighbour and then another's.
+void tables::judge_neighbours(const net::ip4_prefix& within)
+{
+    for (const bool routed : {true, false})
+        for (auto at = neighbours_.lower_bound({within.network, 0});
+             at != neighbours_.end() && at->first.first <= within.last(); ++at)
+            if (at->second.routed == routed)
+                if (auto done = judge_neighbour(at->first.first, at->first.second, at->second); !done)
+                    spdlog::error("neighbour {}: {}", net::to_string(at->first.first), done.error().message);
 }
 
 result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac)
 {
-    if (const auto known = neighbours_.find({i, a}); known != neighbours_.end())
-        return hops_.set_mac(known->second, mac);
+    if (const auto known = neighbours_.find({a, i}); known != neighbours_.end())
+        return hops_.set_mac(known->second.hop, mac);
     auto hop = hops_.acquire(i, a);
     if (!hop)
         return pass(hop);
+    neighbour_hop made{*hop, false};
     auto done = hops_.set_mac(*hop, mac);
+    if (done)
+        done = judge_neighbour(a, i, made);
     if (done) {
-        if (auto balance = hops_.balance({*hop}))
-            done = routes_.set(host_route(a), route_source::neighbour, *balance);
-        else
-            done = pass(balance);
-    }
-    if (done) {
-        neighbours_.emplace(std::pair{i, a}, *hop);
+        neighbours_.emplace(std::pair{a, i}, made);
     } else {
         hops_.set_mac(*hop, {}); // a static route may share it
         hops_.release(*hop);
@@ -342,14 +381,14 @@ bool tables::forwards_to(interface_index i, net::ip4_address a, const net::mac_a
 
 void tables::watch_neighbour(interface_index i, net::ip4_address a, bool on)
 {
-    if (const auto known = neighbours_.find({i, a}); known != neighbours_.end())
-        hops_.watch(known->second, on);
+    if (const auto known = neighbours_.find({a, i}); known != neighbours_.end())
+        hops_.watch(known->second.hop, on);
 }
 
 bool tables::neighbour_used(interface_index i, net::ip4_address a) const
 {
-    const auto known = neighbours_.find({i, a});
-    return known != neighbours_.end() && hops_.used(known->second);
+    const auto known = neighbours_.find({a, i});
+    return known != neighbours_.end() && hops_.used(known->second.hop);
 }
 
 bool tables::is_next_hop(interface_index i, net::ip4_address a) const
@@ -358,7 +397,8 @@ bool tables::is_next_hop(interface_index i, net::ip4_address a) const
     if (!hop)
         return false;
     const auto& balances = hops_.at(*hop).balances;
-    const uint32_t own = has_neighbour_route(a, *hop) ? 1 : 0; // of the balance with this hop alone
+    const auto known = neighbours_.find({a, i});
+    const uint32_t own = known != neighbours_.end() && known->second.routed ? 1 : 0; // of the balance with this hop alone
     return std::any_of(balances.begin(), balances.end(), [&](auto balance) {
         return hops_.hops_of(balance).size() > 1 || hops_.users_of(balance) > own;
     });
@@ -366,14 +406,54 @@ bool tables::is_next_hop(interface_index i, net::ip4_address a) const
 
 void tables::neighbour_down(interface_index i, net::ip4_address a)
 {
-    const auto known = neighbours_.find({i, a});
+    const auto known = neighbours_.find({a, i});
     if (known == neighbours_.end())
         return;
-    hops_.set_mac(known->second, {});
-    if (has_neighbour_route(a, known->second))
+    hops_.set_mac(known->second.hop, {});
+    if (known->second.routed)
         routes_.remove(host_route(a), route_source::neighbour);
-    hops_.release(known->second);
+    hops_.release(known->second.hop);
     neighbours_.erase(known);
 }
+
+std::string_view tables::why_unusable(const next_hop& hop) const
+{
+    if (hop.address.value != 0 && interface_towards(hop.address) != hop.interface)
+        return own().contains(hop.address) ? "the router's own address" : "no connected network";
+    if (!host_.interfaces().hot(hop.interface).admin_up.load())
+        return "admin down";
+    return host_.interfaces().at(hop.interface).link.up ? std::string_view{} : "link down";
+}
+
+namespace {
+
+void judge_routes(process& self)
+{
+    auto& routes = self.host().room<tables>().routes();
+    size_t told = 0;
+    while (true) {
+        while (!routes.judge_some(tables::judging_slice))
+            self.yield();
+        if (routes.left_out() != told && routes.left_out() > 0)
+            spdlog::error("{} static routes have a path again, but no memory to forward by it", routes.left_out());
+        told = routes.left_out();
+        [[maybe_unused]] const auto woken = self.wait_event_or_clock(told > 0 ? 1s : duration::max());
+        routes.judge_left_out();
+    }
+}
+
+const process_registration judging{tables::judging_process, judge_routes, 64 * 1024, process_control::restart};
+
+// What the interfaces' coming up left to do: the router is whole before it says so.
+result<void> finish_judging(engine& host)
+{
+    while (!host.room<tables>().routes().judge_some(tables::judging_slice)) {
+    }
+    return {};
+}
+
+const init_registration finish{"ip4-routes", init_phase::start, finish_judging, {"interfaces-up"}};
+
+} // namespace
 
 } // namespace weft::ip4

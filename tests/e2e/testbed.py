@@ -282,6 +282,10 @@ class Weft:
                 return {"rx packets": 0, "tx packets": 0, "drops": 0, **row["counters"]}
         raise AssertionError(f"no interface {interface}")
 
+    def has_link(self, interface):
+        rows = self.json("show interface")["interfaces"]
+        return any(row["name"] == interface and row["link"] == "up" for row in rows)
+
     def node_vectors(self, prefix):
         """The sum of the vectors of all nodes whose name starts with `prefix`, over all threads."""
         return sum(
@@ -308,6 +312,9 @@ class Weft:
         namespace.run("ip", "link", "set", device, "up")
         if gateway:
             namespace.run("ip", "route", "add", "default", "via", gateway)
+        for port in self.json("show hardware")["hardware"]:
+            if port["device"].endswith(f"iface={device}"):
+                eventually(lambda: self.has_link(port["name"]), 3)
         return Tap(namespace, device)
 
     def stop(self, with_signal=signal.SIGTERM):

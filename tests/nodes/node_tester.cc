@@ -3,6 +3,7 @@
 #include "tests/nodes/node_tester.hh"
 
 #include "graph/command.hh"
+#include "graph/link.hh"
 #include "graph/node_run.hh"
 #include "graph/statistics.hh"
 
@@ -297,6 +298,14 @@ void node_tester::add_route(std::string_view to, const std::vector<std::string>&
 void node_tester::set_up(std::string_view name, bool up)
 {
     REQUIRE(host.interfaces().set_admin(port(name), up));
+    run();
+    sink_.clear();
+}
+
+void node_tester::set_carrier(std::string_view name, bool carrier)
+{
+    driver(name).carrier = carrier;
+    look_at_link(host.interfaces(), port(name));
     run();
     sink_.clear();
 }

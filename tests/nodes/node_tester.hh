@@ -44,11 +44,12 @@ class test_driver final : public interface_driver {
 public:
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
-    [[nodiscard]] link_status link() const override { return {true, 10'000, true}; }
+    [[nodiscard]] link_status link() const override { return {carrier, 10'000, true}; }
     [[nodiscard]] hardware_status hardware() const override;
 
     bool refuses = false;
     bool up = false;
+    bool carrier = true;
     uint16_t mtu = 1500;
 };
 
@@ -119,6 +120,7 @@ public:
     void add_route(std::string_view to, const std::vector<std::string>& via);
     // What they make the router announce is thrown away.
     void set_up(std::string_view name, bool up);
+    void set_carrier(std::string_view name, bool carrier); // and the interface table looks
     void set_mtu(std::string_view name, uint16_t mtu);
     // Of every node that has forms.
     void use_form(form which);

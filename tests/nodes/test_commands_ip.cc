@@ -7,6 +7,16 @@
 using namespace weft;
 using namespace weft::test;
 
+namespace {
+
+// The nth prefix of the whole table.
+std::string data_from(node_tester& t, size_t nth)
+{
+    return t.command_json("show ip fib max 5000")["routes"][nth]["prefix"];
+}
+
+} // namespace
+
 TEST_CASE("show ip fib of a prefix prints its routes and what they end in", "[nodes]")
 {
     node_tester t;
@@ -71,8 +81,56 @@ TEST_CASE("show ip fib of a long table says how much is missing", "[nodes]")
     node_tester t;
     for (uint32_t n = 0; n < 1200; ++n)
         REQUIRE(t.ip4().add_blackhole({{(16u << 24) + (n << 8)}, 24}));
-    CHECK(t.command_json("show ip fib")["routes"].size() == 1000);
-    CHECK(t.command("show ip fib").ends_with("\n215 prefixes more: show ip fib PREFIX"));
+    const auto data = t.command_json("show ip fib");
+    CHECK(data["routes"].size() == 1000);
+    CHECK(data["total"] == 1215);
+    CHECK(data["shown"] == 1000);
+    CHECK(data["next"] == data_from(t, 1000));
+    CHECK(t.command("show ip fib").ends_with(
+        fmt::format("\nthere are more, 1215 in all: show ip fib from {}", data_from(t, 1000))));
+}
+
+TEST_CASE("pages of show ip fib make up the whole", "[nodes]")
+{
+    node_tester t;
+    for (uint32_t n = 0; n < 1200; ++n)
+        REQUIRE(t.ip4().add_blackhole({{(16u << 24) + (n << 8)}, 24}));
+    auto pages = nlohmann::ordered_json::array();
+    for (std::string from = "0.0.0.0/0"; !from.empty();) {
+        const auto page = t.command_json(fmt::format("show ip fib from {} max 400", from));
+        CHECK(page["total"] == 1215);
+        CHECK(page["shown"] == page["routes"].size());
+        for (const auto& r : page["routes"])
+            pages.push_back(r);
+        from = page["next"].is_null() ? "" : page["next"].get<std::string>();
+    }
+    const auto whole = t.command_json("show ip fib max 5000");
+    CHECK(whole["routes"] == pages);
+    CHECK(whole["shown"] == 1215);
+    CHECK(whole["next"].is_null());
+    CHECK(t.command("show ip fib max 0").starts_with("error: max: 0 is not from 1 to 5000"));
+    CHECK(t.command_json("show ip fib from 255.255.255.255/32 max 5")["shown"] == 1);
+}
+
+TEST_CASE("show ip fib tells why a route or a next hop is not used", "[nodes]")
+{
+    node_tester t;
+    t.add_route("16.0.0.0/8", {"10.0.1.2", "10.0.0.2"});
+    t.add_route("17.0.0.0/8", {"10.0.1.9"});
+    t.set_carrier("b", false);
+    CHECK(t.command("show ip fib 16.0.0.0/8").ends_with("\n    not used: b via 10.0.1.2: link down"));
+    const auto route = t.command_json("show ip fib 17.0.0.0/8")["routes"][0];
+    CHECK(route["active"] == false);
+    CHECK(route["reason"] == "no next hop can be used");
+    CHECK(route["next_hops"].dump() ==
+          R"([{"address":"10.0.1.9","interface":"b","usable":false,"reason":"link down"}])");
+    CHECK(t.command("show ip fib").find("17.0.0.0/8\n  static (not used: no next hop can be used)\n") !=
+          std::string::npos);
+    const auto reason = [&] { return t.command_json("show ip fib 17.0.0.0/8")["routes"][0]["next_hops"][0]["reason"]; };
+    t.set_up("b", false);
+    CHECK(reason() == "admin down");
+    REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
+    CHECK(reason() == "no connected network");
 }
 
 TEST_CASE("show ip fib summary counts by length", "[nodes]")

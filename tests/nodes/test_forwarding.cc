@@ -186,6 +186,38 @@ TEST_CASE("a load balance leaves out what is down and takes it back as it was", 
           adjacencies{adjacency_of(t, first), adjacency_of(t, second)});
 }
 
+TEST_CASE("flows of a path that can be used stay on it while others go and come", "[nodes]")
+{
+    node_tester t{{.interfaces = 5}};
+    std::vector<ip4::next_hop_index> hops;
+    for (interface_index i = 0; i < 5; ++i)
+        hops.push_back(hop_to(t, i, fmt::format("10.0.{}.9", i)));
+    const auto balance = t.hops().balance(hops).value();
+    const auto whole = t.hops().buckets_of(balance);
+    const std::array ports{"a", "b", "c", "d", "e"};
+    auto before = whole;
+    for (const auto& [name, up] : std::vector<std::pair<size_t, bool>>{
+             {1, false}, {3, false}, {0, false}, {3, true}, {4, false}, {1, true}, {4, true}, {0, true}}) {
+        t.set_carrier(ports[name], up);
+        const auto now = t.hops().buckets_of(balance);
+        std::map<adjacency_index, size_t> shares;
+        size_t moved = 0;
+        for (size_t bucket = 0; bucket < now.size(); ++bucket) {
+            ++shares[now[bucket]];
+            // away from what is up, and not to what came back: for the sake of equal shares only
+            moved += now[bucket] != before[bucket] && before[bucket] != adjacency_of(t, hops[name]) &&
+                     now[bucket] != adjacency_of(t, hops[name]);
+        }
+        CHECK(moved <= 1);
+        const auto [least, most] = std::minmax_element(shares.begin(), shares.end(),
+                                                       [](auto& a, auto& b) { return a.second < b.second; });
+        INFO(least->second << " to " << most->second);
+        CHECK(most->second - least->second <= 2);
+        before = now;
+    }
+    CHECK(before == whole);
+}
+
 TEST_CASE("an interface's MTU reaches its adjacencies", "[nodes]")
 {
     node_tester t;

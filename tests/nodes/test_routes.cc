@@ -2,6 +2,9 @@
 // The route table: which source decides, and what comes back when it is removed.
 #include "tests/nodes/node_tester.hh"
 
+#include <array>
+#include <functional>
+#include <map>
 #include <numeric>
 
 using namespace weft;
@@ -143,4 +146,92 @@ TEST_CASE("routes are counted by the length of their prefix", "[nodes]")
     CHECK(counts[24] == 1);
     CHECK(counts[32] == 4); // 255.255.255.255, the address, and both ends of its network
     CHECK(std::accumulate(counts.begin(), counts.end(), size_t{0}) == t.ip4().table().size());
+}
+
+namespace {
+
+// 16.0.0.0/24, 16.0.1.0/24, ...
+net::ip4_prefix nth(uint32_t n)
+{
+    return {{(16u << 24) + (n << 8)}, 24};
+}
+
+// Changes while a large table is gone through: some routes go, some come, and so many that the table is laid out anew.
+void churn(node_tester& t, std::map<uint32_t, std::string>& model, uint32_t round)
+{
+    for (uint32_t n = round; n < 20'000; n += 97)
+        if (model.erase(n) > 0)
+            REQUIRE(t.ip4().remove_route(nth(n)));
+    for (uint32_t n = 30'000 + round * 4'000; n < 34'000 + round * 4'000; ++n) {
+        model[n] = n % 3 == 0 ? "10.0.0.9" : "10.0.1.9";
+        REQUIRE(t.ip4().add_route(nth(n), {ip(model[n])}));
+    }
+}
+
+} // namespace
+
+TEST_CASE("the routes of a dead link leave a large table in pieces, whatever changes meanwhile", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    std::map<uint32_t, std::string> model;
+    for (uint32_t n = 0; n < 20'000; ++n) {
+        model[n] = n % 2 == 0 ? "10.0.0.9" : "10.0.1.9";
+        REQUIRE(t.ip4().add_route(nth(n), {ip(model[n])}));
+    }
+    for (const bool up : {false, true}) {
+        t.set_carrier("b", up);
+        uint32_t pieces = 0;
+        for (; !routes.judge_some({}); ++pieces)
+            if (pieces < 2)
+                churn(t, model, pieces + (up ? 2 : 0));
+        CHECK(pieces >= 2);
+        for (uint32_t n = 0; n < 50'000; ++n) {
+            const auto known = model.find(n);
+            const bool active = known != model.end() && (up || known->second == "10.0.0.9");
+            if (t.ip4().table().find(nth(n)).has_value() != active)
+                FAIL(net::to_string(nth(n)) << (active ? " is missing" : " is left"));
+        }
+    }
+}
+
+TEST_CASE("a link that comes back while its routes are leaving has them all", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    for (uint32_t n = 0; n < 20'000; ++n)
+        REQUIRE(t.ip4().add_route(nth(n), {ip("10.0.1.9")}));
+    const size_t before = t.ip4().table().size();
+    t.set_carrier("b", false);
+    CHECK_FALSE(routes.judge_some({}));
+    t.set_carrier("b", true);
+    while (!routes.judge_some({})) {
+    }
+    CHECK(t.ip4().table().size() == before);
+}
+
+TEST_CASE("a route that finds no memory to come back is tried again", "[nodes]")
+{
+    node_tester t;
+    auto table = ip4::prefix_table::make([](const std::function<void()>& release) { release(); }, 1);
+    ip4::route_table routes{t.hops(), std::move(table.value())};
+    const auto balance = t.hops().balance({t.hops().acquire(1, ip("10.0.1.9")).value()}).value();
+    const auto judge = [&] {
+        routes.judge_routes_over(std::array{balance});
+        REQUIRE(routes.judge_some({}));
+    };
+    REQUIRE(routes.set(prefix("16.0.0.0/30"), route_source::fixed, balance));
+    t.set_carrier("b", false);
+    judge();
+    REQUIRE(routes.set(prefix("17.0.0.0/30"), route_source::fixed, special(adjacency_kind::blackhole)));
+    t.set_carrier("b", true);
+    judge();
+    CHECK(routes.left_out() == 1);
+    CHECK(routes.table().lookup(ip("16.0.0.1")) == 0);
+    REQUIRE(routes.remove(prefix("17.0.0.0/30"), route_source::fixed));
+    routes.judge_left_out();
+    REQUIRE(routes.judge_some({}));
+    CHECK(routes.left_out() == 0);
+    CHECK(routes.table().lookup(ip("16.0.0.1")) == balance);
+    REQUIRE(routes.remove(prefix("16.0.0.0/30"), route_source::fixed));
 }

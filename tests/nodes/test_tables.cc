@@ -3,6 +3,10 @@
 // what it refuses, and that removing restores.
 #include "tests/nodes/node_tester.hh"
 
+#include <fmt/ranges.h>
+#include <functional>
+#include <set>
+
 using namespace weft;
 using namespace weft::test;
 
@@ -13,6 +17,15 @@ std::string way_to(node_tester& t, std::string_view address)
 {
     const auto balance = t.ip4().table().lookup(ip(address));
     return t.hops().describe(t.hops().buckets_of(balance).front());
+}
+
+// All that its flows may take, in order.
+std::string ways_to(node_tester& t, std::string_view address)
+{
+    std::set<std::string> all;
+    for (auto to : t.hops().buckets_of(t.ip4().table().lookup(ip(address))))
+        all.insert(t.hops().describe(to));
+    return fmt::format("{}", fmt::join(all, ", "));
 }
 
 std::string error_of(const result<void>& done)
@@ -215,8 +228,124 @@ TEST_CASE("a route rests while its next hop's network is away", "[nodes]")
     CHECK(add(t, 1, "10.0.1.1/24") == "");
     CHECK(way_to(t, "16.0.0.1").starts_with("rewrite b via 10.0.1.2 ")); // the neighbour set by hand is back, too
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
-    CHECK(add(t, 0, "10.0.1.1/24") == ""); // the network is elsewhere now
+}
+
+TEST_CASE("a route follows its next hop's network to another interface", "[nodes]")
+{
+    node_tester t{{.interfaces = 3}};
+    CHECK(add_route(t, "16.0.0.0/8", "10.0.1.9") == "");
+    REQUIRE(t.ip4().add_route(prefix("17.0.0.0/8"), {ip("10.0.1.9"), ip("10.0.2.9")}));
+    REQUIRE(t.ip4().neighbour_up(1, ip("10.0.1.9"), mac_of(1, 9)));
+    REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
+    CHECK(ways_to(t, "17.0.0.1") == "glean c via 10.0.2.9");
+    CHECK(add(t, 0, "10.0.1.1/24") == "");
+    CHECK(way_to(t, "16.0.0.1") == "glean a via 10.0.1.9"); // not by the MAC that was b's neighbour's
+    CHECK(ways_to(t, "17.0.0.1") == "glean a via 10.0.1.9, glean c via 10.0.2.9");
+    t.hear_from("10.0.1.9", mac_of(0, 9), 0);
+    CHECK(way_to(t, "16.0.0.1").starts_with("rewrite a via 10.0.1.9"));
+    t.ip4().neighbour_down(1, ip("10.0.1.9"));
+    CHECK(way_to(t, "16.0.0.1").starts_with("rewrite a via 10.0.1.9"));
+    CHECK(add_route(t, "18.0.0.0/8", "10.0.1.9") == "");
+    REQUIRE(t.ip4().remove_address(0, own_address("10.0.1.1/24")));
+    CHECK(add(t, 1, "10.0.1.1/24") == ""); // and back
+    for (const char* to : {"16.0.0.1", "18.0.0.1"})
+        CHECK(way_to(t, to) == "glean b via 10.0.1.9");
+    for (const char* to : {"16.0.0.0/8", "17.0.0.0/8", "18.0.0.0/8"})
+        REQUIRE(t.ip4().remove_route(prefix(to)));
+    for (auto hop : t.hops().next_hops())
+        CHECK(t.hops().at(hop).address != ip("10.0.2.9"));
+}
+
+TEST_CASE("what is down is no way: its routes give way and come back", "[nodes]")
+{
+    node_tester t{{.interfaces = 3}};
+    CHECK(add_route(t, "0.0.0.0/0", "10.0.1.2") == "");
+    CHECK(add_route(t, "18.0.0.0/8", "10.0.2.2") == "");
+    CHECK(add_route(t, "18.1.0.0/16", "10.0.2.9") == "");
+    CHECK(add_route(t, "10.0.2.0/24", "10.0.0.9") == ""); // another way to c's network
+    const auto by_carrier = [&](bool up) { t.set_carrier("c", up); };
+    const auto by_hand = [&](bool up) { t.set_up("c", up); };
+    for (const std::function<void(bool)>& set : {std::function<void(bool)>{by_carrier}, {by_hand}}) {
+        const auto before = prefixes(t);
+        CHECK(way_to(t, "18.0.0.1").starts_with("rewrite c"));
+        set(false);
+        for (const char* to : {"18.0.0.1", "18.1.0.1"})
+            CHECK(way_to(t, to).starts_with("rewrite b via 10.0.1.2"));
+        for (const char* to : {"10.0.2.1", "10.0.2.2", "10.0.2.77", "10.0.2.255"})
+            CHECK(way_to(t, to) == "glean a via 10.0.0.9");
+        CHECK(t.ip4().own().contains(ip("10.0.2.1"))); // stays configured
+        set(true);
+        CHECK(prefixes(t) == before);
+        CHECK(way_to(t, "10.0.2.1") == "local");
+        CHECK(way_to(t, "18.1.0.1") == "glean c via 10.0.2.9");
+    }
+}
+
+TEST_CASE("a route may be added while its interface is down, and waits for it", "[nodes]")
+{
+    node_tester t;
+    CHECK(add_route(t, "0.0.0.0/0", "10.0.0.9") == "");
+    t.set_carrier("b", false);
+    CHECK(add_route(t, "16.0.0.0/8", "10.0.1.9") == "");
+    CHECK(add(t, 1, "10.7.0.1/24") == "");
+    CHECK(add_route(t, "17.0.0.0/8", "99.0.0.1") == "next hop 99.0.0.1 is on no connected network");
+    for (const char* to : {"16.0.0.1", "10.7.0.1", "10.7.0.9"})
+        CHECK(way_to(t, to) == "glean a via 10.0.0.9");
+    t.set_carrier("b", true);
+    CHECK(way_to(t, "16.0.0.1") == "glean b via 10.0.1.9");
+    CHECK(way_to(t, "10.7.0.1") == "local");
+    CHECK(way_to(t, "10.7.0.9") == "glean b");
+}
+
+TEST_CASE("a default route without a path answers like none", "[nodes]")
+{
+    node_tester t;
+    CHECK(add_route(t, "0.0.0.0/0", "10.0.1.9") == "");
+    t.set_carrier("b", false);
     CHECK(way_to(t, "16.0.0.1") == "unreachable");
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.0.1")) == "ip4-lookup: no_route -> a");
+    CHECK_FALSE(t.ip4().routes().of(prefix("0.0.0.0/0")).front().active);
+    CHECK(add_route(t, "0.0.0.0/0", "10.0.1.10") == "");
+    t.set_carrier("b", true);
+    CHECK(way_to(t, "16.0.0.1") == "glean b via 10.0.1.10");
+}
+
+TEST_CASE("a neighbour overrides no route inside its network", "[nodes]")
+{
+    node_tester t;
+    const auto hear = [&] { t.hear_from("10.0.1.130", mac_of(1, 130), 1); };
+    REQUIRE(t.ip4().add_blackhole(prefix("10.0.1.128/25")));
+    hear();
+    CHECK(way_to(t, "10.0.1.130") == "blackhole");
+    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.130")) == "ip4-lookup: blackhole");
+    REQUIRE(t.ip4().remove_route(prefix("10.0.1.128/25"))); // judged anew
+    CHECK(way_to(t, "10.0.1.130").starts_with("rewrite b via 10.0.1.130"));
+    CHECK(add_route(t, "10.0.1.128/26", "10.0.1.2") == "");
+    CHECK(way_to(t, "10.0.1.130").starts_with("rewrite b via 10.0.1.2 "));
+    hear();
+    CHECK(way_to(t, "10.0.1.130").starts_with("rewrite b via 10.0.1.2 "));
+    CHECK(add_route(t, "10.0.1.128/26", "10.0.0.2") == "");
+    t.set_carrier("a", false); // that route is none any more
+    CHECK(way_to(t, "10.0.1.130").starts_with("rewrite b via 10.0.1.130"));
+    CHECK(add_route(t, "10.0.0.0/16", "10.0.1.2") == ""); // shorter than the network
+    CHECK(way_to(t, "10.0.1.130").starts_with("rewrite b via 10.0.1.130"));
+}
+
+TEST_CASE("a neighbour waits for its network", "[nodes]")
+{
+    node_tester t;
+    CHECK(add_route(t, "10.0.0.0/8", "10.0.0.9") == "");
+    REQUIRE(t.ip4().neighbour_up(1, ip("10.5.0.9"), mac_of(1, 9)));
+    CHECK(way_to(t, "10.5.0.9") == "glean a via 10.0.0.9");
+    CHECK(add(t, 0, "10.5.0.1/24") == ""); // another interface's
+    CHECK(way_to(t, "10.5.0.9") == "glean a");
+    REQUIRE(t.ip4().remove_address(0, own_address("10.5.0.1/24")));
+    CHECK(add(t, 1, "10.5.0.1/24") == "");
+    CHECK(way_to(t, "10.5.0.9").starts_with("rewrite b via 10.5.0.9"));
+    CHECK(add(t, 1, "10.5.0.9/24") == ""); // its address is the router's for a while
+    CHECK(way_to(t, "10.5.0.9") == "local");
+    REQUIRE(t.ip4().remove_address(1, own_address("10.5.0.9/24")));
+    CHECK(way_to(t, "10.5.0.9").starts_with("rewrite b via 10.5.0.9"));
 }
 
 TEST_CASE("a neighbour has a host route while its MAC is known", "[nodes]")

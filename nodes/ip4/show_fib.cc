@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// show ip fib: routes and what they end in, a page or all, written while others get their turns.
+#include "graph/command.hh"
+#include "graph/process.hh"
+#include "nodes/ip4/ip4.hh"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace weft::ip4 {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using clock = std::chrono::steady_clock;
+
+constexpr size_t usual_page = 1000; // prefixes
+constexpr size_t largest_page = 5000;
+constexpr auto slice = std::chrono::microseconds{500};
+
+// Gives way when a slice is used up.
+class turns {
+public:
+    explicit turns(process* self) : self_{self} {}
+    void operator()()
+    {
+        if (self_ == nullptr || clock::now() - begun_ < slice)
+            return;
+        self_->yield();
+        begun_ = clock::now();
+    }
+
+private:
+    process* const self_;
+    clock::time_point begun_ = clock::now();
+};
+
+json paths_json(const tables& ip4, const route& r)
+{
+    std::map<adjacency_index, unsigned> shares;
+    for (auto adjacency : ip4.hops().buckets_of(r.balance))
+        ++shares[adjacency];
+    json paths = json::array();
+    for (auto [adjacency, count] : shares)
+        paths.push_back({{"adjacency", adjacency},
+                         {"kind", to_string(ip4.hops().adjacency_at(adjacency).kind)},
+                         {"buckets", count},
+                         {"description", ip4.hops().describe(adjacency)}});
+    return paths;
+}
+
+json next_hops_json(engine& host, const tables& ip4, const route& r)
+{
+    json hops = json::array();
+    for (auto index : ip4.hops().hops_of(r.balance)) {
+        const next_hop& hop = ip4.hops().at(index);
+        const auto why = ip4.why_unusable(hop);
+        hops.push_back({{"address", hop.address.value == 0 ? json(nullptr) : json(net::to_string(hop.address))},
+                        {"interface", host.interfaces().at(hop.interface).name},
+                        {"usable", why.empty()},
+                        {"reason", why}});
+    }
+    return hops;
+}
+
+json route_json(engine& host, const tables& ip4, const route& r)
+{
+    const bool has_path = ip4.hops().has_path(r.balance);
+    return {{"prefix", net::to_string(r.prefix)},
+            {"source", to_string(r.source)},
+            {"active", r.active},
+            {"reason", r.active ? "" : has_path ? "a better source has it" : "no next hop can be used"},
+            {"load_balance", r.balance},
+            {"buckets", ip4.hops().buckets_of(r.balance).size()},
+            {"paths", paths_json(ip4, r)},
+            {"next_hops", next_hops_json(host, ip4, r)}};
+}
+
+std::string text_of(const json& r)
+{
+    const auto reason = r["reason"].get<std::string>();
+    std::string out = fmt::format("{}\n  {}{}\n  [load-balance {}, buckets {}]", r["prefix"].get<std::string>(),
+                                  r["source"].get<std::string>(),
+                                  reason.empty() ? "" : fmt::format(" (not used: {})", reason),
+                                  r["load_balance"].get<unsigned>(), r["buckets"].get<unsigned>());
+    for (const auto& p : r["paths"])
+        out += fmt::format("\n    [{} of {}] [adjacency {}] {}", p["buckets"].get<unsigned>(),
+                           r["buckets"].get<unsigned>(), p["adjacency"].get<unsigned>(),
+                           p["description"].get<std::string>());
+    for (const auto& hop : r["next_hops"])
+        if (!hop["usable"].get<bool>())
+            out += fmt::format("\n    not used: {}{}: {}", hop["interface"].get<std::string>(),
+                               hop["address"].is_null() ? "" : " via " + hop["address"].get<std::string>(),
+                               hop["reason"].get<std::string>());
+    return out;
+}
+
+json answer(tables& ip4, json routes, size_t total, const std::optional<net::ip4_prefix>& next)
+{
+    return {{"prefixes", ip4.table().size()},
+            {"memory_bytes", ip4.routes().memory_bytes()},
+            {"total", total},
+            {"shown", routes.size()},
+            {"next", next ? json(net::to_string(*next)) : json(nullptr)},
+            {"routes", std::move(routes)}};
+}
+
+std::string fib_text(const json& data)
+{
+    std::string out = fmt::format("ipv4-VRF:0, fib_index:0, prefixes:{}, memory:{} kB", data["prefixes"].get<size_t>(),
+                                  data["memory_bytes"].get<size_t>() / 1024);
+    for (const auto& r : data["routes"])
+        out += "\n" + text_of(r);
+    if (const auto& next = data["next"]; !next.is_null())
+        out += fmt::format("\nthere are more, {} in all: show ip fib from {}", data["total"].get<size_t>(),
+                           next.get<std::string>());
+    return out;
+}
+
+result<net::ip4_prefix> prefix_of(tables& ip4, std::string_view text)
+{
+    if (text.find('/') != std::string_view::npos)
+        return net::parse<net::ip4_prefix>(text);
+    auto address = net::parse<net::ip4_address>(text);
+    if (!address)
+        return pass(address);
+    const auto match = ip4.table().match(*address);
+    if (!match)
+        return fail(errc::not_found, "no route leads to {}", text);
+    return match->first;
+}
+
+result<json> show_one(command_context& context)
+{
+    auto& ip4 = context.host.room<tables>();
+    const auto prefix = prefix_of(ip4, context.arguments.text("prefix"));
+    if (!prefix)
+        return pass(prefix);
+    const auto routes = ip4.routes().of(*prefix);
+    if (routes.empty())
+        return fail(errc::not_found, "no route to {}", net::to_string(*prefix));
+    json list = json::array();
+    for (const auto& r : routes)
+        list.push_back(route_json(context.host, ip4, r));
+    return answer(ip4, std::move(list), routes.size(), {});
+}
+
+// All prefixes that something is said of, active or not.
+struct found_prefixes {
+    size_t total = 0;
+    std::vector<net::ip4_prefix> from; // those from the wanted one on: a heap, the first on top
+
+    static constexpr std::greater<> order{};
+    [[nodiscard]] net::ip4_prefix take()
+    {
+        std::pop_heap(from.begin(), from.end(), order);
+        const auto first = from.back();
+        from.pop_back();
+        return first;
+    }
+};
+
+// Routes that come and go meanwhile may be among them or not.
+found_prefixes collect(const route_table& routes, const net::ip4_prefix& from, turns& give_way)
+{
+    found_prefixes found;
+    for (size_t n = 0; n < route_source_count; ++n) {
+        const auto source = static_cast<route_source>(n);
+        const prefix_set& said = routes.said(source);
+        const size_t capacity = said.capacity();
+        for (size_t at = 0; at < capacity && said.capacity() == capacity; give_way())
+            at = said.walk(at, 256, [&](const net::ip4_prefix& prefix, auto) {
+                if (routes.is_said_by_better(prefix, source))
+                    return;
+                ++found.total;
+                if (prefix < from)
+                    return;
+                found.from.push_back(prefix);
+                std::push_heap(found.from.begin(), found.from.end(), found_prefixes::order);
+            });
+        if (said.capacity() != capacity)
+            return collect(routes, from, give_way); // it was laid out anew
+    }
+    return found;
+}
+
+result<json> show_fib(command_context& context)
+{
+    const size_t most = context.arguments.has("max") ? context.arguments.number("max") : usual_page;
+    if (most < 1 || most > largest_page)
+        return fail(errc::invalid_argument, "max: {} is not from 1 to {}; ask for pages, the next from where this one ends",
+                    most, largest_page);
+    const auto from = context.arguments.has("from") ? net::parse<net::ip4_prefix>(context.arguments.text("from"))
+                                                    : result<net::ip4_prefix>{};
+    if (!from)
+        return pass(from);
+    auto& ip4 = context.host.room<tables>();
+    turns give_way{context.self};
+    auto found = collect(ip4.routes(), *from, give_way);
+    json list = json::array();
+    for (; !found.from.empty() && list.size() < most; give_way()) {
+        const auto routes = ip4.routes().of(found.take());
+        if (routes.empty())
+            continue; // gone meanwhile
+        const auto active = std::find_if(routes.begin(), routes.end(), [](const route& r) { return r.active; });
+        list.push_back(route_json(context.host, ip4, active == routes.end() ? routes.front() : *active));
+    }
+    return answer(ip4, std::move(list), found.total,
+                  found.from.empty() ? std::nullopt : std::optional{found.from.front()});
+}
+
+const command_registration page{"show ip fib [from <from:prefix>] [max <max:number>]",
+                                "Routes and what they end in, in order: 1000 or as many as asked for, from a prefix on",
+                                show_fib, fib_text};
+const command_registration one{"show ip fib <prefix:word>",
+                               "The routes of one prefix, or of the one that an address matches", show_one, fib_text};
+
+result<json> show_summary(command_context& context)
+{
+    json lengths = json::array();
+    const auto counts = context.host.room<tables>().routes().count_by_length();
+    for (size_t length = 0; length < counts.size(); ++length)
+        if (counts[length] > 0)
+            lengths.push_back({{"length", length}, {"count", counts[length]}});
+    return json{{"lengths", lengths}};
+}
+
+std::string summary_text(const json& data)
+{
+    text_table table{{{"Prefix length", 20, text_table::align::right},
+                      {"Count", 16, text_table::align::right}}};
+    for (const auto& row : data["lengths"])
+        table.row({to_string(row["length"]), to_string(row["count"])});
+    return table.str();
+}
+
+const command_registration fib_summary{"show ip fib summary", "How many prefixes of each length",
+                                       show_summary, summary_text};
+
+} // namespace
+
+} // namespace weft::ip4
