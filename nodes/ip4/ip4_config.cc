@@ -25,10 +25,9 @@ const config::value* find(const config::value& root, std::string_view section, s
 std::string machine_id()
 {
     std::array<char, 64> text{};
-    const input_file file{"/etc/machine-id"};
-    const auto about = file.status();
-    const ssize_t size = about && S_ISREG(about->st_mode) ? read(file.get(), text.data(), text.size()) : 0;
-    return {text.data(), static_cast<size_t>(std::max<ssize_t>(size, 0))};
+    auto file = input_file::open("/etc/machine-id", text.size());
+    const auto size = file ? file->read(text) : result<size_t>{0};
+    return {text.data(), size.value_or(0)};
 }
 
 // But for zero, which ports that are nowhere have.
