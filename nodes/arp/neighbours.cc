@@ -3,6 +3,7 @@
 #include "nodes/arp/neighbours.hh"
 
 #include "graph/init.hh"
+#include "graph/link.hh"
 #include "graph/net/headers.hh"
 
 #include <spdlog/spdlog.h>
@@ -46,7 +47,7 @@ neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.room<ip4
         follow_networks(i);
     });
     host.interfaces().observe([this](const interface& i) {
-        if (!host_.interfaces().hot(i.index).admin_up.load()) {
+        if (!is_up(host_.interfaces(), i.index)) {
             flush(i.index);
             return;
         }

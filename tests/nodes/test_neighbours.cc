@@ -223,6 +223,15 @@ TEST_CASE("an interface that goes down loses what was learned there", "[nodes]")
     CHECK(t.fate_of(to_him()) == "-> b (ARP)");
 }
 
+TEST_CASE("without a carrier what was learned is forgotten, too", "[nodes]")
+{
+    node_tester t;
+    t.hear_from(who, his_mac, 1);
+    t.set_carrier("b", false);
+    CHECK(t.state_of(who) == std::nullopt);
+    CHECK(t.state_of("10.0.1.2") == neighbour_state::permanent);
+}
+
 TEST_CASE("first requests have a budget of their own, which repeated ones do not use", "[nodes]")
 {
     crowd t;
