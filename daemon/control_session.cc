@@ -120,7 +120,7 @@ std::optional<request_lines::line> request_lines::next()
     return line{{}, true};
 }
 
-control_session::control_session(unique_fd client, const command_table& commands,
+control_session::control_session(foreign_fd client, const command_table& commands,
                                  duration stall_limit, answer_memory& memory)
     : client_{std::move(client)}, commands_{commands}, stall_limit_{stall_limit}, memory_{memory}
 {}
@@ -168,7 +168,9 @@ bool control_session::read_more(process& self)
         idle_since_ = self.now();
     for (;;) {
         const auto space = lines_.space();
-        const ssize_t got = ::recv(client_.get(), space.data(), space.size(), 0);
+        std::vector<foreign_fd> unwanted;
+        const ssize_t got =
+            receive_with_files(client_.get(), std::as_writable_bytes(space), unwanted);
         if (got > 0) {
             lines_.added(static_cast<size_t>(got));
             return true;

@@ -4,8 +4,8 @@
 
 #include "graph/clock.hh"
 #include "graph/command.hh"
+#include "graph/foreign_fd.hh"
 #include "graph/process.hh"
-#include "graph/unique_fd.hh"
 
 #include <array>
 #include <cstddef>
@@ -53,7 +53,7 @@ struct answer_memory {
 class control_session {
 public:
     // `client` does not block. The stall limit is the one that control_socket::open() takes. `memory` outlives this.
-    control_session(unique_fd client, const command_table& commands, duration stall_limit, answer_memory& memory);
+    control_session(foreign_fd client, const command_table& commands, duration stall_limit, answer_memory& memory);
 
     // Serves the client until it ends, quits or is cut off. On the session's own process.
     void serve(process& self, engine& host);
@@ -71,7 +71,7 @@ private:
     [[nodiscard]] std::string answer(process& self, engine& host, std::string_view request);
     [[nodiscard]] bool is_quit(engine& host, std::string_view request) const;
 
-    unique_fd client_;
+    foreign_fd client_;
     const command_table& commands_;
     duration stall_limit_;
     answer_memory& memory_;

@@ -3,6 +3,7 @@
 #include "daemon/control_socket.hh"
 
 #include "daemon/control_session.hh"
+#include "graph/foreign_fd.hh"
 
 #include <spdlog/spdlog.h>
 
@@ -95,6 +96,7 @@ result<unique_fd> listen_at(const std::filesystem::path& path, const sockaddr_un
     auto listener = make_socket();
     if (listener.get() < 0)
         return fail_errno(errno, "{}: cannot make a socket", path.native());
+    static_cast<void>(accept_files(listener.get(), false)); // a command needs none
     // The file never is more open than this: bind() takes the mode from the socket. chmod() then
     // gives back what the umask took.
     if (::fchmod(listener.get(), socket_mode) != 0)
@@ -117,7 +119,7 @@ identity identity_of(const std::filesystem::path& path)
     return {found.st_dev, found.st_ino};
 }
 
-void refuse(const unique_fd& client)
+void refuse(const foreign_fd& client)
 {
     const auto answer = frame_answer(false, fmt::format("too many sessions (the limit is {}), and none of those that may "
                                                         "be ended is idle",
@@ -127,7 +129,7 @@ void refuse(const unique_fd& client)
 }
 
 // Who connected; nobody in particular where the kernel does not say.
-uid_t user_of(const unique_fd& client)
+uid_t user_of(const foreign_fd& client)
 {
     ucred peer{};
     socklen_t size = sizeof peer;
@@ -149,7 +151,7 @@ struct control_socket::state {
     main_loop& loop;
     const command_table& commands;
     duration stall_limit;
-    unique_fd listener;
+    foreign_fd listener;
     identity file;
     process_id acceptor = 0;
     uint64_t accepted = 0;
@@ -168,14 +170,14 @@ struct control_socket::state {
 
     void accept_all(process& self);
     [[nodiscard]] bool make_room(uid_t user);
-    void start_session(unique_fd client, uid_t user);
+    void start_session(foreign_fd client, uid_t user);
     void close();
 };
 
 void control_socket::state::accept_all(process& self)
 {
     for (;;) {
-        unique_fd client{
+        foreign_fd client{
             ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (client.get() >= 0) {
             if (const auto user = user_of(client); make_room(user))
@@ -214,7 +216,7 @@ bool control_socket::state::make_room(uid_t user)
     return verdict.admitted;
 }
 
-void control_socket::state::start_session(unique_fd client, uid_t user)
+void control_socket::state::start_session(foreign_fd client, uid_t user)
 {
     auto& memory = is_trusted(user) ? present->trusted : present->others;
     std::shared_ptr<control_session> session{
@@ -262,7 +264,7 @@ result<control_socket> control_socket::open(const std::filesystem::path& path, e
     if (!listener)
         return pass(listener);
     std::unique_ptr<state> opened{new state{path, host, loop, commands, stall_limit,
-                                            std::move(*listener), identity_of(path)}};
+                                            foreign_fd{std::move(*listener)}, identity_of(path)}};
     const auto started =
         loop.start("cli-listener", [raw = opened.get()](process& self) { raw->accept_all(self); });
     if (!started) {

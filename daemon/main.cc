@@ -19,6 +19,7 @@
 #include "graph/crash_report.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
+#include "graph/reaper.hh"
 #include "graph/replay.hh"
 
 #include <algorithm>
@@ -237,6 +238,7 @@ int end_with(const result<void>& outcome, const std::string& before)
 {
     if (!outcome)
         spdlog::critical("{}{}", before, outcome.error().message);
+    reaper::finish();
     if (outcome)
         return exit_status::fine;
     const errc code = outcome.error().code;

@@ -24,6 +24,8 @@ public:
     }
 
     [[nodiscard]] int get() const noexcept { return fd_; }
+    // The caller closes it from now on.
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
 private:
     int fd_;

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/memif/channel.hh"
 
+#include "drivers/memif/access.hh"
+
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <sys/socket.h>
+#include <vector>
 
 namespace weft::drivers::memif {
 
 namespace {
 
-constexpr duration patience = 2s;
+constexpr duration patience = 2s;         // for a message
+constexpr duration handshake_limit = 10s; // for all of them
 
 } // namespace
 
@@ -27,7 +33,9 @@ std::pair<sockaddr_un, socklen_t> address_of(const memif_options& options) noexc
 
 unique_fd make_socket() noexcept
 {
-    return unique_fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    unique_fd made{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    static_cast<void>(accept_files(made.get(), false));
+    return made;
 }
 
 std::string text_of(const char* characters, size_t most)
@@ -45,9 +53,29 @@ void put_text(char* to, size_t most, std::string_view text) noexcept
     std::memcpy(to, text.data(), std::min(text.size(), most));
 }
 
+channel::channel(process& self, foreign_fd socket)
+    : self_{self}, deadline_{self.now() + handshake_limit}, socket_{std::move(socket)}
+{
+}
+
+duration channel::time_left() const noexcept
+{
+    return std::clamp(deadline_ - self_.now(), duration::zero(), patience);
+}
+
+result<void> channel::check(const socket_access& access) const
+{
+    return check_peer(access, socket_.get());
+}
+
+void channel::take_files(bool wanted) noexcept
+{
+    static_cast<void>(accept_files(socket_.get(), wanted));
+}
+
 result<void> channel::send(const message& what, int file)
 {
-    if (!self_.wait_writable(socket_.get(), patience))
+    if (!self_.wait_writable(socket_.get(), time_left()))
         return fail(errc::timeout, "it takes no message for {} s", patience / 1s);
     message copy = what;
     iovec part{&copy, sizeof copy};
@@ -69,27 +97,19 @@ result<void> channel::send(const message& what, int file)
     return {};
 }
 
-result<message> channel::receive(unique_fd* file)
+result<message> channel::receive(foreign_fd* file)
 {
-    if (!self_.wait_readable(socket_.get(), patience))
-        return fail(errc::timeout, "it says nothing for {} s", patience / 1s);
+    if (!self_.wait_readable(socket_.get(), time_left()))
+        return self_.now() < deadline_ ? fail(errc::timeout, "it says nothing for {} s", patience / 1s)
+                                       : fail(errc::timeout, "it takes more than {} s to connect", handshake_limit / 1s);
+    return read(file);
+}
+
+result<message> channel::read(foreign_fd* file)
+{
     message got{};
-    iovec part{&got, sizeof got};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    header.msg_control = control;
-    header.msg_controllen = CMSG_LEN(sizeof(int)); // not the padding, which would take a second file
-    const ssize_t bytes = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
-    const auto* rights = CMSG_FIRSTHDR(&header);
-    unique_fd with;
-    if (bytes >= 0 && rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-        rights->cmsg_len == CMSG_LEN(sizeof(int))) {
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-        with = unique_fd{fd};
-    }
+    std::vector<foreign_fd> files;
+    const ssize_t bytes = receive_with_files(socket_.get(), std::as_writable_bytes(std::span{&got, 1}), files);
     if (bytes < 0)
         return fail(errc::io, "{}", std::strerror(errno));
     if (bytes == 0)
@@ -98,8 +118,8 @@ result<message> channel::receive(unique_fd* file)
         return fail(errc::invalid_argument, "expected a message of {} bytes, found {}", sizeof got, bytes);
     if (got.type == message_type::disconnect)
         return fail(errc::io, "it says: {}", text_of(got.disconnect.reason, sizeof got.disconnect.reason));
-    if (file != nullptr)
-        *file = std::move(with);
+    if (file != nullptr && files.size() == 1)
+        *file = std::move(files.front());
     return got;
 }
 
@@ -132,7 +152,7 @@ std::string channel::wait_for_end()
 {
     while (!self_.wait_readable(socket_.get(), 1h))
         continue;
-    const auto last = receive();
+    const auto last = read(nullptr);
     return last ? fmt::format("unexpected message {} from it", static_cast<int>(last->type)) : last.error().message;
 }
 

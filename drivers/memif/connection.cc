@@ -17,7 +17,7 @@ constexpr duration retry = 200ms; // between two connections, or attempts to con
 // The link is the device's while this lives, however the process ends.
 class attachment {
 public:
-    attachment(memif_device& device, std::unique_ptr<link> made) : device_{device} { device_.attach(std::move(made)); }
+    attachment(memif_device& device, link_ptr made) : device_{device} { device_.attach(std::move(made)); }
     ~attachment() { device_.detach(); }
     attachment(const attachment&) = delete;
     attachment& operator=(const attachment&) = delete;
@@ -26,23 +26,35 @@ private:
     memif_device& device_;
 };
 
-unique_fd next_client(process& self, const memif_device& device)
+// A peer with files that nothing may wait for is not let in until those of others are closed.
+void wait_for_room(process& self, const memif_device& device)
+{
+    if (reaper::has_room())
+        return;
+    spdlog::error("interface {}: files of earlier peers cannot be closed; no new one is let in", device.name());
+    while (!reaper::has_room())
+        self.sleep_for(retry);
+}
+
+foreign_fd next_client(process& self, const memif_device& device)
 {
     while (true) {
+        wait_for_room(self, device);
         if (!self.wait_readable(device.listener(), 1h))
             continue;
-        unique_fd client{accept4(device.listener(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        foreign_fd client{accept4(device.listener(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (client.get() >= 0)
             return client;
         self.sleep_for(retry); // no descriptors are left, perhaps
     }
 }
 
-unique_fd find_server(process& self, const memif_device& device)
+foreign_fd find_server(process& self, const memif_device& device)
 {
     const auto [address, length] = address_of(device.options());
     while (true) {
-        unique_fd server = make_socket();
+        wait_for_room(self, device);
+        foreign_fd server{make_socket()};
         if (server.get() >= 0 && connect(server.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0)
             return server;
         self.sleep_for(retry);

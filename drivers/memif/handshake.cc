@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/memif/handshake.hh"
 
-#include <array>
+#include "drivers/memif/client_story.hh"
+
 #include <cstring>
-#include <fcntl.h>
 #include <string_view>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -22,123 +22,10 @@ message make(message_type type)
     return made;
 }
 
-// A ring's bell from its peer: nothing else may come in its place, since workers write to it and wait for it.
-result<void> check_bell(const unique_fd& bell)
+result<link_ptr> hear_client(channel& client, const own_end& own)
 {
-    std::array<char, 64> what{};
-    const auto path = fmt::format("/proc/self/fd/{}", bell.get());
-    if (bell.get() < 0 || readlink(path.c_str(), what.data(), what.size() - 1) < 0 ||
-        std::string_view{what.data()} != "anon_inode:[eventfd]")
-        return fail(errc::invalid_argument, "a ring came without an eventfd");
-    fcntl(bell.get(), F_SETFL, fcntl(bell.get(), F_GETFL) | O_NONBLOCK);
-    return {};
-}
-
-// What a server hears of its client, step by step.
-class client_story {
-public:
-    explicit client_story(const own_end& own) : own_{own} {}
-
-    // Takes a message that wants an ack.
-    result<void> hear(const message& m, unique_fd file)
-    {
-        switch (m.type) {
-        case message_type::init: return begin(m.init);
-        case message_type::add_region: return add_region(m.region, file);
-        case message_type::add_ring: return add_ring(m.ring, std::move(file));
-        default: return fail(errc::invalid_argument, "unexpected message {}", static_cast<int>(m.type));
-        }
-    }
-    // All is there: both ends begin at the start of each ring.
-    result<std::unique_ptr<link>> finish()
-    {
-        if (!begun_)
-            return fail(errc::invalid_argument, "it wants to connect before it has said what to");
-        for (auto* rings : {&to_server_, &to_client_})
-            for (told& t : *rings) {
-                if (t.header->cookie != ring_cookie)
-                    return fail(errc::invalid_argument, "a ring has not the cookie of one");
-                t.header->head.store(0);
-                t.header->tail.store(0);
-                t.header->flags.store(rings == &to_server_ ? ring_unheard : t.header->flags.load());
-                const bool receives = rings == &to_server_;
-                (receives ? link_->receive : link_->transmit)
-                    .emplace_back(*t.header, t.log2, role::server,
-                                  receives ? direction::receive : direction::transmit, std::move(t.bell), 0);
-            }
-        return std::move(link_);
-    }
-
-private:
-    struct told {
-        ring_header* header;
-        uint8_t log2;
-        unique_fd bell;
-    };
-
-    result<void> begin(const init_message& m)
-    {
-        std::array<char, secret_bytes> secret;
-        put_text(secret.data(), secret.size(), own_.options.secret);
-        if (begun_)
-            return fail(errc::exists, "it introduces itself twice");
-        if (m.version != protocol_version)
-            return fail(errc::unsupported, "version {:#x} of the protocol; expected {:#x}", uint16_t{m.version},
-                        protocol_version);
-        if (m.id != own_.options.id)
-            return fail(errc::not_found, "no interface {} here; there is {}", uint32_t{m.id}, own_.options.id);
-        if (m.mode != 0)
-            return fail(errc::unsupported, "mode {}; expected Ethernet", m.mode);
-        if (std::memcmp(m.secret, secret.data(), secret.size()) != 0)
-            return fail(errc::invalid_argument, "a wrong secret");
-        begun_ = true;
-        link_->peer = text_of(m.name, sizeof m.name);
-        return {};
-    }
-
-    result<void> add_region(const region_message& m, const unique_fd& file)
-    {
-        if (!begun_)
-            return fail(errc::invalid_argument, "a region before it has said what for");
-        if (m.index != link_->regions.size() || m.index >= most_regions)
-            return fail(errc::invalid_argument, "expected region {} of {} at most, found {}", link_->regions.size(),
-                        most_regions, uint16_t{m.index});
-        auto made = region::map(file, m.bytes);
-        if (!made)
-            return pass(made);
-        link_->regions.push_back(std::move(*made));
-        return {};
-    }
-
-    result<void> add_ring(const ring_message& m, unique_fd bell)
-    {
-        const bool receives = (m.flags & ring_to_server) != 0;
-        auto& rings = receives ? to_server_ : to_client_;
-        const size_t most = receives ? own_.most_receive : own_.most_transmit;
-        if (m.index != rings.size() || m.index >= most)
-            return fail(errc::invalid_argument, "expected ring {} of {} at most, found {}", rings.size(), most,
-                        uint16_t{m.index});
-        if (m.log2 == 0 || m.log2 > largest_log2)
-            return fail(errc::invalid_argument, "a ring of 2^{} descriptors; expected 2^1 to 2^{}", m.log2, largest_log2);
-        if (m.region >= link_->regions.size() || !link_->regions[m.region].holds(m.offset, ring_bytes(m.log2)) ||
-            m.offset % alignof(uint64_t) != 0)
-            return fail(errc::invalid_argument, "ring {} does not lie in region {} at {}", uint16_t{m.index},
-                        uint16_t{m.region}, uint32_t{m.offset});
-        if (auto good = check_bell(bell); !good)
-            return good;
-        rings.push_back({reinterpret_cast<ring_header*>(link_->regions[m.region].base() + m.offset), m.log2,
-                         std::move(bell)});
-        return {};
-    }
-
-    const own_end& own_;
-    bool begun_ = false;
-    std::unique_ptr<link> link_ = std::make_unique<link>();
-    std::vector<told> to_server_, to_client_;
-};
-
-result<std::unique_ptr<link>> hear_client(channel& client, const own_end& own)
-{
+    if (auto let_in = client.check(own.options.access); !let_in)
+        return pass(let_in);
     message hello = make(message_type::hello);
     put_text(hello.hello.name, name_bytes - 1, program);
     hello.hello.oldest_version = hello.hello.newest_version = protocol_version;
@@ -150,7 +37,7 @@ result<std::unique_ptr<link>> hear_client(channel& client, const own_end& own)
         return pass(sent);
     client_story story{own};
     while (true) {
-        unique_fd file;
+        foreign_fd file;
         const auto got = client.receive(&file);
         if (!got)
             return pass(got);
@@ -158,9 +45,12 @@ result<std::unique_ptr<link>> hear_client(channel& client, const own_end& own)
             break;
         if (auto heard = story.hear(*got, std::move(file)); !heard)
             return pass(heard);
+        if (got->type == message_type::init)
+            client.take_files(true); // regions and bells are to come, from a client that knows the secret
         if (auto sent = client.send(make(message_type::ack)); !sent)
             return pass(sent);
     }
+    client.take_files(false);
     auto made = story.finish();
     if (!made)
         return made;
@@ -220,8 +110,10 @@ result<void> add_rings(channel& server, link& made, const client_memory& memory,
     return {};
 }
 
-result<std::unique_ptr<link>> hear_server(channel& server, own_end& own)
+result<link_ptr> hear_server(channel& server, own_end& own)
 {
+    if (auto let_in = server.check(own.options.access); !let_in) // anybody may be who listens on an abstract name
+        return pass(let_in);
     const auto hello = server.receive(message_type::hello);
     if (!hello)
         return pass(hello);
@@ -233,7 +125,7 @@ result<std::unique_ptr<link>> hear_server(channel& server, own_end& own)
     const client_memory memory = memory_for(own, hello->hello);
     if (memory.log2 == 0)
         return fail(errc::unsupported, "it takes no ring");
-    auto made = std::make_unique<link>();
+    link_ptr made{new link};
     made->peer = text_of(hello->hello.name, sizeof hello->hello.name);
     unique_fd file;
     auto shared = memory.make(file);
@@ -257,7 +149,7 @@ result<std::unique_ptr<link>> hear_server(channel& server, own_end& own)
 }
 
 // A peer that is left is told why.
-result<std::unique_ptr<link>> or_refuse(channel& peer, result<std::unique_ptr<link>> made)
+result<link_ptr> or_refuse(channel& peer, result<link_ptr> made)
 {
     if (!made)
         peer.refuse(made.error().message);
@@ -266,12 +158,12 @@ result<std::unique_ptr<link>> or_refuse(channel& peer, result<std::unique_ptr<li
 
 } // namespace
 
-result<std::unique_ptr<link>> greet_client(channel& client, const own_end& own)
+result<link_ptr> greet_client(channel& client, const own_end& own)
 {
     return or_refuse(client, hear_client(client, own));
 }
 
-result<std::unique_ptr<link>> greet_server(channel& server, own_end& own)
+result<link_ptr> greet_server(channel& server, own_end& own)
 {
     return or_refuse(server, hear_server(server, own));
 }

@@ -22,22 +22,25 @@ constexpr size_t huge_page = size_t{2} << 20;
 
 } // namespace
 
-result<region> region::map(const unique_fd& file, uint64_t bytes)
+result<region> region::map(int file, uint64_t bytes)
 {
     struct stat about {};
     if (bytes == 0 || bytes > most_bytes)
         return fail(errc::invalid_argument, "a region has 1 byte to 4 GiB, found {} bytes", bytes);
-    if (fstat(file.get(), &about) != 0)
+    // only memory has seals; what else it may be, whoever serves it could let fstat() wait
+    const int seals = fcntl(file, F_GET_SEALS);
+    if (seals < 0 && errno == EINVAL)
+        return fail(errc::invalid_argument, "a region's file is not shared memory; expected a memfd");
+    if (seals < 0 || fstat(file, &about) != 0)
         return fail(errc::io, "a region's file: {}", std::strerror(errno));
     if (about.st_size < 0 || static_cast<uint64_t>(about.st_size) < bytes)
         return fail(errc::invalid_argument, "a region of {} bytes in a file of {}", bytes, about.st_size);
     // its owner could take memory away under a worker's hands
-    const int seals = fcntl(file.get(), F_GET_SEALS);
-    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
+    if ((seals & F_SEAL_SHRINK) == 0)
         return fail(errc::unsupported, "a region's file may shrink: it has no F_SEAL_SHRINK (zero-copy clients share "
                     "such files)");
     const size_t mapped = rounded_up(bytes, static_cast<size_t>(about.st_blksize));
-    void* const base = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    void* const base = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (base == MAP_FAILED)
         return fail(errc::io, "a region of {} bytes cannot be mapped: {}", bytes, std::strerror(errno));
     return region{base, bytes, mapped};
@@ -75,15 +78,13 @@ ring::ring(ring_header& shared, uint8_t log2, role end, direction way, unique_fd
 {
 }
 
-void ring::send(uint32_t count) noexcept
+void ring::send(uint32_t count, ringer& by) noexcept
 {
     next_ = static_cast<uint16_t>(next_ + count);
     // in one order with listen(): either this sees that the receiver sleeps, or that sees what was sent
     ours_->store(static_cast<uint16_t>(next_ + ahead_), std::memory_order_seq_cst);
-    if ((flags_->load(std::memory_order_seq_cst) & ring_unheard) != 0)
-        return;
-    constexpr uint64_t once = 1;
-    [[maybe_unused]] const auto rung = write(bell_.get(), &once, sizeof once);
+    if ((flags_->load(std::memory_order_seq_cst) & ring_unheard) == 0)
+        by.ring(bell_.get());
 }
 
 void ring::listen(bool wanted) noexcept

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "drivers/memif/protocol.hh"
+#include "drivers/memif/ringer.hh"
+#include "graph/reaper.hh"
 #include "graph/result.hh"
 #include "graph/unique_fd.hh"
 
@@ -10,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,8 +28,8 @@ enum class direction : uint8_t { receive, transmit };
 // A shared file's bytes at an address. The file cannot become shorter, so that no access to it can fail.
 class region {
 public:
-    // Maps a peer's file. Errors say what is wrong with it.
-    [[nodiscard]] static result<region> map(const unique_fd& file, uint64_t bytes);
+    // Maps a peer's file, which may be anything: errors say what is wrong with it. Does not wait, whatever it is.
+    [[nodiscard]] static result<region> map(int file, uint64_t bytes);
     // New memory of this process's own with its file, in huge pages if any are free.
     [[nodiscard]] static result<region> make(size_t bytes, unique_fd& file);
     region(region&& other) noexcept
@@ -98,8 +101,8 @@ public:
     // Of a client's own buffers, which its receiver offers again; 0 at a server.
     [[nodiscard]] uint32_t buffer_bytes() const noexcept { return buffer_bytes_; }
 
-    // The sender: the same, and wakes a receiver that sleeps.
-    void send(uint32_t count) noexcept;
+    // The sender: the same, and wakes a receiver that sleeps. Does not wait, whatever the peer does to the bell.
+    void send(uint32_t count, ringer& by) noexcept;
     // The receiver: whether it wants to be woken. When it no longer does, the bell is silenced.
     void listen(bool wanted) noexcept;
     [[nodiscard]] int bell() const noexcept { return bell_.get(); }
@@ -134,6 +137,9 @@ public:
         return regions[d.region].base() + d.offset;
     }
 };
+
+// Another process may have filled its memory, which takes a while to free.
+using link_ptr = std::unique_ptr<link, reaped<link>>;
 
 // A client's own memory: rings in both directions, a buffer for each descriptor; nothing is offered yet.
 struct client_memory {

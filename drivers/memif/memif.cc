@@ -2,7 +2,6 @@
 // A memif's life as an interface: its socket, queues, threads and state.
 #include "drivers/memif/memif.hh"
 
-#include "drivers/memif/channel.hh"
 #include "graph/engine.hh"
 #include "graph/link.hh"
 #include "graph/process_table.hh"
@@ -13,11 +12,20 @@
 #include <rte_mbuf.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 namespace weft::drivers::memif {
+
+ringers::ringers(engine& host)
+{
+    for (unsigned thread = 0; thread < host.thread_count(); ++thread) {
+        auto made = ringer::make();
+        if (!made) {
+            state_ = pass(made);
+            return;
+        }
+        all_.push_back(std::move(*made));
+    }
+}
 
 std::string input_name(const std::string& interface, uint16_t queue)
 {
@@ -49,49 +57,24 @@ result<std::unique_ptr<device>> memif_device::open(const std::string& text, uint
 
 result<void> memif_device::plug(engine&)
 {
-    return is_deaf() ? listen() : result<void>{};
+    if (!is_deaf())
+        return {};
+    auto made = memif::listener::open(options_);
+    if (!made)
+        return pass(made);
+    listener_ = std::move(*made);
+    return {};
 }
 
 memif_device::~memif_device()
 {
-    delete link_.load(); // the workers have stopped
-    if (listener_.get() >= 0 && !options_.abstract)
-        unlink(options_.socket.c_str());
-}
-
-result<void> memif_device::listen()
-{
-    const auto fault = [&](const char* what) {
-        return fail(errc::io, "memif socket {}: {}: {}", options_.socket, what, std::strerror(errno));
-    };
-    const auto [address, length] = address_of(options_);
-    const auto* const raw = reinterpret_cast<const sockaddr*>(&address);
-    if (!options_.abstract) {
-        // one that nobody listens on is left over
-        const unique_fd probe = make_socket();
-        struct stat found {};
-        if (lstat(options_.socket.c_str(), &found) == 0) {
-            if (!S_ISSOCK(found.st_mode))
-                return fail(errc::exists, "memif socket {}: it exists and is no socket", options_.socket);
-            if (connect(probe.get(), raw, length) == 0 || errno != ECONNREFUSED)
-                return fail(errc::exists, "memif socket {}: another program listens there", options_.socket);
-            unlink(options_.socket.c_str());
-        }
-    }
-    unique_fd made = make_socket();
-    if (made.get() < 0)
-        return fault("it cannot be made");
-    if (bind(made.get(), raw, length) != 0)
-        return fault("it cannot be bound");
-    listener_ = std::move(made);
-    constexpr int backlog = 4; // one client at a time is served
-    if (::listen(listener_.get(), backlog) != 0)
-        return fault("it cannot listen");
-    return {};
+    link_ptr{link_.load()}.reset(); // the workers have stopped
 }
 
 result<void> memif_device::join(engine& host, const std::string& name, interface_index index)
 {
+    if (const auto& able = host.room<ringers>().state(); !able)
+        return fail(able.error().code, "interface {}: {}", name, able.error().message);
     name_ = name;
     index_ = index;
     for (uint16_t q = 0; q < queue_count_; ++q) {
@@ -175,7 +158,7 @@ std::vector<rx_queue_input> memif_device::rx_queues() const
     return list;
 }
 
-void memif_device::attach(std::unique_ptr<memif::link> made)
+void memif_device::attach(link_ptr made)
 {
     for (const auto& queue : queues_) {
         if (queue->number >= made->receive.size())
@@ -202,7 +185,7 @@ void memif_device::detach()
         if (queue->number < old->receive.size())
             epoll_ctl(queue->bells.get(), EPOLL_CTL_DEL, old->receive[queue->number].bell(), nullptr);
     spdlog::info("interface {}: {} has left", name_, old->peer);
-    host_.rcu().defer([old] { delete old; });
+    host_.rcu().defer([old] { link_ptr{old}.reset(); });
 }
 
 } // namespace weft::drivers::memif

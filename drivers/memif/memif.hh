@@ -7,6 +7,7 @@
 #pragma once
 
 #include "drivers/device.hh"
+#include "drivers/memif/access.hh"
 #include "drivers/memif/link.hh"
 #include "drivers/memif/options.hh"
 #include "graph/process.hh"
@@ -69,12 +70,11 @@ public:
     [[nodiscard]] int listener() const noexcept { return listener_.get(); }
     [[nodiscard]] uint16_t most_receive() const noexcept { return queue_count_; }
     [[nodiscard]] uint16_t most_transmit() const noexcept { return static_cast<uint16_t>(thread_at_place_.size()); }
-    void attach(std::unique_ptr<memif::link> made);
+    void attach(link_ptr made);
     void detach();
 
 private:
     memif_device(const std::string& text, memif_options options, uint16_t queues, engine& host);
-    result<void> listen();
     [[nodiscard]] bool is_deaf() const noexcept { return options_.end == role::server && listener_.get() < 0; }
 
     engine& host_;
@@ -85,7 +85,7 @@ private:
     uint16_t room_ = 0; // bytes of a frame that a buffer holds
     std::string name_;
     interface_index index_ = no_interface;
-    unique_fd listener_;
+    memif::listener listener_;
     bool started_ = false;
     uint64_t connections_ = 0;
     std::vector<std::unique_ptr<receive_queue>> queues_;

@@ -18,13 +18,14 @@ struct context {
     explicit context(const node_setup& setup)
         : host{setup.host}, device{*static_cast<const memif_device*>(setup.argument)},
           counters{setup.host.interfaces().counters(setup.thread, device.index())}, copy{best_copy()},
-          place{device.place_of(setup.thread)}
+          bells{setup.host.room<ringers>().of(setup.thread)}, place{device.place_of(setup.thread)}
     {
     }
     engine& host;
     const memif_device& device;
     interface_counters& counters;
     const copy_function copy;
+    ringer& bells;
     const unsigned place;
 };
 
@@ -101,7 +102,7 @@ uint32_t send_some(const context& ctx, const link& to, ring& r, packet* const* p
     }
     ctx.copy(all);
     if (used > 0)
-        r.send(used);
+        r.send(used, ctx.bells);
     return sent;
 }
 

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <grp.h>
 #include <map>
+#include <pwd.h>
 #include <sys/un.h>
 
 namespace weft::drivers::memif {
@@ -33,12 +35,33 @@ result<bool> choice(std::string_view text, std::string_view yes, std::string_vie
 }
 
 template <class T, class Member>
-result<void> set(memif_options& options, Member T::*member, const auto& value)
+result<void> set(T& options, Member T::*member, const auto& value)
 {
     if (!value)
         return pass(value);
     options.*member = *value;
     return {};
+}
+
+// A user's or group's number, given as such or by name.
+template <class Entry>
+result<uint32_t> number_of(std::string_view text, const char* what, Entry* (*find)(const char*), uint32_t Entry::*id)
+{
+    if (const auto given = number<uint32_t>(text, 0, UINT32_MAX - 1))
+        return given;
+    const Entry* const found = find(std::string{text}.c_str());
+    if (found == nullptr)
+        return fail(errc::not_found, "there is no {} {}", what, quote(text));
+    return found->*id;
+}
+
+result<mode_t> mode_of(std::string_view text)
+{
+    mode_t value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value, 8);
+    if (code != std::errc{} || end != text.data() + text.size() || value > 0777)
+        return fail(errc::invalid_argument, "expected an octal number from 0 to 777, found {}", quote(text));
+    return value;
 }
 
 const std::map<std::string_view, setter> setters{
@@ -62,6 +85,22 @@ const std::map<std::string_view, setter> setters{
      }},
     {"socket-abstract", [](memif_options& o, std::string_view text) {
          return set(o, &memif_options::abstract, choice(text, "yes", "no"));
+     }},
+    {"socket-owner", [](memif_options& o, std::string_view text) {
+         return set(o.access, &socket_access::owner, number_of(text, "user", getpwnam, &passwd::pw_uid));
+     }},
+    {"socket-group", [](memif_options& o, std::string_view text) {
+         return set(o.access, &socket_access::group, number_of(text, "group", getgrnam, &group::gr_gid));
+     }},
+    {"socket-mode", [](memif_options& o, std::string_view text) {
+         return set(o.access, &socket_access::mode, mode_of(text));
+     }},
+    {"region-limit", [](memif_options& o, std::string_view text) -> result<void> {
+         const auto mib = number<uint64_t>(text, 1, uint64_t{1} << 20);
+         if (!mib)
+             return pass(mib);
+         o.region_limit = *mib << 20;
+         return {};
      }},
     {"rsize", [](memif_options& o, std::string_view text) {
          return set(o, &memif_options::log2, number<uint8_t>(text, 1, largest_log2));

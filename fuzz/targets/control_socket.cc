@@ -62,7 +62,7 @@ void talk(test::node_tester& router, std::string_view text)
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     const unique_fd mine{ends[0]};
     answer_memory memory{SIZE_MAX};
-    control_session session{unique_fd{ends[1]}, safe_commands(), 10s, memory};
+    control_session session{foreign_fd{ends[1]}, safe_commands(), 10s, memory};
     const auto started = router.host.loop().start(
         "session", [&](process& self) { session.serve(self, router.host); }, 256 << 10);
     REQUIRE(started);

@@ -32,7 +32,7 @@ class memif_router {
 public:
     memif_router()
     {
-        auto opened = memif_device::open("net_memif,socket=/nowhere,socket-abstract=no", 1, {}, tester_.host);
+        auto opened = memif_device::open("net_memif,socket=/nowhere", 1, {}, tester_.host);
         REQUIRE(opened);
         device_ = static_cast<memif_device*>(opened->get());
         auto added = tester_.host.interfaces().add("m0", std::move(*opened));
@@ -57,7 +57,7 @@ public:
         unique_fd file;
         auto made = shape.make(file);
         REQUIRE(made);
-        auto next = std::make_unique<memif::link>();
+        link_ptr next{new memif::link};
         next->peer = "fuzz";
         memory_ = made->base();
         const role end = memory_is_the_peers ? role::server : role::client;
@@ -137,5 +137,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     }
     router.disconnect();
     router.settle();
+    reaper::finish(); // the links
     return 0;
 }

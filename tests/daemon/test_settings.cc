@@ -82,8 +82,8 @@ TEST_CASE("a memif's socket has one server, and an id one client", "[config]")
         return fmt::format("net_memif{},role={},id={},socket=/tmp/m{}", number++, role, id, more);
     };
     CHECK(two_ports(memif("server", 0), memif("server", 1)) ==
-          strings{"f:3:15: interfaces.b.device: memif socket `@/tmp/m' is interface a's already"});
-    CHECK(two_ports(memif("server", 0), memif("server", 1, ",socket-abstract=no")) == strings{});
+          strings{"f:3:15: interfaces.b.device: memif socket `/tmp/m' is interface a's already"});
+    CHECK(two_ports(memif("server", 0), memif("server", 1, ",socket-abstract=yes")) == strings{});
     CHECK(two_ports(memif("client", 0), memif("client", 0)).size() == 1);
     CHECK(two_ports(memif("client", 0), memif("client", 1)) == strings{});
     CHECK(two_ports(memif("server", 0), memif("client", 0)) == strings{}); // a loop

@@ -25,6 +25,7 @@ struct two_ends {
     weft::unique_fd file;
     region memory = std::move(*shape.make(file));
     std::array<weft::unique_fd, 2> bells{weft::unique_fd{eventfd(0, EFD_NONBLOCK)}, weft::unique_fd{eventfd(0, EFD_NONBLOCK)}};
+    std::unique_ptr<ringer> bell_ringer = std::move(*ringer::make());
     ring client_out = make(0, role::client, direction::transmit);
     ring server_in = make(0, role::server, direction::receive);
     ring client_in = make(1, role::client, direction::receive);
@@ -46,7 +47,7 @@ uint64_t rung(const ring& r)
 
 std::string refused(const weft::unique_fd& file, uint64_t bytes)
 {
-    const auto mapped = region::map(file, bytes);
+    const auto mapped = region::map(file.get(), bytes);
     REQUIRE_FALSE(mapped);
     return mapped.error().message;
 }
@@ -107,17 +108,17 @@ TEST_CASE("memif ring: a client's buffers have their size however much was sent 
 TEST_CASE("memif ring: the bell is rung for who listens only")
 {
     two_ends t;
-    t.client_out.send(1); // rings start unheard
+    t.client_out.send(1, *t.bell_ringer); // rings start unheard
     CHECK(rung(t.client_out) == 0);
     t.server_in.listen(true);
-    t.client_out.send(1);
-    t.client_out.send(1);
+    t.client_out.send(1, *t.bell_ringer);
+    t.client_out.send(1, *t.bell_ringer);
     CHECK(rung(t.client_out) == 2);
     t.server_in.listen(false);
-    t.client_out.send(1);
+    t.client_out.send(1, *t.bell_ringer);
     CHECK(rung(t.client_out) == 0);
     t.server_in.listen(true);
-    t.client_out.send(1);
+    t.client_out.send(1, *t.bell_ringer);
     t.server_in.listen(false); // silences it
     CHECK(rung(t.server_in) == 0);
 }
@@ -129,10 +130,23 @@ TEST_CASE("memif ring: silencing a bell does not wait, though the peer lets the 
     t.server_in.listen(true);
     t.server_in.listen(false); // nobody has rung
     t.server_in.listen(true);
-    t.client_out.send(1);
+    t.client_out.send(1, *t.bell_ringer);
     t.server_in.listen(false);
     pollfd bell{.fd = t.server_in.bell(), .events = POLLIN, .revents = 0};
     CHECK(poll(&bell, 1, 0) == 0);
+}
+
+TEST_CASE("memif ring: ringing a bell does not wait, though the peer fills it and lets the file block")
+{
+    two_ends t;
+    const int bell = t.bells[0].get();
+    REQUIRE(fcntl(bell, F_SETFL, fcntl(bell, F_GETFL) & ~O_NONBLOCK) == 0);
+    constexpr uint64_t brim = UINT64_MAX - 1;
+    REQUIRE(::write(bell, &brim, sizeof brim) == sizeof brim);
+    t.server_in.listen(true);
+    for (int i = 0; i < 1000; ++i) // more than there are places for events
+        t.client_out.send(1, *t.bell_ringer);
+    CHECK(rung(t.server_in) == UINT64_MAX);
 }
 
 TEST_CASE("memif ring: who sleeps is woken by what was sent meanwhile", "[thread]")
@@ -142,7 +156,7 @@ TEST_CASE("memif ring: who sleeps is woken by what was sent meanwhile", "[thread
     std::thread sender{[&] {
         for (uint32_t sent = 0; sent < frames;)
             if (t.client_out.available() > 0) {
-                t.client_out.send(1);
+                t.client_out.send(1, *t.bell_ringer);
                 ++sent;
             }
     }};
@@ -175,8 +189,10 @@ TEST_CASE("memif region: a peer's file is looked at before it is mapped")
     CHECK(refused(open_ended, 8193) == "a region of 8193 bytes in a file of 8192");
     CHECK(refused(open_ended, 8192).find("F_SEAL_SHRINK") != std::string::npos);
     CHECK(refused(weft::unique_fd{}, 8192).find("Bad file descriptor") != std::string::npos);
+    CHECK(refused(weft::unique_fd{eventfd(0, 0)}, 8192).find("expected a memfd") != std::string::npos);
+    CHECK(refused(weft::unique_fd{::open("/proc/self/exe", O_RDONLY)}, 8192).find("expected a memfd") != std::string::npos);
     REQUIRE(fcntl(open_ended.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0);
-    const auto mapped = region::map(open_ended, 8000);
+    const auto mapped = region::map(open_ended.get(), 8000);
     REQUIRE(mapped);
     CHECK(mapped->holds(0, 8000));
     CHECK(mapped->holds(8000, 0));

@@ -4,6 +4,7 @@
 
 import os
 import signal
+import struct
 import tempfile
 
 import memif_client
@@ -217,7 +218,7 @@ class Clients(testbed.Test):
                 ("a wrong secret", {"secret": b"guess"}),
                 ("F_SEAL_SHRINK", {"sealed": False}),
                 ("in a file of 4096", {"file_bytes": 4096, "region_bytes": 1 << 20, "log2": 1}),
-                ("4 GiB", {"region_bytes": 1 << 33}),
+                ("at most 256 MiB in all (region-limit)", {"region_bytes": 1 << 33}),
                 ("expected region 0", {"region": 1}),
                 ("does not lie in region 3", {"ring_region": 3}),
                 ("does not lie in region 0", {"ring_offset": 1 << 30}),
@@ -259,6 +260,8 @@ class Clients(testbed.Test):
             for _ in range(5):
                 with MemifClient(self.path) as client:
                     client.hear(memif_client.HELLO)
+                    init = struct.pack("<HIB24s32s", memif_client.VERSION, 0, 0, b"word", b"test")
+                    client.say(memif_client.INIT, init)  # none are taken before, where the kernel can refuse them
                     with self.assertRaises(Refused):
                         client.say(999, file=(one.fileno(), two.fileno()))
         self.assertTrue(testbed.eventually(lambda: files() <= before), files() - before)
