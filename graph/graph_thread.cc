@@ -298,6 +298,9 @@ void graph_thread::ring_bells() noexcept
 
 bool graph_thread::inject_new(node_id to, packet* p) noexcept
 {
+#if WEFT_CHECK_FATES
+    p->note().custody = 0; // its buffer may have had an owner before
+#endif
     if (!inject_kept(to, p))
         return false;
     entered_.add(1);

@@ -290,6 +290,9 @@ uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, f
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
         packets[i]->mark() = mark;
+#if WEFT_CHECK_FATES
+        packets[i]->note().custody = 0; // its buffer may have had an owner before
+#endif
         bytes += packets[i]->length();
     }
     thread_->entered_.add(count);

@@ -180,7 +180,7 @@ result<json> del(command_context& context)
 
 const command_registration add_neighbor{
     "ip neighbor add <interface:interface> <address:address> <mac:mac>",
-    "Adds a neighbour that is never asked for and never ages; it waits while its interface has no network with it", add};
+    "Adds a neighbour that never ages; it waits until its interface has its network", add};
 const command_registration del_neighbor{"ip neighbor del <interface:interface> <address:address>",
                                         "Forgets a neighbour", del};
 

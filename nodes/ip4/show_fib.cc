@@ -212,7 +212,7 @@ result<json> show_fib(command_context& context)
 }
 
 const command_registration page{"show ip fib [from <from:prefix>] [max <max:number>]",
-                                "Routes and what they end in, in order: 1000 or as many as asked for, from a prefix on",
+                                "Routes and what they end in, in order: 1000 or so many, from a prefix on",
                                 show_fib, fib_text};
 const command_registration one{"show ip fib <prefix:word>",
                                "The routes of one prefix, or of the one that an address matches", show_one, fib_text};

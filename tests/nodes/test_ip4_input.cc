@@ -347,5 +347,5 @@ TEST_CASE("whatever comes in meets one fate and leaves", "[nodes]")
     for (const char* name : {"too_short", "bad_version", "bad_header_length", "bad_total_length",
                              "bad_checksum", "ttl_expired"})
         CHECK(reasons.contains(fmt::format("ip4-input: {}", name)));
-    CHECK(t.take().size() > 300);
+    CHECK(t.take().size() > 200); // forwarded, or messages, of which each sender gets so many a second
 }
