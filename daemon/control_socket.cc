@@ -239,6 +239,7 @@ void control_socket::state::start_session(foreign_fd client, uid_t user)
 void control_socket::state::close()
 {
     static_cast<void>(loop.stop(acceptor));
+    ::shutdown(listener.get(), SHUT_RDWR); // it is closed later, and must not seem to answer until then
     std::vector<process_id> ids;
     for (const auto& [session, who] : present->sessions)
         ids.push_back(who.process);

@@ -128,6 +128,7 @@ result<listener> listener::open(const memif_options& options)
 
 listener::~listener()
 {
+    ::shutdown(socket_.get(), SHUT_RDWR); // it is closed later, and must not seem to answer until then
     struct stat found {};
     if (!path_.empty() && lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == number_)
         unlink(path_.c_str());

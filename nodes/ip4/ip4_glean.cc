@@ -17,10 +17,12 @@ using namespace glean;
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.host.room<tables>()}, main{setup.host.main()}, admission{setup.host}
+        : ip4{setup.host.room<tables>()}, interfaces{setup.host.interfaces()}, main{setup.host.main()},
+          admission{setup.host}
     {
     }
     tables& ip4;
+    const interface_table& interfaces;
     graph_thread& main;
     glean_admission admission;
 };
@@ -38,7 +40,8 @@ bool aim(node_run& run, context& ctx, packet& p) noexcept
                             : p.network<net::ip4_header>().destination.host();
     p.note().out_interface = to.interface;
     p.mark().flags |= packet_mark::aimed;
-    return ctx.admission.admit(p, {p.note().next_hop}, to.interface, run.thread().time());
+    return to.interface == no_interface || // only a replayed packet comes here with such an adjacency
+           ctx.admission.admit(p, {p.note().next_hop}, to.interface, run.thread().time());
 }
 
 // On the main thread, which owns the neighbours.
@@ -50,6 +53,8 @@ fate hold(node_run& run, context& ctx, packet& p) noexcept
     if (!aim(run, ctx, p))
         return drop(glean::rate_limited);
     p.mark().flags &= static_cast<uint8_t>(~packet_mark::aimed); // used up
+    if (p.note().out_interface >= ctx.interfaces.all().size()) // as a recording may say
+        return drop(no_resolver);
     switch (ctx.ip4.holder()->hold(&p, {p.note().next_hop}, p.note().out_interface)) {
     case verdict::held: run.kept(p); return consumed;
     case verdict::queue_full: return drop(glean::queue_full);
