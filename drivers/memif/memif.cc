@@ -120,7 +120,7 @@ result<void> memif_device::set_mtu(uint16_t mtu)
 
 link_status memif_device::link() const
 {
-    return {.up = current() != nullptr};
+    return {.up = attached_};
 }
 
 hardware_status memif_device::hardware() const
@@ -169,15 +169,17 @@ void memif_device::attach(link_ptr made)
     spdlog::info("interface {}: connected to {}, {} receive and {} transmit rings", name_, made->peer,
                  made->receive.size(), made->transmit.size());
     ++connections_;
+    attached_ = true;
+    look_at_link(host_.interfaces(), host_.interfaces().at(index_)); // before frames come: they can be answered then
     link_.store(made.release(), std::memory_order_release);
     // a thread that sleeps looks at the new rings, and asks to be woken by them
     for (const auto& queue : queues_)
         host_.thread(*host_.registry().at(queue->input).thread).post_interrupt(queue->input);
-    look_at_link(host_.interfaces(), host_.interfaces().at(index_)); // what comes at once can be answered
 }
 
 void memif_device::detach()
 {
+    attached_ = false;
     memif::link* const old = link_.exchange(nullptr);
     if (old == nullptr)
         return;

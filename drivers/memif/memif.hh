@@ -87,6 +87,7 @@ private:
     interface_index index_ = no_interface;
     memif::listener listener_;
     bool started_ = false;
+    bool attached_ = false; // a link is there, or about to be
     uint64_t connections_ = 0;
     std::vector<std::unique_ptr<receive_queue>> queues_;
     std::vector<unsigned> place_of_thread_;
