@@ -82,7 +82,7 @@ result<plugin_identity> read_plugin_file(const std::string& path)
 {
     const auto file = input_file::open(path, INT64_MAX);
     if (!file)
-        return fail(file.error().code, "it cannot be opened: {}", file.error().message);
+        return fail(file.error().code, "it cannot be opened: {}", file.error().message.substr(path.size() + 2));
     const input_file& from = *file;
     Elf64_Ehdr header{};
     if (!read_at(from, 0, &header, sizeof header) || !is_shared_object(header))

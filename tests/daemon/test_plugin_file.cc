@@ -104,8 +104,8 @@ TEST_CASE("what is no plugin is refused in words", "[daemon]")
 {
     CHECK(refusal("") == "it is no shared object for x86-64 (ELF)");
     CHECK(refusal("#!/bin/sh\n" + std::string(200, ' ')) == "it is no shared object for x86-64 (ELF)");
-    CHECK(read_plugin_file("/nonexistent.so").error().message == "it cannot be opened: /nonexistent.so: No such file or directory");
-    CHECK(read_plugin_file("/tmp").error().message == "it cannot be opened: /tmp: expected a regular file, found a directory");
+    CHECK(read_plugin_file("/nonexistent.so").error().message == "it cannot be opened: No such file or directory");
+    CHECK(read_plugin_file("/tmp").error().message == "it cannot be opened: expected a regular file, found a directory");
     const std::string no_note = "it is no plugin of weft: WEFT_PLUGIN has left no note in it";
     CHECK(refusal(elf_with("")) == no_note);
     CHECK(refusal(elf_with(note("abi\0name\0only three"))) == no_note);
