@@ -3,8 +3,8 @@
 #include "graph/node_registry.hh"
 
 #include <algorithm>
+#include <cpuid.h>
 #include <fmt/ranges.h>
-#include <rte_cpuflags.h>
 
 namespace weft {
 
@@ -90,12 +90,23 @@ std::string_view description_of(form which) noexcept
     return "?";
 }
 
+namespace {
+
+// Not every compiler's __builtin_cpu_supports() knows them, and DPDK 22.11 looks for LZCNT in another bit.
+bool has_movbe_and_lzcnt() noexcept
+{
+    unsigned a = 0, b = 0, basic = 0, extended = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &basic, &d) != 0 && (basic & bit_MOVBE) != 0 &&
+           __get_cpuid(0x8000'0001, &a, &b, &extended, &d) != 0 && (extended & bit_LZCNT) != 0;
+}
+
+} // namespace
+
 bool is_supported(form which) noexcept
 {
     const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
-                    rte_cpu_get_flag_enabled(RTE_CPUFLAG_MOVBE) == 1 &&
-                    rte_cpu_get_flag_enabled(RTE_CPUFLAG_LZCNT) == 1;
+                    has_movbe_and_lzcnt();
     switch (which) {
     case form::plain:
     case form::baseline: return true;
