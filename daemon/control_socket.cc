@@ -207,7 +207,7 @@ bool control_socket::state::make_room(uid_t user)
     if (verdict.ends) {
         const auto& [session, who] = members[*verdict.ends];
         const auto number = static_cast<size_t>(
-            std::count_if(places.begin(), places.end(), [&](const auto& place) { return place.user == who.user; }));
+            std::count_if(places.begin(), places.end(), [user_id = who.user](const auto& place) { return place.user == user_id; }));
         session->say_last(
             fmt::format("this session was ended for a new one's sake: user {} has {} of {}, and it was idle for longest",
                         who.user, number, session_limit));

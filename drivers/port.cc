@@ -251,8 +251,7 @@ result<void> port::bind_receive(const std::string& name)
             return pass(pollers);
         // one interface after the other, so that two ports of one queue each use two workers
         const size_t turn = (index_ + q) % pollers->size();
-        rx_.push_back(std::make_unique<rx_queue>(
-            no_port, may_chain(options_.device), q, index_, (*pollers)[turn]));
+        rx_.emplace_back(new rx_queue{no_port, may_chain(options_.device), q, index_, (*pollers)[turn]});
     }
     return {};
 }
