@@ -88,6 +88,8 @@ class Stop(testbed.TwoHosts):
         inside.run("ip", "address", "add", "10.0.0.2/24", "dev", "weft-a")
         inside.run("ip", "link", "set", "weft-a", "up")
         inside.run("ip", "link", "set", "weft-b", "up")
+        for port in ("a", "b"):  # the router looks for links ten times a second
+            self.assertTrue(testbed.eventually(lambda: self.weft.has_link(port)))
         inside.run("ping", "-c", "1", "-W", "2", "10.0.0.1")
         before = inside.run("ip", "-o", "link").stdout
         other_socket = os.path.join(self.weft.directory, "other.sock")
