@@ -10,7 +10,6 @@
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>

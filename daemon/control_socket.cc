@@ -131,16 +131,8 @@ void refuse(const foreign_fd& client)
 // Who connected; nobody in particular where the kernel does not say.
 uid_t user_of(const foreign_fd& client)
 {
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    if (::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return static_cast<uid_t>(-1);
-    return peer.uid;
-}
-
-bool is_trusted(uid_t user)
-{
-    return user == 0 || user == ::geteuid();
+    const auto peer = peer_of(client.get());
+    return peer ? peer->uid : static_cast<uid_t>(-1);
 }
 
 } // namespace
@@ -206,8 +198,9 @@ bool control_socket::state::make_room(uid_t user)
     const auto verdict = session_shares{}.admit(places, user, is_trusted(user));
     if (verdict.ends) {
         const auto& [session, who] = members[*verdict.ends];
-        const auto number = static_cast<size_t>(
-            std::count_if(places.begin(), places.end(), [user_id = who.user](const auto& place) { return place.user == user_id; }));
+        const auto number = std::count_if(places.begin(), places.end(), [greedy = who.user](const auto& place) {
+            return place.user == greedy;
+        });
         session->say_last(
             fmt::format("this session was ended for a new one's sake: user {} has {} of {}, and it was idle for longest",
                         who.user, number, session_limit));

@@ -2,6 +2,7 @@
 #include "drivers/claims.hh"
 
 #include "drivers/device_arguments.hh"
+#include "graph/foreign_fd.hh"
 
 #include <cerrno>
 #include <cstring>
@@ -23,12 +24,9 @@ unique_fd make_socket()
 std::optional<ucred> holder_of(const sockaddr_un& address, socklen_t length)
 {
     const unique_fd asking = make_socket();
-    ucred who{};
-    socklen_t size = sizeof who;
-    if (connect(asking.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
-        getsockopt(asking.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+    if (connect(asking.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
         return {};
-    return who;
+    return peer_of(asking.get());
 }
 
 } // namespace
@@ -51,7 +49,7 @@ result<unique_fd> claim_name(std::string_view name, std::string_view words)
     const auto holder = holder_of(address, length);
     if (!holder)
         return fail(errc::exists, "{} is another daemon's", words);
-    if (holder->uid == 0 || holder->uid == geteuid())
+    if (is_trusted(holder->uid))
         return fail(errc::exists, "{} is another daemon's: process {}", words, holder->pid);
     spdlog::warn("{}: user {} holds its name (process {}), which is no claim", words, holder->uid, holder->pid);
     return unique_fd{};

@@ -232,11 +232,10 @@ result<recording> read_recording(const std::string& path)
     auto file = input_file::open(path, largest_recording);
     if (!file)
         return pass(file);
-    const auto text = file->read_all([] { return true; });
-    if (!text)
-        return pass(text);
-    const auto bytes = std::as_bytes(std::span{*text});
-    auto read = parse_recording({bytes.begin(), bytes.end()});
+    auto bytes = file->read_all<std::vector<std::byte>>([] { return true; });
+    if (!bytes)
+        return pass(bytes);
+    auto read = parse_recording(std::move(*bytes));
     if (!read)
         return fail(read.error().code, "{}: {}", path, read.error().message);
     return read;

@@ -2,7 +2,7 @@
 #include "graph/foreign_fd.hh"
 
 #include <cstring>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef SO_PASSRIGHTS // Linux 6.16
 #define SO_PASSRIGHTS 83
@@ -20,6 +20,20 @@ bool accept_files(int socket, bool wanted) noexcept
 {
     const int value = wanted ? 1 : 0;
     return setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &value, sizeof value) == 0;
+}
+
+std::optional<ucred> peer_of(int socket) noexcept
+{
+    ucred peer{};
+    socklen_t bytes = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
+        return {};
+    return peer;
+}
+
+bool is_trusted(uid_t user) noexcept
+{
+    return user == 0 || user == geteuid();
 }
 
 ssize_t receive_with_files(int socket, std::span<std::byte> to, std::vector<foreign_fd>& files)

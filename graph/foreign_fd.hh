@@ -9,7 +9,9 @@
 #include "graph/unique_fd.hh"
 
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <vector>
 
@@ -35,6 +37,12 @@ private:
 // Whether a Unix socket, or those that a listener will accept, takes files from its peer: a send with one fails if not.
 // False where the kernel does not know the option (before Linux 6.16): files come then, whatever is asked.
 bool accept_files(int socket, bool wanted) noexcept;
+
+// Who is at the other end of a connected Unix socket: who called connect(), or listen() if it was connected to. None where
+// the kernel does not say; errno tells why.
+[[nodiscard]] std::optional<ucred> peer_of(int socket) noexcept;
+// Whether a user may do anything to this daemon anyway: root, and the user that it runs as.
+[[nodiscard]] bool is_trusted(uid_t user) noexcept;
 
 // recv(2), for a thread that must not sleep: what comes with the bytes goes into `files`, where recv() would close it at
 // once.

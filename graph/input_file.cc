@@ -82,18 +82,17 @@ tl::unexpected<error> input_file::ended() const
     return fail(errc::timeout, "{}: its reading was ended", path_);
 }
 
-result<std::string> input_file::read_all(const pause& go_on)
+result<void> input_file::fill(std::span<char> all, const pause& go_on)
 {
-    std::string text(static_cast<size_t>(left_), 0);
-    for (size_t at = 0; at < text.size();) {
-        const auto got = read(std::span{text}.subspan(at, std::min(text.size() - at, 8 * piece_bytes)));
+    for (size_t at = 0; at < all.size();) {
+        const auto got = read(all.subspan(at, std::min(all.size() - at, 8 * piece_bytes)));
         if (!got)
             return pass(got);
         at += *got;
         if (!go_on())
             return ended();
     }
-    return text;
+    return {};
 }
 
 } // namespace weft

@@ -38,8 +38,9 @@ public:
     // Called after every piece of some 100 us of work; false ends the reading (errc::timeout).
     using pause = std::function<bool()>;
 
-    // All of it from here on.
-    [[nodiscard]] result<std::string> read_all(const pause& go_on);
+    // All of it from here on, as text or as a vector of bytes.
+    template <class Bytes = std::string>
+    [[nodiscard]] result<Bytes> read_all(const pause& go_on);
 
     // For text whose units are lines: calls `each` with a piece of it and whether that is the last one; `each` returns how
     // many bytes it has taken, and finds the others at the front of the next piece. A piece of more than `longest` bytes of
@@ -50,6 +51,7 @@ public:
 private:
     static constexpr size_t piece_bytes = size_t{32} << 10;
 
+    [[nodiscard]] result<void> fill(std::span<char> all, const pause& go_on);
     [[nodiscard]] tl::unexpected<error> ended() const;
     input_file(unique_fd file, std::string path, const struct stat& about);
 
@@ -59,6 +61,16 @@ private:
     uint64_t left_;
     timespec changed_;
 };
+
+template <class Bytes>
+result<Bytes> input_file::read_all(const pause& go_on)
+{
+    Bytes all;
+    all.resize(static_cast<size_t>(left_));
+    if (auto done = fill({reinterpret_cast<char*>(all.data()), all.size()}, go_on); !done)
+        return pass(done);
+    return all;
+}
 
 template <class Each>
 result<void> input_file::read_pieces(size_t longest, const pause& go_on, Each&& each)

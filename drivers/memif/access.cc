@@ -77,7 +77,7 @@ std::vector<gid_t> groups_of(int connection, gid_t first)
 
 bool may_connect(const socket_access& access, uid_t user, std::span<const gid_t> groups) noexcept
 {
-    if (user == 0 || user == geteuid())
+    if (is_trusted(user))
         return true;
     if (user == access.owner)
         return (access.mode & S_IWUSR) != 0;
@@ -88,14 +88,13 @@ bool may_connect(const socket_access& access, uid_t user, std::span<const gid_t>
 
 result<void> check_peer(const socket_access& access, int connection)
 {
-    ucred peer{};
-    socklen_t bytes = sizeof peer;
-    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
+    const auto peer = peer_of(connection);
+    if (!peer)
         return fail(errc::io, "it cannot be told who it is: {}", std::strerror(errno));
-    if (may_connect(access, peer.uid, groups_of(connection, peer.gid)))
+    if (may_connect(access, peer->uid, groups_of(connection, peer->gid)))
         return {};
-    return fail(errc::invalid_argument, "user {} (group {}) is not let in by owner {}, group {}, mode {:04o}", peer.uid,
-                peer.gid, access.owner, access.group, access.mode);
+    return fail(errc::invalid_argument, "user {} (group {}) is not let in by owner {}, group {}, mode {:04o}", peer->uid,
+                peer->gid, access.owner, access.group, access.mode);
 }
 
 result<listener> listener::open(const memif_options& options)

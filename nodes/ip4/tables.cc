@@ -376,7 +376,8 @@ bool tables::forwards_to(interface_index i, net::ip4_address a, const net::mac_a
     if (way.is_several())
         return false;
     const adjacency& to = hops_.adjacency_at(way.adjacency());
-    return to.kind == adjacency_kind::rewrite && to.interface == i && to.next_hop == a && std::memcmp(to.rewrite.data(), mac.bytes.data(), sizeof mac) == 0;
+    return to.kind == adjacency_kind::rewrite && to.interface == i && to.next_hop == a &&
+           std::memcmp(to.rewrite.data(), mac.bytes.data(), sizeof mac) == 0;
 }
 
 void tables::watch_neighbour(interface_index i, net::ip4_address a, bool on)
