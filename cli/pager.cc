@@ -94,25 +94,40 @@ bool page_through(const std::string& command, std::string_view text)
     return !(WIFEXITED(status) && WEXITSTATUS(status) == not_found);
 }
 
-// One key, without waiting for the end of a line.
-char read_key()
-{
-    termios before{};
-    if (::tcgetattr(STDIN_FILENO, &before) != 0)
-        return 'q';
-    termios raw = before;
-    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-    ::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
-    char key = 'q';
-    if (::read(STDIN_FILENO, &key, 1) != 1)
-        key = 'q';
-    ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
-    return key;
-}
+// Keys arrive at once and are not echoed while it lives: from before the prompt, so that a quick key is not either.
+class key_mode {
+public:
+    key_mode()
+    {
+        if (::tcgetattr(STDIN_FILENO, &before_) != 0)
+            return;
+        termios raw = before_;
+        raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+        is_set_ = ::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+    }
+    ~key_mode()
+    {
+        if (is_set_)
+            ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+    }
+    key_mode(const key_mode&) = delete;
+    key_mode& operator=(const key_mode&) = delete;
+
+    [[nodiscard]] char read() const
+    {
+        char key = 'q';
+        return is_set_ && ::read(STDIN_FILENO, &key, 1) == 1 ? key : 'q';
+    }
+
+private:
+    termios before_{};
+    bool is_set_ = false;
+};
 
 void page_ourselves(const std::vector<std::string_view>& lines, const screen& size)
 {
     const size_t page = std::max<size_t>(size.rows, 2) - 1; // rows; the prompt takes the last one
+    const key_mode keys;
     size_t shown = 0;
     for (size_t left = page;;) {
         for (bool first = true; shown < lines.size(); ++shown, first = false) {
@@ -127,7 +142,7 @@ void page_ourselves(const std::vector<std::string_view>& lines, const screen& si
             return;
         if (!print(fmt::format("-- more -- ({}/{})", shown, lines.size())))
             return;
-        const char key = read_key();
+        const char key = keys.read();
         if (!print("\r\033[K") || key == 'q' || key == 'Q')
             return;
         left = key == '\n' || key == '\r' ? 1 : page;
