@@ -5,11 +5,15 @@
 #include "graph/command.hh"
 
 #include <algorithm>
+#include <cstdio>
 #include <fmt/ranges.h>
+#include <fstream>
 #include <map>
 #include <regex>
 #include <sched.h>
+#include <sstream>
 #include <sys/un.h>
+#include <thread>
 
 namespace weft {
 
@@ -17,6 +21,25 @@ namespace {
 
 constexpr unsigned highest_core = CPU_SETSIZE - 1;
 constexpr size_t most_workers = 62; // hand-over bells are bits of one word
+
+// No process starts on an isolated core, but one may go there if its cpuset has it: a thread of its own tries.
+cpu_set_t isolated_cores()
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    std::string text;
+    std::getline(std::ifstream{"/sys/devices/system/cpu/isolated"}, text);
+    const auto isolated = parse_core_list(text);
+    for (const unsigned core : isolated)
+        CPU_SET(core, &set);
+    if (isolated.empty())
+        return set;
+    std::jthread{[&set] {
+        if (sched_setaffinity(0, sizeof set, &set) != 0 || sched_getaffinity(0, sizeof set, &set) != 0)
+            CPU_ZERO(&set);
+    }}.join();
+    return set;
+}
 
 void check_core(const config::value& core, config::problems& problems)
 {
@@ -150,15 +173,33 @@ const config::registration startup{{
 
 } // namespace
 
+std::vector<unsigned> parse_core_list(const std::string& text)
+{
+    std::vector<unsigned> cores;
+    std::istringstream parts{text};
+    for (std::string part; std::getline(parts, part, ',');) {
+        unsigned first = 0;
+        unsigned last = 0;
+        const int numbers = std::sscanf(part.c_str(), "%u-%u", &first, &last);
+        if (numbers < 1)
+            continue;
+        for (unsigned core = first; core <= std::min(numbers == 1 ? first : last, highest_core); ++core)
+            cores.push_back(core);
+    }
+    return cores;
+}
+
 const std::vector<unsigned>& usable_cores()
 {
     static const std::vector<unsigned> cores = [] {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        sched_getaffinity(0, sizeof set, &set);
+        cpu_set_t own;
+        CPU_ZERO(&own);
+        sched_getaffinity(0, sizeof own, &own);
+        cpu_set_t isolated = isolated_cores();
+        CPU_OR(&own, &own, &isolated);
         std::vector<unsigned> found;
         for (unsigned core = 0; core <= highest_core; ++core)
-            if (CPU_ISSET(core, &set))
+            if (CPU_ISSET(core, &own))
                 found.push_back(core);
         return found;
     }();

@@ -4,6 +4,7 @@
 #include "daemon/yaml_file.hh"
 
 #include <catch2/catch.hpp>
+#include <sched.h>
 
 using namespace weft;
 
@@ -50,6 +51,16 @@ TEST_CASE("a core has one worker, and a key without a value is no list", "[confi
     for (const char* nodes : {"", "[]"})
         CHECK(check_of(fmt::format("cpu: {{workers: [{{core: {}, nodes: {}}}]}}\n", usable_core(), nodes)).at(0).find(
                   "cpu.workers[0].nodes: no pattern is given") != std::string::npos);
+}
+
+TEST_CASE("the kernel's lists of cores are understood", "[config]")
+{
+    using cores = std::vector<unsigned>;
+    CHECK(parse_core_list("") == cores{});
+    CHECK(parse_core_list("3") == cores{3});
+    CHECK(parse_core_list("0-2,5,8-9") == cores{0, 1, 2, 5, 8, 9});
+    CHECK(parse_core_list("4-2,x,1") == cores{1});
+    CHECK(parse_core_list("0-4000000000").size() == CPU_SETSIZE);
 }
 
 TEST_CASE("commands that run at start are commands", "[config]")

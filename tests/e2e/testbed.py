@@ -127,17 +127,23 @@ class Namespace:
         options.setdefault("stderr", subprocess.STDOUT)
         return subprocess.Popen(self.command(*words), **options)
 
-    def socket(self, *arguments):
-        """A socket that belongs to this namespace, used from the test's own process."""
+    @contextlib.contextmanager
+    def inside(self):
+        """The calling thread is in this namespace: what it opens belongs there."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
         try:
             _enter(there)
-            return socket.socket(*arguments)
+            yield
         finally:
             _enter(home)
             os.close(home)
             os.close(there)
+
+    def socket(self, *arguments):
+        """A socket that belongs to this namespace, used from the test's own process."""
+        with self.inside():
+            return socket.socket(*arguments)
 
     def delete(self):
         subprocess.run(["ip", "netns", "del", self.name], check=False)
