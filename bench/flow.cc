@@ -2,7 +2,7 @@
 // The generator's inner loops.
 #include "bench/flow.hh"
 
-#include "graph/net/checksum.hh"
+#include "base/net/checksum.hh"
 
 #include <cstring>
 

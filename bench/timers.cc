@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures weft's timing wheel beside DPDK's rte_timer: start, move, stop, and expiry under a clock that goes on.
-#include "graph/timing_wheel.hh"
+#include "graph/process/timing_wheel.hh"
 
 #include <rte_cycles.h>
 #include <rte_eal.h>

@@ -3,7 +3,7 @@
 #include "bench/traffic.hh"
 
 #include "bench/memif_port.hh"
-#include "graph/net/checksum.hh"
+#include "base/net/checksum.hh"
 
 #include <array>
 #include <cstring>

@@ -2,8 +2,8 @@
 // What the generator sends and what it may expect back: destinations, frames, next hops.
 #pragma once
 
-#include "graph/net/address.hh"
-#include "graph/net/headers.hh"
+#include "base/net/address.hh"
+#include "base/net/headers.hh"
 
 #include <cstdint>
 #include <span>

@@ -2,9 +2,10 @@
 # The headers that plugins are compiled with, and the hash of them that is a part of the ABI's name. The daemon's build
 # and a plugin's both compute it, each from the headers that it compiles.
 
-# All of graph/ but the fibers, which are behind graph/process.hh.
+# All of graph/ but the fibers, which are behind graph/process/process.hh.
 function(weft_public_headers list root)
-  file(GLOB_RECURSE found RELATIVE ${root} ${root}/graph/*.hh)
+  file(GLOB_RECURSE found RELATIVE ${root} ${root}/base/*.hh ${root}/graph/*.hh
+       ${root}/control/*.hh ${root}/nodes/interface/*.hh)
   list(FILTER found EXCLUDE REGEX "/fiber")
   list(SORT found)
   set(${list} ${found} PARENT_SCOPE)

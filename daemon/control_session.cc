@@ -3,7 +3,7 @@
 #include "daemon/control_session.hh"
 
 #include "daemon/control_socket.hh"
-#include "graph/command_syntax.hh"
+#include "control/command/command_syntax.hh"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>

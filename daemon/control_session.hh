@@ -2,10 +2,10 @@
 // One client of the control socket: reads its requests, runs them, writes the answers.
 #pragma once
 
-#include "graph/clock.hh"
-#include "graph/command.hh"
-#include "graph/foreign_fd.hh"
-#include "graph/process.hh"
+#include "base/clock.hh"
+#include "control/command/command.hh"
+#include "base/foreign_fd.hh"
+#include "graph/process/process.hh"
 
 #include <array>
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include "daemon/control_socket.hh"
 
 #include "daemon/control_session.hh"
-#include "graph/foreign_fd.hh"
+#include "base/foreign_fd.hh"
 
 #include <spdlog/spdlog.h>
 

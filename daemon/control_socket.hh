@@ -17,10 +17,10 @@
 #pragma once
 
 #include "daemon/session_shares.hh"
-#include "graph/clock.hh"
-#include "graph/command.hh"
-#include "graph/main_loop.hh"
-#include "graph/result.hh"
+#include "base/clock.hh"
+#include "control/command/command.hh"
+#include "graph/process/main_loop.hh"
+#include "base/result.hh"
 
 #include <cstddef>
 #include <filesystem>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "daemon/settings.hh"
-#include "graph/result.hh"
+#include "base/result.hh"
 
 namespace weft {
 

@@ -2,8 +2,8 @@
 // One daemon for each control socket: a lock on a file beside it, which is taken before anything is touched.
 #pragma once
 
-#include "graph/result.hh"
-#include "graph/unique_fd.hh"
+#include "base/result.hh"
+#include "base/unique_fd.hh"
 
 #include <filesystem>
 

@@ -3,7 +3,7 @@
 #include "daemon/log.hh"
 
 #include "daemon/lossy_sink.hh"
-#include "graph/command.hh"
+#include "control/command/command.hh"
 
 #include <nlohmann/json.hpp>
 #include <pthread.h>

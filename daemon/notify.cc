@@ -2,7 +2,7 @@
 // Sends one datagram to the socket that NOTIFY_SOCKET names. sd_notify() itself waits where the queue there is full.
 #include "daemon/notify.hh"
 
-#include "graph/unique_fd.hh"
+#include "base/unique_fd.hh"
 
 #include <cerrno>
 #include <cstddef>

@@ -2,9 +2,9 @@
 // The pages of docs/ that are generated from what rooms register.
 #pragma once
 
-#include "graph/command.hh"
-#include "graph/config.hh"
-#include "graph/result.hh"
+#include "control/command/command.hh"
+#include "control/config/config.hh"
+#include "base/result.hh"
 
 #include <string>
 #include <string_view>

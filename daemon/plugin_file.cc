@@ -2,7 +2,7 @@
 // Finds a plugin's note in its ELF file: file header, program headers, note segments, notes.
 #include "daemon/plugin_file.hh"
 
-#include "graph/input_file.hh"
+#include "base/input_file.hh"
 #include "graph/plugin.hh"
 
 #include <algorithm>

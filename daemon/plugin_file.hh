@@ -2,7 +2,7 @@
 // What a plugin's file says of itself, read without running any of its code.
 #pragma once
 
-#include "graph/result.hh"
+#include "base/result.hh"
 
 #include <string>
 #include <string_view>

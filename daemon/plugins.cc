@@ -4,8 +4,8 @@
 
 #include "daemon/plugin_file.hh"
 #include "daemon/trial.hh"
-#include "graph/command.hh"
-#include "graph/quote.hh"
+#include "control/command/command.hh"
+#include "base/quote.hh"
 
 #include <algorithm>
 #include <dlfcn.h>

@@ -2,7 +2,7 @@
 // Plugins: shared objects from one directory that register what the daemon's own rooms register.
 #pragma once
 
-#include "graph/config.hh"
+#include "control/config/config.hh"
 
 #include <list>
 #include <string>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether what a plugin registers goes with all that is registered already.
 #include "daemon/plugins.hh"
-#include "graph/command.hh"
+#include "control/command/command.hh"
 #include "graph/init.hh"
 #include "graph/plan.hh"
-#include "graph/process.hh"
+#include "graph/process/process.hh"
 
 #include <algorithm>
 #include <fmt/ranges.h>

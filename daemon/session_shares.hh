@@ -2,7 +2,7 @@
 // Who gets a place among the sessions of the control socket where there are not enough for all.
 #pragma once
 
-#include "graph/clock.hh"
+#include "base/clock.hh"
 
 #include <cstddef>
 #include <optional>

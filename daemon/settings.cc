@@ -2,7 +2,7 @@
 // The configuration sections cpu, memory, cli, log and startup.
 #include "daemon/settings.hh"
 
-#include "graph/command.hh"
+#include "control/command/command.hh"
 
 #include <algorithm>
 #include <cstdio>

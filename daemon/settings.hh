@@ -2,7 +2,7 @@
 // The daemon's own part of the configuration, as values.
 #pragma once
 
-#include "graph/config.hh"
+#include "control/config/config.hh"
 #include "graph/node_patterns.hh"
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 // Takes the signals that end the daemon, and sees to it that the end comes.
 #pragma once
 
-#include "graph/unique_fd.hh"
+#include "base/unique_fd.hh"
 
 #include <atomic>
 #include <chrono>

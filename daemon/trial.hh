@@ -2,8 +2,8 @@
 // Does something in a child process first, to see whether it can be survived.
 #pragma once
 
-#include "graph/clock.hh"
-#include "graph/result.hh"
+#include "base/clock.hh"
+#include "base/result.hh"
 
 #include <functional>
 

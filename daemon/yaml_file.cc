@@ -2,8 +2,8 @@
 // Builds the configuration tree from yaml-cpp's events, within limits that no file can pass.
 #include "daemon/yaml_file.hh"
 
-#include "graph/input_file.hh"
-#include "graph/quote.hh"
+#include "base/input_file.hh"
+#include "base/quote.hh"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>

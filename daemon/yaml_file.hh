@@ -2,8 +2,8 @@
 // Reads a YAML file into a configuration tree whose values know their line and column.
 #pragma once
 
-#include "graph/config.hh"
-#include "graph/result.hh"
+#include "control/config/config.hh"
+#include "base/result.hh"
 
 #include <cstddef>
 #include <string>

@@ -2,7 +2,7 @@
 // Commands that a target may run on a router: those that touch no file and end nothing.
 #pragma once
 
-#include "graph/command.hh"
+#include "control/command/command.hh"
 
 #include <algorithm>
 #include <array>

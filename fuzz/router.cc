@@ -2,7 +2,7 @@
 #include "fuzz/router.hh"
 
 #include "fuzz/buffers.hh"
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 
 #include <algorithm>
 #include <cstring>

@@ -2,7 +2,7 @@
 // The engine: owns the threads and everything that they share, publishes plans, runs the main thread.
 #include "graph/engine.hh"
 
-#include "graph/crash_report.hh"
+#include "observe/crash_report.hh"
 #include "graph/init.hh"
 #include "graph/process_table.hh"
 

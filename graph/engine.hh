@@ -2,15 +2,15 @@
 // The engine: threads, graph, processes, interfaces and the rooms' own state, as one object.
 #pragma once
 
-#include "graph/clock.hh"
-#include "graph/graph_thread.hh"
-#include "graph/interface.hh"
-#include "graph/main_loop.hh"
+#include "base/clock.hh"
+#include "graph/thread/graph_thread.hh"
+#include "nodes/interface/interface.hh"
+#include "graph/process/main_loop.hh"
 #include "graph/node_patterns.hh"
 #include "graph/node_registry.hh"
 #include "graph/plan.hh"
-#include "graph/rcu.hh"
-#include "graph/result.hh"
+#include "graph/thread/rcu.hh"
+#include "base/result.hh"
 
 #include <atomic>
 #include <deque>

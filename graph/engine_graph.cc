@@ -2,7 +2,7 @@
 // How the engine changes the graph that runs, and when it forgets what was taken out of it.
 #include "graph/engine.hh"
 
-#include "graph/capture_buffer.hh"
+#include "graph/thread/capture_buffer.hh"
 
 #include <algorithm>
 

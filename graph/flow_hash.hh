@@ -2,7 +2,7 @@
 // The hash that keeps a flow on one path and on one worker: addresses, protocol, and ports where the packet has them.
 #pragma once
 
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "graph/packet.hh"
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 // Init functions: what a room does at fixed moments of the daemon's life, in an order that it can ask for.
 #pragma once
 
-#include "graph/result.hh"
+#include "base/result.hh"
 
 #include <array>
 #include <source_location>

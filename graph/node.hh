@@ -23,7 +23,7 @@ struct trace_record;
 using node_id = uint16_t; // index in the node registry; a removed node's is reused once nothing refers to it
 inline constexpr node_id no_node = 0xffff;
 
-// VPP's four types; the fourth, the process, is registered with process_registration (graph/process.hh).
+// VPP's four types; the fourth, the process, is registered with process_registration (graph/process/process.hh).
 enum class node_type : uint8_t {
     pre_input, // called first in a loop: clean-up, polling of sockets
     input,     // brings packets into the graph

@@ -2,7 +2,7 @@
 // Shell patterns of nodes' names, and the workers' in the configuration.
 #include "graph/node_patterns.hh"
 
-#include "graph/quote.hh"
+#include "base/quote.hh"
 
 #include <algorithm>
 #include <cctype>

@@ -2,8 +2,8 @@
 // Which nodes a worker's plan contains: shell patterns of their names.
 #pragma once
 
-#include "graph/config.hh"
-#include "graph/result.hh"
+#include "control/config/config.hh"
+#include "base/result.hh"
 
 #include <span>
 #include <string>

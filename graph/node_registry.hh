@@ -3,7 +3,7 @@
 #pragma once
 
 #include "graph/node.hh"
-#include "graph/result.hh"
+#include "base/result.hh"
 
 #include <deque>
 #include <memory>

@@ -3,7 +3,7 @@
 #include "graph/node_run.hh"
 
 #include "graph/engine.hh"
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 
 #include <bit>
 #include <cstdio>

@@ -2,9 +2,9 @@
 // A node at work on one thread: what its function is given to read its context, pass packets on and drop.
 #pragma once
 
-#include "graph/counter.hh"
+#include "base/counter.hh"
 #include "graph/frame.hh"
-#include "graph/input_pace.hh"
+#include "graph/thread/input_pace.hh"
 #include "graph/node.hh"
 
 #include <array>
@@ -410,4 +410,4 @@ private:
 
 } // namespace weft
 
-#include "graph/graph_thread.hh" // the inline bodies need the thread
+#include "graph/thread/graph_thread.hh" // the inline bodies need the thread

@@ -6,7 +6,7 @@
 #include "graph/node_patterns.hh"
 #include "graph/node_registry.hh"
 #include "graph/node_run.hh"
-#include "graph/result.hh"
+#include "base/result.hh"
 
 #include <deque>
 #include <memory>

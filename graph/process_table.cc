@@ -3,7 +3,7 @@
 #include "graph/process_table.hh"
 
 #include "graph/engine.hh"
-#include "graph/quote.hh"
+#include "base/quote.hh"
 
 #include <algorithm>
 #include <fmt/ranges.h>

@@ -38,9 +38,16 @@ class IncludeRules(unittest.TestCase):
             [],
         )
 
-    def test_the_engine_includes_no_other_room(self):
+    def test_the_engine_includes_nothing_above_it(self):
         self.assert_breach(
             "graph/ may not include", graph__a_cc='#include "nodes/ip4/x.hh"\n', nodes__ip4__x_hh=""
+        )
+
+    def test_the_longest_folder_counts(self):
+        self.assert_breach(
+            "graph/process/ may not include",
+            graph__process__a_hh='#include "graph/b.hh"\n',
+            graph__b_hh="",
         )
 
     def test_drivers_include_no_nodes(self):
@@ -55,7 +62,7 @@ class IncludeRules(unittest.TestCase):
 
     def test_the_client_knows_nothing_of_the_daemon(self):
         self.assert_breach(
-            "cli/ may not include", cli__a_cc='#include "graph/result.hh"\n', graph__result_hh=""
+            "cli/ may not include", cli__a_cc='#include "base/result.hh"\n', base__result_hh=""
         )
 
     def test_one_public_header(self):

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "drivers/memif/options.hh"
-#include "graph/foreign_fd.hh"
-#include "graph/result.hh"
+#include "base/foreign_fd.hh"
+#include "base/result.hh"
 
 #include <span>
 #include <string>

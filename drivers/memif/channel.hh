@@ -4,9 +4,9 @@
 
 #include "drivers/memif/options.hh"
 #include "drivers/memif/protocol.hh"
-#include "graph/foreign_fd.hh"
-#include "graph/process.hh"
-#include "graph/result.hh"
+#include "base/foreign_fd.hh"
+#include "graph/process/process.hh"
+#include "base/result.hh"
 
 #include <string>
 #include <string_view>

@@ -5,8 +5,8 @@
 #include "drivers/memif/link.hh"
 #include "drivers/memif/options.hh"
 #include "drivers/memif/protocol.hh"
-#include "graph/foreign_fd.hh"
-#include "graph/result.hh"
+#include "base/foreign_fd.hh"
+#include "base/result.hh"
 
 #include <string>
 #include <vector>

@@ -4,9 +4,9 @@
 
 #include "drivers/memif/protocol.hh"
 #include "drivers/memif/ringer.hh"
-#include "graph/reaper.hh"
-#include "graph/result.hh"
-#include "graph/unique_fd.hh"
+#include "base/reaper.hh"
+#include "base/result.hh"
+#include "base/unique_fd.hh"
 
 #include <algorithm>
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include "drivers/memif/memif.hh"
 
 #include "graph/engine.hh"
-#include "graph/link.hh"
+#include "nodes/interface/link.hh"
 #include "graph/process_table.hh"
 
 #include <cerrno>

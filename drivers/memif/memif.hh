@@ -6,11 +6,11 @@
 // leaves none with memory that is gone.
 #pragma once
 
-#include "drivers/device.hh"
+#include "drivers/dpdk/device.hh"
 #include "drivers/memif/access.hh"
 #include "drivers/memif/link.hh"
 #include "drivers/memif/options.hh"
-#include "graph/process.hh"
+#include "graph/process/process.hh"
 
 #include <atomic>
 #include <memory>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/memif/options.hh"
 
-#include "graph/quote.hh"
+#include "base/quote.hh"
 
 #include <algorithm>
 #include <charconv>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "drivers/memif/link.hh"
-#include "graph/net/address.hh"
-#include "graph/result.hh"
+#include "base/net/address.hh"
+#include "base/result.hh"
 
 #include <optional>
 #include <string>

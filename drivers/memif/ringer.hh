@@ -7,8 +7,8 @@
 // a bell is rung by reading nothing.
 #pragma once
 
-#include "graph/result.hh"
-#include "graph/unique_fd.hh"
+#include "base/result.hh"
+#include "base/unique_fd.hh"
 
 #include <linux/aio_abi.h>
 #include <memory>

@@ -3,10 +3,10 @@
 // understood keeps to its limits, and a recording that is written again is read as the same.
 //
 // Input: the file.
-#include "drivers/packet_source.hh"
+#include "drivers/generator/packet_source.hh"
 #include "fuzz/input.hh"
-#include "graph/capture_file.hh"
-#include "graph/unique_fd.hh"
+#include "observe/capture_file.hh"
+#include "base/unique_fd.hh"
 
 #include <string>
 #include <sys/mman.h>

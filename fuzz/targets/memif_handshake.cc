@@ -6,7 +6,7 @@
 // that comes with it; one byte, the length of what follows the type (the rest is zero).
 #include "drivers/memif/handshake.hh"
 #include "fuzz/input.hh"
-#include "tests/graph/process_tester.hh"
+#include "tests/graph/process/process_tester.hh"
 
 #include <array>
 #include <cstring>

@@ -4,8 +4,8 @@
 // Input: the file.
 #include "fuzz/input.hh"
 #include "fuzz/router.hh"
-#include "graph/capture_file.hh"
-#include "graph/replay.hh"
+#include "observe/capture_file.hh"
+#include "observe/replay.hh"
 
 #include <nlohmann/json.hpp>
 

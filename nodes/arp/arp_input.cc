@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, teaches the neighbour table.
-#include "graph/hand_over.hh"
-#include "graph/net/headers.hh"
+#include "graph/thread/hand_over.hh"
+#include "base/net/headers.hh"
 #include "graph/packet_cut.hh"
 #include "nodes/arp/neighbours.hh"
 

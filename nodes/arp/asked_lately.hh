@@ -3,7 +3,7 @@
 #pragma once
 
 #include "graph/flow_hash.hh"
-#include "graph/interface.hh"
+#include "nodes/interface/interface.hh"
 
 #include <array>
 #include <atomic>

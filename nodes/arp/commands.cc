@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration section `neighbors`, show ip neighbors, ip neighbor add and del.
-#include "graph/command_parameters.hh"
-#include "graph/config.hh"
+#include "control/command/command_parameters.hh"
+#include "control/config/config.hh"
 #include "nodes/arp/neighbours.hh"
 
 #include <map>

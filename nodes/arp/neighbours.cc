@@ -3,8 +3,8 @@
 #include "nodes/arp/neighbours.hh"
 
 #include "graph/init.hh"
-#include "graph/link.hh"
-#include "graph/net/headers.hh"
+#include "nodes/interface/link.hh"
+#include "base/net/headers.hh"
 
 #include <spdlog/spdlog.h>
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "graph/engine.hh"
-#include "graph/token_bucket.hh"
+#include "base/token_bucket.hh"
 #include "nodes/arp/asked_lately.hh"
 #include "nodes/arp/shares.hh"
 #include "nodes/ip4/ip4.hh"

@@ -2,7 +2,7 @@
 // One limited thing that several interfaces use: half of it is set aside in equal shares, the rest is for who comes first.
 #pragma once
 
-#include "graph/interface.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <array>

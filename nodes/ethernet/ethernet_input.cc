@@ -2,7 +2,7 @@
 // ethernet-input: takes frames that are for this router and passes them on by EtherType, without their priority tags.
 #include "nodes/ethernet/ethernet_input.hh"
 
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "nodes/ethernet/trace.hh"
 
 #include <cstring>

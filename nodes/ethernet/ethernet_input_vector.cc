@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ethernet-input for many packets at once: most are IPv4 for this router's MAC address, which three compares tell.
 #include "graph/lanes.hh"
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "nodes/ethernet/ethernet_input.hh"
 
 namespace weft::ethernet {

@@ -2,7 +2,7 @@
 // Ethernet headers in packet traces.
 #include "nodes/ethernet/trace.hh"
 
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // show interface, show hardware, set interface state and mtu, clear interface.
-#include "graph/command_parameters.hh"
-#include "graph/config.hh"
+#include "control/command/command_parameters.hh"
+#include "control/config/config.hh"
 #include "graph/engine.hh"
 
 #include <nlohmann/json.hpp>

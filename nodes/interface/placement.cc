@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // show interface rx-placement, set interface rx-placement and rx-mode, set node state: when and where inputs are polled.
-#include "graph/command_parameters.hh"
+#include "control/command/command_parameters.hh"
 #include "graph/engine.hh"
-#include "graph/input_control.hh"
+#include "graph/thread/input_control.hh"
 
 #include <nlohmann/json.hpp>
 

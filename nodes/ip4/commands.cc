@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip route add and del, set interface ip address, show interface address.
-#include "graph/command_parameters.hh"
+#include "control/command/command_parameters.hh"
 #include "nodes/ip4/ip4.hh"
 
 #include <nlohmann/json.hpp>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip route load.
-#include "graph/command_parameters.hh"
-#include "graph/process.hh"
-#include "graph/quote.hh"
-#include "graph/token_bucket.hh"
+#include "control/command/command_parameters.hh"
+#include "graph/process/process.hh"
+#include "base/quote.hh"
+#include "base/token_bucket.hh"
 #include "nodes/ip4/route_load.hh"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration of IPv4: interfaces.*.addresses, routes and route-files.
-#include "graph/config.hh"
-#include "graph/quote.hh"
+#include "control/config/config.hh"
+#include "base/quote.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/route_load.hh"
 

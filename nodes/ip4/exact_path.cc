@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // show ip fib exact-path: where the packets of one flow go, chosen by the same hash as theirs.
-#include "graph/command_parameters.hh"
-#include "graph/quote.hh"
+#include "control/command/command_parameters.hh"
+#include "base/quote.hh"
 #include "nodes/ip4/ip4_lookup.hh"
 
 #include <charconv>

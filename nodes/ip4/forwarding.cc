@@ -3,8 +3,8 @@
 #include "nodes/ip4/forwarding.hh"
 
 #include "graph/engine.hh"
-#include "graph/link.hh"
-#include "graph/net/headers.hh"
+#include "nodes/interface/link.hh"
+#include "base/net/headers.hh"
 #include "nodes/ip4/lookup_fates.hh"
 
 #include <algorithm>

@@ -3,10 +3,10 @@
 // that spread flows over several.
 #pragma once
 
-#include "graph/interface.hh"
-#include "graph/net/address.hh"
+#include "nodes/interface/interface.hh"
+#include "base/net/address.hh"
 #include "graph/node.hh"
-#include "graph/result.hh"
+#include "base/result.hh"
 
 #include <array>
 #include <atomic>

@@ -3,7 +3,7 @@
 #include "nodes/ip4/glean_admission.hh"
 
 #include "graph/flow_hash.hh"
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 
 #include <algorithm>
 #include <new>

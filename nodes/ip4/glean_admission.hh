@@ -3,7 +3,7 @@
 #pragma once
 
 #include "graph/engine.hh"
-#include "graph/token_bucket.hh"
+#include "base/token_bucket.hh"
 #include "nodes/ip4/reserved_array.hh"
 
 #include <array>

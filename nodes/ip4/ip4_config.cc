@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration of IPv4's nodes: icmp, ip and ecmp.
-#include "graph/config.hh"
+#include "control/config/config.hh"
 #include "graph/engine.hh"
 #include "graph/flow_hash.hh"
-#include "graph/input_file.hh"
+#include "base/input_file.hh"
 #include "nodes/ip4/ip4_settings.hh"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // ip4-glean: takes packets whose next hop's MAC is not known to the main thread, which keeps a bounded number of
 // them and asks for it.
 #include "graph/engine.hh"
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/glean_admission.hh"
 #include "nodes/ip4/ip4.hh"

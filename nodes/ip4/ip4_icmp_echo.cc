@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-icmp-echo: answers ping (RFC 792; RFC 1122 section 3.2.2.6), turning the request itself into the reply.
-#include "graph/net/checksum.hh"
-#include "graph/net/headers.hh"
+#include "base/net/checksum.hh"
+#include "base/net/headers.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/ip4_options.hh"
 #include "nodes/ip4/trace.hh"

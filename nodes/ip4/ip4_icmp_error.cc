@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-icmp-error: turns a packet that cannot be forwarded into the ICMP message that says so (RFC 1812 section 4.3).
-#include "graph/net/checksum.hh"
-#include "graph/net/headers.hh"
+#include "base/net/checksum.hh"
+#include "base/net/headers.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/ip4_icmp_limit.hh"

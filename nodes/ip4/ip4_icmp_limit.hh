@@ -3,8 +3,8 @@
 #pragma once
 
 #include "graph/flow_hash.hh"
-#include "graph/interface.hh"
-#include "graph/token_bucket.hh"
+#include "nodes/interface/interface.hh"
+#include "base/token_bucket.hh"
 
 #include <algorithm>
 #include <vector>

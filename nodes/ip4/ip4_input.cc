@@ -2,8 +2,8 @@
 // ip4-input: validates IPv4 packets as RFC 1812 section 5.2.2 asks, before anything trusts them.
 #include "nodes/ip4/ip4_input.hh"
 
-#include "graph/net/checksum.hh"
-#include "graph/net/headers.hh"
+#include "base/net/checksum.hh"
+#include "base/net/headers.hh"
 #include "graph/packet_cut.hh"
 #include "nodes/ip4/trace.hh"
 

@@ -2,7 +2,7 @@
 // ip4-input for many packets at once: the headers of several packets stand side by side in vectors of 32-bit words, and a
 // packet that is in order in every respect costs no branch of its own.
 #include "graph/lanes.hh"
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "nodes/ip4/ip4_input.hh"
 
 #include <cstring>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-local: takes packets to the router's own addresses and passes them on by protocol.
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/trace.hh"
 

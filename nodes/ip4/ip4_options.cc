@@ -3,7 +3,7 @@
 // are nearly all, pass it by.
 #include "nodes/ip4/ip4_options.hh"
 
-#include "graph/net/checksum.hh"
+#include "base/net/checksum.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/ip4_input.hh"
 #include "nodes/ip4/ip4_lookup.hh"

@@ -3,7 +3,7 @@
 // in memory and has been validated by ip4-input; its checksum is the caller's to write anew.
 #pragma once
 
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 
 #include <cstdint>
 

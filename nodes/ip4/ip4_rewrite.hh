@@ -2,7 +2,7 @@
 // What the forms of ip4-rewrite share.
 #pragma once
 
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/ip4.hh"
 

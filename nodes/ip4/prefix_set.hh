@@ -2,7 +2,7 @@
 // The control plane's set of IPv4 prefixes with their values: exact match and covering prefix.
 #pragma once
 
-#include "graph/net/address.hh"
+#include "base/net/address.hh"
 #include "nodes/ip4/reserved_array.hh"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 // stopped, looked up by the vector.
 #pragma once
 
-#include "graph/net/address.hh"
-#include "graph/result.hh"
+#include "base/net/address.hh"
+#include "base/result.hh"
 
 #include <atomic>
 #include <cstddef>

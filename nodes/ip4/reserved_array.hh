@@ -2,7 +2,7 @@
 // An array whose memory is mapped, for tables that are large or may become so.
 #pragma once
 
-#include "graph/mapped_memory.hh"
+#include "base/mapped_memory.hh"
 
 #include <algorithm>
 #include <array>

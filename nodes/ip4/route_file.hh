@@ -2,9 +2,9 @@
 // A text file of changes of routes, one a line: PREFIX via ADDRESS[,ADDRESS...], PREFIX blackhole, del PREFIX.
 #pragma once
 
-#include "graph/input_file.hh"
-#include "graph/net/address.hh"
-#include "graph/result.hh"
+#include "base/input_file.hh"
+#include "base/net/address.hh"
+#include "base/result.hh"
 
 #include <cstdint>
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // show ip fib: routes and what they end in, a page or all, written while others get their turns.
-#include "graph/command.hh"
-#include "graph/process.hh"
+#include "control/command/command.hh"
+#include "graph/process/process.hh"
 #include "nodes/ip4/ip4.hh"
 
 #include <algorithm>

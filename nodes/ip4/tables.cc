@@ -4,8 +4,8 @@
 
 #include "graph/adjacency_names.hh"
 #include "graph/init.hh"
-#include "graph/link.hh"
-#include "graph/process.hh"
+#include "nodes/interface/link.hh"
+#include "graph/process/process.hh"
 
 #include <algorithm>
 #include <cstring>

@@ -2,8 +2,8 @@
 // IPv4 in packet traces.
 #include "nodes/ip4/trace.hh"
 
-#include "graph/net/checksum.hh"
-#include "graph/net/headers.hh"
+#include "base/net/checksum.hh"
+#include "base/net/headers.hh"
 #include "nodes/ethernet/trace.hh"
 
 #include <fmt/format.h>

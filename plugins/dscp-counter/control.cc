@@ -2,8 +2,8 @@
 // The section `dscp-counter`, show dscp, clear dscp, set dscp-counter.
 #include "dscp_counter.hh"
 
-#include "graph/command.hh"
-#include "graph/config.hh"
+#include "control/command/command.hh"
+#include "control/config/config.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

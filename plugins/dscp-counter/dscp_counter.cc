@@ -2,7 +2,7 @@
 // dscp-counter: counts the packets of each DSCP (RFC 2474) between ip4-input and ip4-lookup.
 #include "dscp_counter.hh"
 
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "graph/node_run.hh"
 #include "graph/plugin.hh"
 

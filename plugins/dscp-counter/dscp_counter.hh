@@ -2,7 +2,7 @@
 // Packets by DSCP, counted by each thread for itself.
 #pragma once
 
-#include "graph/counter.hh"
+#include "base/counter.hh"
 #include "graph/engine.hh"
 
 #include <array>

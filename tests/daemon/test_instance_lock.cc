@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One daemon for each control socket, and claims that end with their process.
 #include "daemon/instance_lock.hh"
-#include "drivers/claims.hh"
-#include "tests/graph/temporary_directory.hh"
+#include "drivers/dpdk/claims.hh"
+#include "tests/base/temporary_directory.hh"
 
 #include <catch2/catch.hpp>
 

@@ -3,10 +3,10 @@
 #include "daemon/plugins.hh"
 #include "daemon/trial.hh"
 #include "daemon/yaml_file.hh"
-#include "graph/command.hh"
+#include "control/command/command.hh"
 #include "graph/init.hh"
 #include "graph/node.hh"
-#include "graph/process.hh"
+#include "graph/process/process.hh"
 
 #include <catch2/catch.hpp>
 

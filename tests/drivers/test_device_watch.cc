@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process that closes devices that have gone, and opens those that are not there, with a device of the test's own.
-#include "drivers/device.hh"
+#include "drivers/dpdk/device.hh"
 #include "tests/graph/graph_tester.hh"
-#include "tests/graph/process_tester.hh"
+#include "tests/graph/process/process_tester.hh"
 
 #include <catch2/catch.hpp>
 

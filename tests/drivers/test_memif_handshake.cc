@@ -2,7 +2,7 @@
 // How a memif's ends agree on a link: against a peer that the test plays, under the test's clock.
 #include "drivers/memif/access.hh"
 #include "drivers/memif/handshake.hh"
-#include "tests/graph/process_tester.hh"
+#include "tests/graph/process/process_tester.hh"
 
 #include <cerrno>
 #include <cstring>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streams: rates, limits, their commands and what those refuse.
-#include "drivers/packet_generator.hh"
+#include "drivers/generator/packet_generator.hh"
 #include "tests/nodes/node_tester.hh"
 
 using namespace weft;

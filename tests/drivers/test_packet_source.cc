@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The packets of specifications and capture files, byte by byte, and the files that are refused.
-#include "drivers/packet_source.hh"
+#include "drivers/generator/packet_source.hh"
 #include "tests/nodes/node_tester.hh"
 
 #include <filesystem>

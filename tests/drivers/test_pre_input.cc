@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pre-input nodes: epoll-input serves the main thread's files while it polls, tx-cleanup asks queues for sent packets.
-#include "drivers/tx_cleanup.hh"
+#include "drivers/dpdk/tx_cleanup.hh"
 #include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a tx node counts for its interface, beside the reasons: sent packets and their bytes, what the queue did not take.
-#include "drivers/device.hh"
-#include "drivers/port.hh"
+#include "drivers/dpdk/device.hh"
+#include "drivers/dpdk/port.hh"
 #include "tests/nodes/node_tester.hh"
 
 #include <rte_ethdev.h>

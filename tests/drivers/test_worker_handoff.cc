@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // worker-handoff: each flow on one worker and in order, also while it is changed; congestion is counted.
-#include "drivers/worker_handoff.hh"
+#include "nodes/interface/worker_handoff.hh"
 #include "graph/flow_hash.hh"
 #include "tests/graph/graph_tester.hh"
 

@@ -51,7 +51,7 @@ class Install(unittest.TestCase):
 
     def test_a_plugin_is_built_against_what_is_installed(self):
         prefix = self.install("/usr")
-        for file in ("include/weft/graph/node.hh", "include/weft/graph/net/headers.hh"):
+        for file in ("include/weft/graph/node.hh", "include/weft/base/net/headers.hh"):
             self.assertTrue(os.path.exists(os.path.join(prefix, file)), file)
         self.assertFalse(os.path.exists(os.path.join(prefix, "include/weft/daemon")))
         with open(self.at("/etc/weft/counted.yaml"), "w", encoding="utf-8") as file:

@@ -2,11 +2,11 @@
 // An engine over nodes that the test gives, a pool of real packets, and sources, relays and sinks.
 #pragma once
 
-#include "graph/command.hh"
+#include "control/command/command.hh"
 #include "graph/engine.hh"
-#include "graph/statistics.hh"
-#include "tests/graph/fake_clock.hh"
-#include "tests/graph/lines.hh"
+#include "control/show/statistics.hh"
+#include "tests/base/fake_clock.hh"
+#include "tests/base/lines.hh"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ring that a thread copies vectors into.
-#include "graph/capture_buffer.hh"
+#include "graph/thread/capture_buffer.hh"
 #include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Input nodes on real workers: polling, interrupts, sleeps; moves under traffic without loss or disorder.
-#include "graph/input_control.hh"
+#include "graph/thread/input_control.hh"
 #include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>

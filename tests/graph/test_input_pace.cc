@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When an adaptive input changes from polling to waiting and back.
-#include "graph/input_pace.hh"
+#include "graph/thread/input_pace.hh"
 
 #include <catch2/catch.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deferred release: after every reader's loop that could hold what was replaced, not a moment
 // before.
-#include "graph/rcu.hh"
+#include "graph/thread/rcu.hh"
 
 #include <atomic>
 #include <catch2/catch.hpp>

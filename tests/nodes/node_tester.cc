@@ -2,10 +2,10 @@
 // A router without ports for tests of nodes.
 #include "tests/nodes/node_tester.hh"
 
-#include "graph/command.hh"
-#include "graph/link.hh"
+#include "control/command/command.hh"
+#include "nodes/interface/link.hh"
 #include "graph/node_run.hh"
-#include "graph/statistics.hh"
+#include "control/show/statistics.hh"
 
 #include <algorithm>
 #include <rte_lcore.h>

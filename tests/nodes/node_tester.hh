@@ -6,7 +6,7 @@
 #include "graph/engine.hh"
 #include "nodes/arp/neighbours.hh"
 #include "nodes/ip4/ip4.hh"
-#include "tests/graph/fake_clock.hh"
+#include "tests/base/fake_clock.hh"
 #include "tests/nodes/packet_builder.hh"
 
 #include <catch2/catch.hpp>

@@ -3,7 +3,7 @@
 // checksums.
 #pragma once
 
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 
 #include <algorithm>
 #include <cstdint>
@@ -36,7 +36,7 @@ using byte_string = std::vector<uint8_t>;
              static_cast<uint8_t>(station)}};
 }
 
-// RFC 1071 word by word, independent of graph/net/checksum.hh.
+// RFC 1071 word by word, independent of base/net/checksum.hh.
 [[nodiscard]] inline uint16_t reference_checksum(std::span<const uint8_t> data, uint32_t sum = 0)
 {
     for (size_t i = 0; i < data.size(); ++i)

@@ -2,7 +2,7 @@
 // Every form of the forwarding nodes gives the same packets the same fates, the same bytes and the same counts as the
 // plain form, on sound, malformed and random packets mixed over vectors of all sizes.
 #include "graph/node_run.hh"
-#include "graph/statistics.hh"
+#include "control/show/statistics.hh"
 #include "tests/nodes/node_tester.hh"
 
 #include <random>

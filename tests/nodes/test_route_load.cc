@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads of routes at a rate, under the test's clock.
-#include "graph/command.hh"
-#include "tests/graph/temporary_directory.hh"
+#include "control/command/command.hh"
+#include "tests/base/temporary_directory.hh"
 #include "tests/nodes/node_tester.hh"
 
 #include <fstream>

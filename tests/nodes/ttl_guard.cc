@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ttl-guard: drops packets that come from too far away (the idea of RFC 5082).
-#include "graph/net/headers.hh"
+#include "base/net/headers.hh"
 #include "graph/node_run.hh"
 
 namespace weft::sample {

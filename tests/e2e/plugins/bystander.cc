@@ -2,7 +2,7 @@
 // A plugin with a process and an init function.
 #include "graph/init.hh"
 #include "graph/plugin.hh"
-#include "graph/process.hh"
+#include "graph/process/process.hh"
 
 #include <spdlog/spdlog.h>
 

@@ -9,12 +9,12 @@ WEFT_PLUGIN("twice-a-node", "1.0", "Has a node that exists already, and an edge 
 const weft::node_registration again{{.name = "ip4-input"}};
 const weft::node_registration nowhere{{.name = "nowhere", .nexts = {"no-such-node"}, .joined_later = true}};
 #elif defined(variant_twice_a_command)
-#include "graph/command.hh"
+#include "control/command/command.hh"
 
 WEFT_PLUGIN("twice-a-command", "1.0", "Has a command that exists already");
 const weft::command_registration again{"show version", "Versions of something else", nullptr};
 #elif defined(variant_stray_key)
-#include "graph/config.hh"
+#include "control/config/config.hh"
 
 WEFT_PLUGIN("stray-key", "1.0", "Has a key of the configuration that is not its own");
 const weft::config::registration stray{{.name = "stray",

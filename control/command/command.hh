@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// CLI commands: registered by their rooms, matched by unique prefixes, answered as data that has a
+// text and a JSON view.
+#pragma once
+
+#include "base/result.hh"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft {
+
+class engine;
+class process;
+
+namespace command_syntax {
+struct command;
+}
+
+inline constexpr size_t command_line_limit = 4096; // bytes, without the newline
+
+// The parameters of one call, by the names that the syntax gives them.
+class command_arguments {
+public:
+    // Whether an optional word (`[max]`) or parameter was given.
+    [[nodiscard]] bool has(std::string_view name) const noexcept;
+    // The text of a parameter; a choice gives the full word that was chosen. Empty if not given.
+    [[nodiscard]] std::string_view text(std::string_view name) const noexcept;
+    // All texts of a repeated parameter.
+    [[nodiscard]] const std::vector<std::string>& all(std::string_view name) const noexcept;
+    // A parameter of type number, which the parser has checked.
+    [[nodiscard]] uint64_t number(std::string_view name) const noexcept;
+
+    void add(std::string_view name, std::string text);
+    // An optional word was given, which has no text of its own.
+    void mark(std::string_view name);
+
+private:
+    std::map<std::string, std::vector<std::string>, std::less<>> values_;
+};
+
+struct command_context {
+    engine& host;
+    const command_arguments& arguments;
+    process* self = nullptr; // the session's process, to wait with; null in unit tests
+};
+
+// The syntax is one line of tokens:
+//   show runtime [max] [summary] [worker <worker:number>]
+//   set interface state <interface:interface> <state:up|down>
+//   ip route add <prefix:prefix> via <via:address>...
+// Plain words, `<name:type>` parameters, `[...]` optional groups (in any order where several stand
+// side by side; named by their first word), `...` after a parameter that repeats. Types: word,
+// number, address (IPv4), prefix (IPv4), mac, rest (the rest of the line), choices a|b|c, or a type
+// with registered completions such as interface and node. A word may be shortened to any unique
+// prefix.
+//
+// `run` is called on the main thread, in a process that may wait; it returns the command's data.
+// `text` turns that data into what a person reads, without a trailing newline; null: the data is a
+// string, printed as it is.
+struct command_registration {
+    using run_function = result<nlohmann::ordered_json> (*)(command_context&);
+    using text_function = std::string (*)(const nlohmann::ordered_json&);
+
+    command_registration(std::string_view syntax, std::string_view help, run_function run,
+                         text_function text = nullptr,
+                         std::source_location where = std::source_location::current());
+    ~command_registration(); // takes it back, so that a test can register for a while
+    command_registration(const command_registration&) = delete;
+    command_registration& operator=(const command_registration&) = delete;
+
+    std::string_view syntax;
+    std::string_view help; // one line
+    run_function run;
+    text_function text;
+    std::source_location where;
+};
+
+// What may be completed where a parameter of type `type` stands: names of interfaces, nodes.
+struct completion_registration {
+    using list_function = std::vector<std::string> (*)(engine&);
+    completion_registration(std::string_view type, list_function list);
+    ~completion_registration();
+    completion_registration(const completion_registration&) = delete;
+    completion_registration& operator=(const completion_registration&) = delete;
+
+    std::string_view type;
+    list_function list;
+};
+
+struct completion {
+    // What may stand next: a word, `<name>` for a free parameter, `<cr>` where the command is
+    // complete.
+    std::string word;
+    std::string help;
+};
+
+// The table of all registered commands. Main thread.
+class command_table {
+public:
+    // The registered commands; an error names a malformed syntax or two commands of one syntax with
+    // the places of both.
+    [[nodiscard]] static result<command_table> registered();
+    // The same of some commands only; they outlive the table.
+    [[nodiscard]] static result<command_table>
+    of(std::span<const command_registration* const> registrations);
+
+    // Parses and runs one line. An error says what was expected, what was found and, for a word
+    // that is short for several, all of them. Control characters and invalid UTF-8 are an error, so
+    // is a line over command_line_limit. `as_json` chooses the view of the answer.
+    [[nodiscard]] result<std::string> run(engine& host, std::string_view line, bool as_json,
+                                          process* self = nullptr) const;
+
+    // Parses one line without a router: what would make run() fail before it runs anything, but for names that only a
+    // running router has (interfaces, nodes), which are not looked up.
+    [[nodiscard]] result<void> check(std::string_view line) const;
+
+    // What may stand next after `partial` (`show ru` -> runtime; `show ` -> all), sorted.
+    [[nodiscard]] std::vector<completion> complete(engine& host, std::string_view partial) const;
+
+    // Every command's syntax and help, sorted, for `help` and the generated page docs/commands.md.
+    [[nodiscard]] std::vector<const command_registration*> all() const;
+
+private:
+    std::vector<std::shared_ptr<const command_syntax::command>> commands_; // by syntax
+};
+
+// Text tables as every `show` prints them: columns aligned, no trailing blanks.
+class text_table {
+public:
+    enum class align { left, right, centre };
+    struct column {
+        std::string title;
+        size_t width; // minimal; a longer cell shifts the rest of its row
+        align cells;  // the title is aligned by `title_align`
+        align title_align = align::centre;
+    };
+    explicit text_table(std::vector<column> columns);
+    void row(std::vector<std::string> cells);
+    [[nodiscard]] std::string str() const; // title line and rows, joined by newlines
+
+private:
+    std::vector<column> columns_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+} // namespace weft

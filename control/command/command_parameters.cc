@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks up what commands name.
+#include "control/command/command_parameters.hh"
+
+#include "graph/engine.hh"
+
+namespace weft {
+
+result<interface*> interface_of(const command_context& context)
+{
+    const auto name = context.arguments.text("interface");
+    interface* found = context.host.interfaces().find(name);
+    if (found == nullptr)
+        return fail(errc::not_found, "no interface `{}'", name);
+    return found;
+}
+
+result<node_entry*> find_node(engine& host, std::string_view name)
+{
+    node_entry* found = host.registry().find(name);
+    if (found == nullptr)
+        return fail(errc::not_found, "no node `{}'", name);
+    return found;
+}
+
+result<node_entry*> node_of(const command_context& context, std::string_view parameter)
+{
+    return find_node(context.host, context.arguments.text(parameter));
+}
+
+result<uint64_t> number_within(const command_arguments& args, std::string_view name, uint64_t lowest,
+                               uint64_t highest, uint64_t otherwise)
+{
+    if (!args.has(name))
+        return otherwise;
+    const uint64_t number = args.number(name);
+    if (number < lowest || number > highest)
+        return fail(errc::invalid_argument, "{}: {} is not from {} to {}", name, number, lowest,
+                    highest);
+    return number;
+}
+
+} // namespace weft

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// device-watch: takes devices that have gone away out of the graph, and opens again those that are not there.
+#include "drivers/dpdk/device.hh"
+#include "graph/engine.hh"
+#include "graph/thread/input_control.hh"
+
+#include <map>
+#include <spdlog/spdlog.h>
+
+namespace weft::drivers {
+
+namespace {
+
+constexpr duration look = 1s;
+
+void tell_link(engine& host, interface& i)
+{
+    i.link = i.driver->link();
+    host.interfaces().notify(i);
+}
+
+// Closes what has been let go once no thread can be using it: all have taken up plans without its inputs meanwhile.
+bool close_device(process& self, const interface& i, device& driver)
+{
+    const auto inputs = inputs_of(driver.rx_queues());
+    auto done = self.host().room<input_control>().change(inputs, &self, [&] { driver.unplug(); });
+    if (!done)
+        spdlog::warn("interface {}: its device is not closed yet: {}", i.name, done.error().message);
+    return done.has_value();
+}
+
+// One that turns out to have no interrupts must not be waited for.
+void keep_polled(process& self, const interface& i)
+{
+    engine& host = self.host();
+    std::vector<node_id> deaf;
+    for (const auto& q : i.driver->rx_queues())
+        if (!q.has_interrupt && host.registry().at(q.input).state == node_state::interrupt)
+            deaf.push_back(q.input);
+    if (deaf.empty())
+        return;
+    spdlog::warn("interface {}: its device has no receive interrupts; rx-mode is adaptive", i.name);
+    if (auto done = host.room<input_control>().set_state(deaf, node_state::adaptive, &self); !done)
+        spdlog::error("interface {}: {}", i.name, done.error().message);
+}
+
+// From when a device is not there until it is. Says once why it is not, and again when that changes.
+class absence {
+public:
+    void lose(interface& i, device& driver, engine& host)
+    {
+        spdlog::warn("interface {}: its device is gone; it is opened again every {} s until it is there", i.name,
+                     replug_seconds);
+        closed_ = false;
+        next_ = host.loop().now() + pause;
+        driver.let_go();
+        tell_link(host, i);
+    }
+
+    void end(process& self, interface& i, device& driver)
+    {
+        engine& host = self.host();
+        if (!closed_)
+            closed_ = close_device(self, i, driver);
+        if (!closed_ || host.loop().now() < next_)
+            return;
+        next_ = host.loop().now() + pause;
+        auto& hot = host.interfaces().hot(i.index);
+        auto opened = driver.plug(host);
+        if (opened)
+            opened = driver.set_admin(hot.admin_up.load());
+        if (!opened) {
+            if (opened.error().message != why_)
+                spdlog::info("interface {}: its device is not there: {}", i.name, opened.error().message);
+            why_ = opened.error().message;
+            return;
+        }
+        hot.mac = driver.mac(i.index);
+        keep_polled(self, i);
+        why_.clear();
+        spdlog::info("interface {}: its device is there", i.name);
+        tell_link(host, i);
+    }
+
+private:
+    static constexpr duration pause = std::chrono::seconds{replug_seconds};
+
+    bool closed_ = true;
+    duration next_{};
+    std::string why_;
+};
+
+void watch_devices(process& self)
+{
+    std::map<interface_index, absence> absent;
+    while (true) {
+        self.sleep_for(look);
+        for (const auto& i : self.host().interfaces().all()) {
+            auto* driver = dynamic_cast<device*>(i->driver.get());
+            if (driver == nullptr)
+                continue;
+            if (driver->state() == device_state::present && driver->has_gone())
+                absent[i->index].lose(*i, *driver, self.host());
+            if (driver->state() != device_state::present)
+                absent[i->index].end(self, *i, *driver);
+        }
+    }
+}
+
+const process_registration registration{"device-watch", watch_devices};
+
+} // namespace
+
+} // namespace weft::drivers

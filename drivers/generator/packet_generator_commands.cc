@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// packet-generator new, enable, disable, delete, show; show packet-generator.
+#include "drivers/dpdk/device.hh"
+#include "drivers/generator/packet_generator.hh"
+#include "control/command/command_parameters.hh"
+#include "graph/engine.hh"
+#include "base/name.hh"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <rte_mbuf.h>
+
+namespace weft::drivers {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using enum text_table::align;
+
+constexpr uint32_t smallest_frame = 60;  // IEEE 802.3, without the checksum
+constexpr uint32_t largest_frame = 9018; // a jumbo frame of 9000 bytes with a VLAN tag
+
+packet_generator& generator_of(command_context& context)
+{
+    return context.host.room<packet_generator>();
+}
+
+uint32_t buffer_room(engine& host)
+{
+    return rte_pktmbuf_data_room_size(host.pools().front()) - uint32_t{RTE_PKTMBUF_HEADROOM};
+}
+
+// "A" or "A-B", each read by `read`.
+template <class Read>
+result<value_range> parse_range(std::string_view name, std::string_view text, Read&& read)
+{
+    const size_t dash = text.find('-');
+    const auto first = read(text.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : read(text.substr(dash + 1));
+    for (const auto* end : {&first, &last})
+        if (!*end)
+            return fail(errc::invalid_argument, "{}: {}", name, end->error().message);
+    if (*last < *first)
+        return fail(errc::invalid_argument, "{}: {} ends before it begins", name, text);
+    return value_range{*first, *last};
+}
+
+result<void> take_addresses(const command_arguments& args, std::string_view name, value_range& into)
+{
+    const auto range =
+        parse_range(name, args.text(name), [](std::string_view text) -> result<uint32_t> {
+            const auto address = net::parse<net::ip4_address>(text);
+            if (!address)
+                return pass(address);
+            return address->value;
+        });
+    if (!range)
+        return pass(range);
+    into = *range;
+    return {};
+}
+
+// Leaves `into` as it is where the parameter was not given.
+result<void> take_numbers(const command_arguments& args, std::string_view name, uint32_t lowest,
+                          uint32_t highest, value_range& into)
+{
+    if (!args.has(name))
+        return {};
+    const auto range =
+        parse_range(name, args.text(name), [&](std::string_view text) -> result<uint32_t> {
+            uint32_t number = 0;
+            const auto* end = text.data() + text.size();
+            const auto [stop, code] = std::from_chars(text.data(), end, number);
+            if (code != std::errc{} || stop != end || number < lowest || number > highest)
+                return fail(errc::invalid_argument, "`{}' is not a number from {} to {}", text,
+                            lowest, highest);
+            return number;
+        });
+    if (!range)
+        return pass(range);
+    into = *range;
+    return {};
+}
+
+result<void> take_destination(command_context& context, packet_specification& what)
+{
+    const auto& args = context.arguments;
+    if (args.has("destination") == args.has("destinations"))
+        return fail(errc::invalid_argument, "expected either destination or destinations, found {}",
+                    args.has("destination") ? "both" : "neither");
+    if (args.has("destination"))
+        return take_addresses(args, "destination", what.destination);
+    auto read = read_destinations(std::string{args.text("destinations")}, context.self);
+    if (!read)
+        return pass(read);
+    what.destinations = std::move(*read);
+    return {};
+}
+
+result<std::unique_ptr<packet_source>> specified(command_context& context, const interface& from)
+{
+    const auto& args = context.arguments;
+    packet_specification what;
+    what.to = context.host.interfaces().hot(from.index).mac;
+    if (args.has("mac"))
+        what.to = net::parse<net::mac_address>(args.text("mac")).value();
+    if (!args.has("source"))
+        return fail(errc::invalid_argument, "expected a source or a pcap file, found neither");
+    const auto protocol = args.text("protocol");
+    if (protocol == "tcp")
+        what.protocol = net::ip_protocol::tcp;
+    else if (protocol == "icmp")
+        what.protocol = net::ip_protocol::icmp;
+    for (const auto* port : {"source-port", "destination-port"})
+        if (protocol == "icmp" && args.has(port))
+            return fail(errc::invalid_argument, "{}: ICMP has no ports", port);
+    const auto ttl = number_within(args, "ttl", 0, 255, what.ttl);
+    if (!ttl)
+        return pass(ttl);
+    what.ttl = static_cast<uint8_t>(*ttl);
+    what.random = args.has("random");
+    const uint32_t largest = std::min(largest_frame, buffer_room(context.host));
+    for (const auto& taken :
+         {take_addresses(args, "source", what.source),
+          take_numbers(args, "source-port", 0, 65535, what.source_port),
+          take_numbers(args, "destination-port", 0, 65535, what.destination_port),
+          take_numbers(args, "size", smallest_frame, largest, what.size),
+          take_destination(context, what)})
+        if (!taken)
+            return pass(taken);
+    return make_specified(std::move(what));
+}
+
+result<std::unique_ptr<packet_source>> captured(command_context& context, bool from_ethernet)
+{
+    const auto& args = context.arguments;
+    for (const auto* word : {"source", "destination", "destinations", "source-port",
+                             "destination-port", "size", "protocol", "ttl", "mac", "random"})
+        if (args.has(word))
+            return fail(errc::invalid_argument, "pcap and {} exclude each other", word);
+    // the nodes behind ethernet-input are given packets whose Ethernet header has been seen
+    const uint32_t least = from_ethernet ? 0 : sizeof(net::ethernet_header);
+    auto read = read_capture(std::string{args.text("pcap")}, least, buffer_room(context.host),
+                             context.self);
+    if (!read)
+        return pass(read);
+    return make_captured(std::move(*read));
+}
+
+// The node that takes frames from outside, or one of those that it may pass them to: they check
+// what they get.
+result<node_id> entry_of(command_context& context)
+{
+    const auto& registry = context.host.registry();
+    const auto* ethernet = registry.find("ethernet-input");
+    if (!context.arguments.has("node"))
+        return ethernet->id;
+    const auto* node = registry.find(context.arguments.text("node"));
+    std::string allowed = ethernet->name;
+    for (const node_id next : ethernet->nexts) {
+        allowed += ", " + registry.at(next).name;
+        if (node->id == next)
+            return next;
+    }
+    if (node != ethernet)
+        return fail(errc::invalid_argument, "node: {} does not check what it is given, expected {}",
+                    node->name, allowed);
+    return ethernet->id;
+}
+
+// The worker that was asked for, or that polls the interface, or the first.
+result<unsigned> thread_of(command_context& context, const interface& from)
+{
+    const auto threads = context.host.polling_threads();
+    if (!context.arguments.has("worker")) {
+        const auto queues = from.driver->hardware().rx_queues;
+        return queues.empty() ? threads.front() : queues.front().thread;
+    }
+    const uint64_t asked = context.arguments.number("worker");
+    if (std::find(threads.begin(), threads.end(), asked) == threads.end())
+        return fail(errc::not_found, "worker: {} is not from {} to {}", asked, threads.front(),
+                    threads.back());
+    return static_cast<unsigned>(asked);
+}
+
+result<stream_options> options_of(command_context& context, const interface& from)
+{
+    const auto& args = context.arguments;
+    const auto rate = number_within(args, "rate", 1, token_bucket::highest_rate, 0);
+    const auto limit = number_within(args, "limit", 1, UINT64_MAX, 0);
+    const auto thread = thread_of(context, from);
+    const auto node = entry_of(context);
+    for (const auto* number : {&rate, &limit})
+        if (!*number)
+            return pass(*number);
+    if (!thread)
+        return pass(thread);
+    if (!node)
+        return pass(node);
+    return stream_options{from.index, *thread, *rate, *limit, *node};
+}
+
+result<json> create(command_context& context)
+{
+    const auto& args = context.arguments;
+    const std::string name{args.text("name")};
+    if (!good_name(name, longest_name))
+        return fail(errc::invalid_argument,
+                    "`{}' is no name of a stream (1 to {} letters, digits, "
+                    "`-', `_' and `.')",
+                    name, longest_name);
+    const interface& from = *context.host.interfaces().find(args.text("interface"));
+    const auto options = options_of(context, from);
+    if (!options)
+        return pass(options);
+    const bool from_ethernet = options->node == context.host.registry().find("ethernet-input")->id;
+    auto packets = args.has("pcap") ? captured(context, from_ethernet) : specified(context, from);
+    if (!packets)
+        return pass(packets);
+    if (auto added = generator_of(context).add(name, *options, std::move(*packets)); !added)
+        return pass(added);
+    return json("");
+}
+
+// The streams that a command is about: one or all.
+std::vector<std::string> chosen(command_context& context)
+{
+    if (context.arguments.has("stream"))
+        return {std::string{context.arguments.text("stream")}};
+    return generator_of(context).names();
+}
+
+result<json> set_enabled(command_context& context)
+{
+    for (const auto& name : chosen(context))
+        if (auto done =
+                generator_of(context).enable(name, context.arguments.text("state") == "enable");
+            !done)
+            return pass(done);
+    return json("");
+}
+
+result<json> remove(command_context& context)
+{
+    if (auto done = generator_of(context).remove(std::string{context.arguments.text("stream")});
+        !done)
+        return pass(done);
+    return json("");
+}
+
+result<json> show(command_context& context)
+{
+    json list = json::array();
+    for (const auto& name : chosen(context)) {
+        const auto s = generator_of(context).status(name);
+        if (!s)
+            return pass(s);
+        list.push_back({{"name", s->name},
+                        {"state", s->state},
+                        {"interface", context.host.interfaces().at(s->options.interface).name},
+                        {"node", context.host.registry().at(s->options.node).name},
+                        {"worker", s->options.thread},
+                        {"rate", s->options.rate},
+                        {"measured", s->measured},
+                        {"limit", s->options.limit},
+                        {"packets", s->made},
+                        {"not_made", s->not_made}});
+    }
+    return json{{"streams", list}};
+}
+
+std::string show_text(const json& data)
+{
+    if (data["streams"].empty())
+        return "No streams";
+    text_table table{{{"Name", 16, left},
+                      {"State", 9, left},
+                      {"Interface", 16, left},
+                      {"Worker", 6, right},
+                      {"Rate", 12, right},
+                      {"Measured", 12, right},
+                      {"Limit", 12, right},
+                      {"Packets", 14, right},
+                      {"Not made", 10, right}}};
+    const auto or_none = [](const json& number) {
+        return number == 0 ? std::string{"-"} : to_string(number);
+    };
+    for (const auto& s : data["streams"])
+        table.row({s["name"], s["state"], s["interface"], to_string(s["worker"]),
+                   or_none(s["rate"]), fmt::format("{:.0f}", s["measured"].get<double>()),
+                   or_none(s["limit"]), to_string(s["packets"]), to_string(s["not_made"])});
+    return table.str();
+}
+
+const command_registration new_command{
+    "packet-generator new <name:word> interface <interface:interface> [worker <worker:number>] "
+    "[rate <rate:number>] [limit <limit:number>] [node <node:node>] [pcap <pcap:word>] "
+    "[source <source:word>] [destination <destination:word>] [destinations <destinations:word>] "
+    "[source-port <source-port:word>] [destination-port <destination-port:word>] [size "
+    "<size:word>] "
+    "[protocol <protocol:udp|tcp|icmp>] [ttl <ttl:number>] [mac <mac:mac>] [random]",
+    "Makes a stream of packets that seem to come in by an interface", create};
+const command_registration state_command{
+    "packet-generator <state:enable|disable> [<stream:stream>]",
+    "Starts a stream from its first packet, or stops it; or all of them", set_enabled};
+const command_registration delete_command{"packet-generator delete <stream:stream>",
+                                          "Ends a stream and forgets it", remove};
+const command_registration show_command{"show packet-generator [<stream:stream>]",
+                                        "Streams: state, rates and packets", show, show_text};
+const command_registration show_beside_others{"packet-generator show [<stream:stream>]",
+                                              "The same as show packet-generator", show, show_text};
+
+const completion_registration names{
+    "stream", [](engine& host) { return host.room<packet_generator>().names(); }};
+
+} // namespace
+
+} // namespace weft::drivers
