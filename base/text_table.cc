@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lays out the text tables of `show` commands.
-#include "control/command/command.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 

@@ -197,7 +197,7 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
         return pass(nodes);
     engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
     const crash_scope crash{host.main()};
-    host.room<drivers::device_claims>() = std::move(devices);
+    host.module<drivers::device_claims>() = std::move(devices);
     const signal_watch::attachment attached{watch, host};
     result<void> outcome = bring_to_life(host, tree, schema);
     if (watch.asked())
@@ -217,7 +217,7 @@ result<void> run_replay(const config::value& tree, const config::schema& schema,
         return pass(nodes);
     engine host{clock, std::move(*nodes), {s.main_core, {}, s.buffer_count, false}};
     const crash_scope crash{host.main()};
-    auto& devices = host.room<drivers::stand_in_devices>();
+    auto& devices = host.module<drivers::stand_in_devices>();
     devices.wanted = true;
     for (const auto& i : what.interfaces)
         devices.macs[i.name] = i.mac;

@@ -6,6 +6,7 @@
 #include "daemon/trial.hh"
 #include "control/command/command.hh"
 #include "base/quote.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <dlfcn.h>

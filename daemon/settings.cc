@@ -3,6 +3,7 @@
 #include "daemon/settings.hh"
 
 #include "control/command/command.hh"
+#include "control/config/worker_patterns.hh"
 
 #include <algorithm>
 #include <cstdio>

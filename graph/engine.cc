@@ -2,7 +2,6 @@
 // The engine: owns the threads and everything that they share, publishes plans, runs the main thread.
 #include "graph/engine.hh"
 
-#include "observe/crash_report.hh"
 #include "graph/init.hh"
 #include "graph/process_table.hh"
 
@@ -15,7 +14,6 @@ namespace weft {
 
 engine::engine(const clock_source& clock, node_registry nodes, engine_options options)
     : options_{std::move(options)}, registry_{std::move(nodes)},
-      interfaces_{static_cast<unsigned>(options_.worker_cores.size()) + 1},
       rcu_{static_cast<unsigned>(options_.worker_cores.size()) + 1},
       loop_{std::make_unique<main_loop>(clock, this)}
 {
@@ -42,18 +40,21 @@ engine::~engine()
 void engine::shut_down()
 {
     if (stop_workers_.load())
-        return; // done: rooms are gone that nodes look at
+        return; // done: modules are gone that nodes look at
     stop_workers();
     if (main().current_plan() != nullptr)
         run_main_once(); // what the workers handed over last
-    loop_->stop_all();   // processes may hold what belongs to rooms
+    loop_->stop_all();   // processes may hold what belongs to modules
     main().leave_plan();
     while (rcu_.pending() > 0)
         rcu_.reclaim();
-    rooms_.clear();
     for (auto& thread : threads_)
         thread->free_handed();
-    interfaces_.close();
+    while (!modules_.empty()) {
+        const auto last = std::move(modules_.back());
+        modules_.pop_back();
+        module_places_.erase(last.type);
+    }
 }
 
 const node_patterns& engine::nodes_of(unsigned thread) const noexcept
@@ -98,7 +99,6 @@ result<void> engine::start_workers()
         begun.push_back(outcome.get_future());
         workers_.emplace_back([this, i, steps = *order, outcome = std::move(outcome)]() mutable {
             graph_thread& self = *threads_[i];
-            const crash_scope crash{self};
             auto done = run_init(steps, self);
             const bool loops = done.has_value();
             outcome.set_value(std::move(done));
@@ -119,7 +119,7 @@ result<void> engine::start()
     if (auto done = start_workers(); !done)
         return done;
     for (const auto* process : registered_processes())
-        if (auto started = room<process_table>().add_registered(*process); !started)
+        if (auto started = module<process_table>().add_registered(*process); !started)
             return pass(started);
     return {};
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine: threads, graph, processes, interfaces and the rooms' own state, as one object.
+// The engine: threads, graph, processes and the modules' state, as one object.
 #pragma once
 
 #include "base/clock.hh"
 #include "graph/thread/graph_thread.hh"
-#include "nodes/interface/interface.hh"
 #include "graph/process/main_loop.hh"
 #include "graph/node_patterns.hh"
 #include "graph/node_registry.hh"
@@ -46,7 +45,6 @@ public:
     [[nodiscard]] const node_registry& registry() const noexcept { return registry_; }
     [[nodiscard]] main_loop& loop() noexcept { return *loop_; }
     [[nodiscard]] rcu_domain& rcu() noexcept { return rcu_; }
-    [[nodiscard]] interface_table& interfaces() noexcept { return interfaces_; }
     [[nodiscard]] graph_thread& main() noexcept { return *threads_[0]; }
     [[nodiscard]] graph_thread& thread(unsigned index) noexcept { return *threads_[index]; }
     [[nodiscard]] const graph_thread& thread(unsigned index) const noexcept { return *threads_[index]; }
@@ -63,14 +61,19 @@ public:
     [[nodiscard]] result<std::vector<unsigned>> polling_threads_for(const std::string& node) const;
     [[nodiscard]] const engine_options& options() const noexcept { return options_; }
 
-    // A room's own state, made from the engine when it is first asked for.
+    // A module: state that a folder keeps in the engine, made from it when it is first asked for, and destroyed by
+    // shut_down() in the reverse order. One that another's constructor asks for outlives that other.
     template <class T>
-    [[nodiscard]] T& room()
+    [[nodiscard]] T& module()
     {
-        auto& slot = rooms_[std::type_index{typeid(T)}];
-        if (!slot.object)
-            slot.object = {new T(*this), [](void* p) { delete static_cast<T*>(p); }};
-        return *static_cast<T*>(slot.object.get());
+        const auto found = module_places_.find(typeid(T));
+        if (found != module_places_.end())
+            return *static_cast<T*>(found->second);
+        std::unique_ptr<void, void (*)(void*)> made{new T(*this), [](void* p) { delete static_cast<T*>(p); }};
+        T& fresh = *static_cast<T*>(made.get());
+        modules_.push_back({typeid(T), std::move(made)}); // behind those that its constructor asked for
+        module_places_.emplace(typeid(T), &fresh);
+        return fresh;
     }
 
     // Compiles a plan for each thread from the registry and publishes them all, or none on an error. `why` names
@@ -89,7 +92,7 @@ public:
     // Starts the workers' threads and the registered processes; waits until every worker has done its init
     // functions (graph/init.hh). On an error what has begun runs until shut_down().
     result<void> start();
-    // Ends everything in order: workers, processes, rooms, interfaces; every packet is back in its pool
+    // Ends everything in order: workers, processes, modules; every packet is back in its pool
     // then. Also done by the destructor.
     void shut_down();
 
@@ -130,8 +133,9 @@ public:
     [[nodiscard]] double seconds_of(uint64_t tsc) const noexcept;
 
 private:
-    struct room_slot {
-        std::unique_ptr<void, void (*)(void*)> object{nullptr, [](void*) {}};
+    struct module_slot {
+        std::type_index type;
+        std::unique_ptr<void, void (*)(void*)> object;
     };
 
     // A node on its way out: first every thread leaves its plans, then packets handed to it are taken.
@@ -153,7 +157,6 @@ private:
 
     const engine_options options_;
     node_registry registry_;
-    interface_table interfaces_;
     rcu_domain rcu_;
     std::unique_ptr<main_loop> loop_;
     std::vector<std::unique_ptr<graph_thread>> threads_;
@@ -169,7 +172,8 @@ private:
     std::vector<std::function<void(node_id)>> release_observers_;
     bool tracing_ = false;                  // asked for with reset_trace()
     std::vector<capture_buffer*> captures_; // by thread, or none
-    std::unordered_map<std::type_index, room_slot> rooms_;
+    std::unordered_map<std::type_index, void*> module_places_;
+    std::vector<module_slot> modules_; // in the order of their creation
 };
 
 } // namespace weft

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shell patterns of nodes' names, and the workers' in the configuration.
+// Shell patterns of nodes' names.
 #include "graph/node_patterns.hh"
 
 #include "base/quote.hh"
@@ -70,18 +70,6 @@ result<void> node_patterns::check(std::string_view text)
     if (open)
         return fail(errc::invalid_argument, "{}: a `[' is not closed", quote(text));
     return {};
-}
-
-std::vector<node_patterns> patterns_of_workers(const config::value& root)
-{
-    std::vector<node_patterns> all;
-    const auto* cpu = root.find("cpu");
-    const auto* workers = cpu == nullptr ? nullptr : cpu->find("workers");
-    if (workers == nullptr)
-        return all;
-    for (const auto& worker : workers->items())
-        all.emplace_back(worker.list<std::string>("nodes"));
-    return all;
 }
 
 } // namespace weft

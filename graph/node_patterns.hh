@@ -2,7 +2,6 @@
 // Which nodes a worker's plan contains: shell patterns of their names.
 #pragma once
 
-#include "control/config/config.hh"
 #include "base/result.hh"
 
 #include <span>
@@ -36,9 +35,5 @@ private:
 
 // The same of one pattern without `!`, for commands that choose by name.
 [[nodiscard]] bool matches(const std::string& pattern, const std::string& name) noexcept;
-
-// `cpu.workers` of a configuration, whose items are a core's number or {core:, nodes:}. One for each worker; none where
-// the key is not given.
-[[nodiscard]] std::vector<node_patterns> patterns_of_workers(const config::value& root);
 
 } // namespace weft

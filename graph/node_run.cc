@@ -295,8 +295,8 @@ uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, f
 #endif
         bytes += packets[i]->length();
     }
-    thread_->entered_.add(count);
-    if (auto* buffer = thread_->tracing_.load(std::memory_order_acquire)) [[unlikely]] {
+    thread_->note_entered(count);
+    if (auto* buffer = thread_->current_trace()) [[unlikely]] {
         for (uint32_t i = 0; i < count; ++i) {
             if (!buffer->take_budget(id_) &&
                 (original_ == no_node || !buffer->take_budget(original_)))
@@ -329,7 +329,7 @@ void node_run::trace_one(packet* p, fate to) noexcept
 {
     if (!p->traced())
         return;
-    auto* buffer = thread_->tracing_.load(std::memory_order_acquire);
+    auto* buffer = thread_->current_trace();
     if (buffer == nullptr)
         return;
     if ((to & drop_bit) != 0 && to != consumed)
@@ -389,7 +389,7 @@ namespace {
 
 void node_run::check_given(packet* const* packets, uint32_t count) noexcept
 {
-    token_ = (static_cast<uint32_t>(thread_index_) + 1) << 24 | (++thread_->serial_ & 0xff'ffff);
+    token_ = (static_cast<uint32_t>(thread_index_) + 1) << 24 | (thread_->next_serial() & 0xff'ffff);
     for (uint32_t i = 0; i < count; ++i) {
         if (packets[i]->note().custody == token_)
             fate_fault(thread_->host(), id_, "a packet stands twice in one frame", 1);

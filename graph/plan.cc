@@ -230,8 +230,6 @@ result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph
     static_assert(node_run::hot_end() <= cache_line && alignof(node_run) == cache_line);
     static_assert(sizeof(node_counters) <= cache_line && alignof(node_store) == cache_line);
     static_assert(alignof(graph_thread) == cache_line && sizeof(graph_thread) % cache_line == 0);
-    static_assert(alignof(interface_counters) == cache_line &&
-                  sizeof(interface_counters) == cache_line);
     static_assert(sizeof(frame) % cache_line == 0);
     auto ranked = order(registry, thread.index(), thread.host().nodes_of(thread.index()));
     if (!ranked)

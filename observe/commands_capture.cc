@@ -55,7 +55,7 @@ std::string_view to_string(dispatch_capture::state state)
 
 json capture_json(engine& host)
 {
-    const auto& capture = host.room<dispatch_capture>();
+    const auto& capture = host.module<dispatch_capture>();
     const auto& asked = capture.request();
     return {{"state", to_string(capture.is())},
             {"file", asked.path},
@@ -92,7 +92,7 @@ std::string capture_text(const json& data)
 // Lives as long as the capture: writes, and lets the others run in between. If it is stopped, so is the capture.
 void write_capture(process& self)
 {
-    auto& capture = self.host().room<dispatch_capture>();
+    auto& capture = self.host().module<dispatch_capture>();
     struct end_capture {
         dispatch_capture& what;
         ~end_capture() { what.end(); }
@@ -126,7 +126,7 @@ result<json> capture_on(command_context& context)
     wanted.nodes = std::move(*nodes);
     for (node_id id : wanted.nodes)
         wanted.names.push_back(context.host.registry().at(id).name);
-    auto& capture = context.host.room<dispatch_capture>();
+    auto& capture = context.host.module<dispatch_capture>();
     auto buffers = dispatch_capture::make_buffers(context.host, wanted, context.self);
     if (auto begun = capture.begin(std::move(wanted), std::move(buffers)); !begun)
         return pass(begun);
@@ -140,7 +140,7 @@ result<json> capture_on(command_context& context)
 // Answers when the file is complete.
 result<json> capture_off(command_context& context)
 {
-    auto& capture = context.host.room<dispatch_capture>();
+    auto& capture = context.host.module<dispatch_capture>();
     if (capture.is() == dispatch_capture::state::off)
         return fail(errc::not_found, "no capture runs");
     capture.end();

@@ -3,6 +3,7 @@
 #include "observe/crash_report.hh"
 
 #include "graph/engine.hh"
+#include "graph/init.hh"
 #include "base/net/headers.hh"
 #include "graph/process/process.hh"
 #include "observe/program_symbols.hh"
@@ -343,5 +344,15 @@ crash_scope::~crash_scope()
     sigaltstack(&before_, nullptr);
     munmap(stack_, handler_stack_size);
 }
+
+namespace {
+
+const init_registration each_worker{"crash-report", [](graph_thread& self) -> result<void> {
+    thread_local std::optional<crash_scope> scope; // until the thread ends
+    scope.emplace(self);
+    return {};
+}};
+
+} // namespace
 
 } // namespace weft

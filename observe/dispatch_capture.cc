@@ -3,6 +3,7 @@
 #include "observe/dispatch_capture.hh"
 
 #include "graph/adjacency_names.hh"
+#include "nodes/interface/interface.hh"
 
 #include <cerrno>
 #include <cstring>
@@ -70,7 +71,7 @@ result<void> dispatch_capture::begin(capture_request what,
     begun_tsc_ = rte_rdtsc();
     begun_ns_ = since_1970();
     append_header(blocks_);
-    for (const auto& i : host_.interfaces().all())
+    for (const auto& i : interfaces_of(host_).all())
         (void)interface_of(i->index);
     flush();
     if (!failure_.empty()) {
@@ -141,14 +142,14 @@ bool dispatch_capture::step()
 
 size_t dispatch_capture::interface_of(interface_index index)
 {
-    const bool exists = index < host_.interfaces().all().size();
+    const bool exists = index < interfaces_of(host_).all().size();
     const size_t place = exists ? index : max_interfaces;
     if (interfaces_.size() <= place)
         interfaces_.resize(place + 1, no_index);
     if (interfaces_[place] == no_index) {
         recorded_interface what{"(none)", {}};
         if (exists)
-            what = {host_.interfaces().at(index).name, host_.interfaces().hot(index).mac};
+            what = {interfaces_of(host_).at(index).name, interfaces_of(host_).hot(index).mac};
         append_interface(blocks_, what, request_.snap);
         interfaces_[place] = interface_count_++;
     }
@@ -172,10 +173,10 @@ void dispatch_capture::append(const captured_packet& what)
     p.flags = what.mark.flags & static_cast<uint8_t>(~packet_mark::traced);
     p.adjacency = what.mark.adjacency;
     if (p.adjacency != 0)
-        p.adjacency_text = host_.room<adjacency_names>().of(p.adjacency);
+        p.adjacency_text = host_.module<adjacency_names>().of(p.adjacency);
     if ((p.flags & packet_mark::aimed) != 0) {
         p.next_hop = what.note.next_hop;
-        p.out_interface = host_.interfaces().at(what.note.out_interface).name;
+        p.out_interface = interfaces_of(host_).at(what.note.out_interface).name;
     }
     if (what.node == registry.drop_node())
         if (const auto* why = registry.reason_of(what.note.drop_reason))

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "graph/thread/capture_buffer.hh"
+#include "nodes/interface/interface.hh"
 #include "observe/capture_file.hh"
 #include "graph/engine.hh"
 

@@ -6,6 +6,8 @@
 #include "graph/thread/capture_buffer.hh"
 #include "control/command/command.hh"
 #include "control/show/statistics.hh"
+#include "nodes/interface/interface.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <map>
@@ -50,8 +52,8 @@ public:
     result<json> run()
     {
         host_.main().run_given(); // what bringing up the interfaces has sent
-        host_.room<statistics>().clear_runtime();
-        host_.room<statistics>().clear_reasons();
+        host_.module<statistics>().clear_runtime();
+        host_.module<statistics>().clear_reasons();
         host_.set_captures({output_.get()});
         auto done = run_vectors();
         host_.set_captures({});
@@ -156,7 +158,7 @@ private:
 
     result<uint16_t> interface_named(const recorded_packet& p, const std::string& name)
     {
-        const auto* found = host_.interfaces().find(name);
+        const auto* found = interfaces_of(host_).find(name);
         if (found == nullptr)
             return fault(p, errc::not_found, "this configuration has no interface `{}'", name);
         return found->index;
@@ -165,7 +167,7 @@ private:
     // The adjacency that does here what the recorded one did: numbers depend on what came and went before.
     result<uint32_t> adjacency_like(const recorded_packet& p)
     {
-        const auto& names = host_.room<adjacency_names>();
+        const auto& names = host_.module<adjacency_names>();
         if (p.adjacency == 0)
             return 0u;
         if (adjacencies_.empty() && names.count)
@@ -268,13 +270,13 @@ private:
     json report()
     {
         json nodes = json::array();
-        for (const auto& n : host_.room<statistics>().of_thread(0).nodes)
+        for (const auto& n : host_.module<statistics>().of_thread(0).nodes)
             if (n.vectors > 0)
                 nodes.push_back({{"name", host_.registry().at(n.id).name},
                                  {"calls", n.calls},
                                  {"packets", n.vectors}});
         json reasons = json::array();
-        for (const auto& r : host_.room<statistics>().reasons()) {
+        for (const auto& r : host_.module<statistics>().reasons()) {
             const auto& entry = host_.registry().at(r.node);
             reasons.push_back({{"count", r.count},
                                {"node", entry.name},

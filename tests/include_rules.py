@@ -8,11 +8,11 @@ import sys
 
 # Which folders a folder may include, besides itself and what is in it. The longest name that fits counts.
 MAY_INCLUDE = {
-    "base": ("control",),
-    "graph": ("base", "control", "observe", "nodes/interface"),
+    "base": (),
+    "graph": ("base",),
     "graph/process": ("base",),
     "control": ("base", "graph"),
-    "observe": ("base", "graph", "control"),
+    "observe": ("base", "graph", "control", "nodes/interface"),
     "nodes": ("base", "graph", "control"),
     "drivers": ("base", "graph", "control", "nodes/interface"),
     "cli": (),

@@ -2,7 +2,7 @@
 // Matches the words of a line against the syntaxes of all commands at once.
 #include "control/command/command_match.hh"
 
-#include "control/config/config.hh"
+#include "base/nearest.hh"
 #include "base/net/address.hh"
 
 #include <algorithm>
@@ -209,7 +209,7 @@ std::string unknown_name(const item& parameter, std::string_view word, engine* h
         return text + " (there is none)";
     if (names.size() <= short_list)
         return text + fmt::format(", expected {}", any_of({names.begin(), names.end()}));
-    if (const auto near = config::nearest(word, names); !near.empty())
+    if (const auto near = nearest(word, names); !near.empty())
         return text + fmt::format("; the nearest is `{}'", near);
     return text + fmt::format(" among the {}", names.size());
 }

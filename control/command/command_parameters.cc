@@ -6,15 +6,6 @@
 
 namespace weft {
 
-result<interface*> interface_of(const command_context& context)
-{
-    const auto name = context.arguments.text("interface");
-    interface* found = context.host.interfaces().find(name);
-    if (found == nullptr)
-        return fail(errc::not_found, "no interface `{}'", name);
-    return found;
-}
-
 result<node_entry*> find_node(engine& host, std::string_view name)
 {
     node_entry* found = host.registry().find(name);

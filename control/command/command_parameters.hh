@@ -7,11 +7,9 @@
 
 namespace weft {
 
-struct interface;
 struct node_entry;
 
-// Main thread. errc::not_found: "no interface `eth9'", "no node `ip9'".
-[[nodiscard]] result<interface*> interface_of(const command_context& context);
+// Main thread. errc::not_found: "no node `ip9'".
 [[nodiscard]] result<node_entry*> find_node(engine& host, std::string_view name);
 [[nodiscard]] result<node_entry*> node_of(const command_context& context, std::string_view parameter);
 

@@ -172,9 +172,6 @@ private:
     std::vector<section> sections_;
 };
 
-// The word of `words` nearest to `word` by edit distance, if near enough to be meant; else empty.
-[[nodiscard]] std::string nearest(std::string_view word, std::span<const std::string> words);
-
 template <class... Args>
 void problems::add(const value& where, fmt::format_string<Args...> format, Args&&... args)
 {

@@ -2,6 +2,7 @@
 // What configuration keys may hold: the checks with their words, and the conversions of scalars.
 #include "control/config/config.hh"
 
+#include "base/nearest.hh"
 #include "base/quote.hh"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 // show runtime cluster: some nodes' work over some threads, added up.
 #include "control/command/command.hh"
 #include "control/show/statistics.hh"
+#include "base/text_table.hh"
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -47,7 +48,7 @@ result<json> show_cluster(command_context& context)
     if (chosen.empty())
         return fail(errc::not_found, "no thread matches `{}'; threads are {}", threads, fmt::join(all, ", "));
     json rows = json::array();
-    for (const auto& n : context.host.room<statistics>().cluster(nodes, threads))
+    for (const auto& n : context.host.module<statistics>().cluster(nodes, threads))
         rows.push_back(node_row(context.host.registry().at(n.id), n));
     if (rows.empty())
         return fail(errc::not_found, "no node that runs on {} matches `{}' (show node)", fmt::join(chosen, ", "),

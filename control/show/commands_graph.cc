@@ -2,6 +2,7 @@
 // show node, and the completion of node names.
 #include "control/command/command_parameters.hh"
 #include "control/show/statistics.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -36,7 +37,7 @@ std::vector<const node_entry*> by_name(engine& host)
 
 json node_json(engine& host, const node_entry& entry)
 {
-    const auto& stats = host.room<statistics>();
+    const auto& stats = host.module<statistics>();
     json nexts = json::array();
     for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
         nexts.push_back({{"slot", slot},

@@ -3,6 +3,7 @@
 #include "control/command/command.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
+#include "base/text_table.hh"
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>

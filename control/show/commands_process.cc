@@ -3,6 +3,7 @@
 #include "control/command/command.hh"
 #include "graph/process_table.hh"
 #include "control/show/statistics.hh"
+#include "base/text_table.hh"
 
 #include <nlohmann/json.hpp>
 
@@ -28,7 +29,7 @@ json time_left(const process_status& p)
 result<json> show_processes(command_context& context)
 {
     json rows = json::array();
-    for (const auto& p : context.host.room<statistics>().processes())
+    for (const auto& p : context.host.module<statistics>().processes())
         rows.push_back({{"id", p.id},
                         {"name", p.name},
                         {"state", to_short_string(p.state)},
@@ -75,7 +76,7 @@ const command_registration processes{"show processes",
 
 result<json> control(command_context& context)
 {
-    auto& table = context.host.room<process_table>();
+    auto& table = context.host.module<process_table>();
     const auto name = context.arguments.text("name");
     const auto action = context.arguments.text("action");
     if (action == "stop") {
@@ -133,7 +134,7 @@ const command_registration timers{"show timers",
 // Those that cannot be stopped too: the table's errors say why.
 const completion_registration process_names{"process", [](engine& host) {
                                                 std::vector<std::string> names;
-                                                for (auto& p : host.room<process_table>().status())
+                                                for (auto& p : host.module<process_table>().status())
                                                     names.push_back(std::move(p.name));
                                                 return names;
                                             }};

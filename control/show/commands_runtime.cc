@@ -3,6 +3,7 @@
 #include "control/command/command.hh"
 #include "graph/init.hh"
 #include "control/show/statistics.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -69,7 +70,7 @@ json process_row(const process_status& p)
 
 json thread_json(engine& host, unsigned index)
 {
-    const auto& stats = host.room<statistics>();
+    const auto& stats = host.module<statistics>();
     const thread_statistics t = stats.of_thread(index);
     std::array<uint64_t, 4> by_role{};
     uint64_t internal_calls = 0;
@@ -175,7 +176,7 @@ const command_registration runtime{
 result<json> show_errors(command_context& context)
 {
     json rows = json::array();
-    for (const auto& r : context.host.room<statistics>().reasons()) {
+    for (const auto& r : context.host.module<statistics>().reasons()) {
         const auto& entry = context.host.registry().at(r.node);
         const reason& what = entry.descriptor->reasons[r.reason];
         rows.push_back({{"count", r.count},
@@ -241,12 +242,12 @@ const command_registration workers{
 
 result<json> clear_runtime(command_context& context)
 {
-    context.host.room<statistics>().clear_runtime();
+    context.host.module<statistics>().clear_runtime();
     return json("");
 }
 result<json> clear_errors(command_context& context)
 {
-    context.host.room<statistics>().clear_reasons();
+    context.host.module<statistics>().clear_reasons();
     return json("");
 }
 const command_registration clear_1{"clear runtime", "Starts the counts and maxima of `show runtime' anew",
@@ -257,7 +258,7 @@ const command_registration clear_2{"clear errors", "Starts the counts of `show e
 // The time of `show runtime' begins when the router does its work.
 const init_registration begin{"statistics", init_phase::main_loop_enter,
                               [](engine& host) -> result<void> {
-                                  host.room<statistics>().clear_runtime();
+                                  host.module<statistics>().clear_runtime();
                                   return {};
                               }};
 

@@ -143,7 +143,7 @@ std::vector<reason_statistics> statistics::reasons() const
 
 std::vector<process_status> statistics::processes() const
 {
-    auto all = host_.room<process_table>().status();
+    auto all = host_.module<process_table>().status();
     for (auto& p : all)
         // one that was started again counts from there
         if (const auto before = process_bases_.find(p.id);
@@ -160,7 +160,7 @@ void statistics::clear_runtime()
 {
     looks_.clear(); // those of the cluster views begin with the counts
     process_bases_.clear();
-    for (auto& p : host_.room<process_table>().status())
+    for (auto& p : host_.module<process_table>().status())
         process_bases_.emplace(p.id, p);
     for (unsigned index = 0; index < host_.thread_count(); ++index) {
         host_.thread(index).clear_maxima();

@@ -8,6 +8,7 @@
 #include "graph/engine.hh"
 #include "graph/init.hh"
 #include "base/mapped_memory.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

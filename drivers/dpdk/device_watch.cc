@@ -3,6 +3,7 @@
 #include "drivers/dpdk/device.hh"
 #include "graph/engine.hh"
 #include "graph/thread/input_control.hh"
+#include "nodes/interface/interface.hh"
 
 #include <map>
 #include <spdlog/spdlog.h>
@@ -16,14 +17,14 @@ constexpr duration look = 1s;
 void tell_link(engine& host, interface& i)
 {
     i.link = i.driver->link();
-    host.interfaces().notify(i);
+    interfaces_of(host).notify(i);
 }
 
 // Closes what has been let go once no thread can be using it: all have taken up plans without its inputs meanwhile.
 bool close_device(process& self, const interface& i, device& driver)
 {
     const auto inputs = inputs_of(driver.rx_queues());
-    auto done = self.host().room<input_control>().change(inputs, &self, [&] { driver.unplug(); });
+    auto done = self.host().module<input_control>().change(inputs, &self, [&] { driver.unplug(); });
     if (!done)
         spdlog::warn("interface {}: its device is not closed yet: {}", i.name, done.error().message);
     return done.has_value();
@@ -40,7 +41,7 @@ void keep_polled(process& self, const interface& i)
     if (deaf.empty())
         return;
     spdlog::warn("interface {}: its device has no receive interrupts; rx-mode is adaptive", i.name);
-    if (auto done = host.room<input_control>().set_state(deaf, node_state::adaptive, &self); !done)
+    if (auto done = host.module<input_control>().set_state(deaf, node_state::adaptive, &self); !done)
         spdlog::error("interface {}: {}", i.name, done.error().message);
 }
 
@@ -65,7 +66,7 @@ public:
         if (!closed_ || host.loop().now() < next_)
             return;
         next_ = host.loop().now() + pause;
-        auto& hot = host.interfaces().hot(i.index);
+        auto& hot = interfaces_of(host).hot(i.index);
         auto opened = driver.plug(host);
         if (opened)
             opened = driver.set_admin(hot.admin_up.load());
@@ -95,7 +96,7 @@ void watch_devices(process& self)
     std::map<interface_index, absence> absent;
     while (true) {
         self.sleep_for(look);
-        for (const auto& i : self.host().interfaces().all()) {
+        for (const auto& i : interfaces_of(self.host()).all()) {
             auto* driver = dynamic_cast<device*>(i->driver.get());
             if (driver == nullptr)
                 continue;

@@ -4,6 +4,7 @@
 #include "drivers/dpdk/port.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 #include <cerrno>
 #include <rte_ethdev.h>
@@ -16,8 +17,8 @@ namespace {
 struct context {
     explicit context(const node_setup& setup)
         : queue{*static_cast<rx_queue*>(setup.argument)},
-          hot{setup.host.interfaces().hot(queue.interface)},
-          counters{&setup.host.interfaces().counters(setup.thread, queue.interface)}
+          hot{interfaces_of(setup.host).hot(queue.interface)},
+          counters{&interfaces_of(setup.host).counters(setup.thread, queue.interface)}
     {
     }
     const rx_queue& queue;

@@ -4,6 +4,7 @@
 #include "drivers/dpdk/port.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 #include <rte_ethdev.h>
 
@@ -19,7 +20,7 @@ constexpr int tries = 2;
 struct context {
     explicit context(const node_setup& setup)
         : tx{*static_cast<const tx_queues*>(setup.argument)},
-          counters{&setup.host.interfaces().counters(setup.thread, tx.interface)},
+          counters{&interfaces_of(setup.host).counters(setup.thread, tx.interface)},
           host{setup.host}, thread{setup.thread}
     {
     }

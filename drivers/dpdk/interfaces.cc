@@ -6,11 +6,13 @@
 #include "drivers/dpdk/port.hh"
 #include "nodes/interface/worker_handoff.hh"
 #include "control/config/config.hh"
+#include "control/config/worker_patterns.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
 #include "nodes/interface/link.hh"
 #include "base/name.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <map>
@@ -148,7 +150,7 @@ result<std::unique_ptr<device>> make_device(engine& host, const std::string& nam
 {
     if (options.device == null_device)
         return make_null_device(options.mac);
-    if (const auto& others = host.room<stand_in_devices>(); others.wanted) {
+    if (const auto& others = host.module<stand_in_devices>(); others.wanted) {
         const auto own = others.macs.find(name);
         return make_null_device(options.mac || own == others.macs.end() ? options.mac : own->second);
     }
@@ -170,11 +172,11 @@ result<void> open_one(engine& host, const std::string& name, const config::value
         spdlog::warn("interface {}: it starts without its device, which is tried again every {} s: {}", name,
                      replug_seconds, opened.error().message);
     }
-    auto added = host.interfaces().add(name, std::move(*made));
+    auto added = interfaces_of(host).add(name, std::move(*made));
     if (!added)
         return pass(added);
     const interface_index index = (*added)->index;
-    auto& hot = host.interfaces().hot(index);
+    auto& hot = interfaces_of(host).hot(index);
     hot.mac = driver.mac(index);
     hot.mtu.store(options.mtu);
     if (auto done = driver.join(host, name, index); !done)
@@ -184,11 +186,11 @@ result<void> open_one(engine& host, const std::string& name, const config::value
         host.registry().at(q.input).state = mode;
     const auto workers = settings.list<uint32_t>("handoff");
     const std::vector<unsigned> threads{workers.begin(), workers.end()};
-    auto& handoff = host.room<handoff_table>();
+    auto& handoff = host.module<handoff_table>();
     if (auto done = handoff.check(threads); !done)
         return fail(done.error().code, "interfaces.{}.handoff: {}", name, done.error().message);
     if (!threads.empty())
-        handoff.begin(host.interfaces().at(index), threads);
+        handoff.begin(interfaces_of(host).at(index), threads);
     return {};
 }
 
@@ -235,10 +237,10 @@ const config::registration registration{{
 
 result<void> bring_up(engine& host)
 {
-    for (const auto& i : host.interfaces().all())
-        if (auto done = host.interfaces().set_admin(*i, true); !done)
+    for (const auto& i : interfaces_of(host).all())
+        if (auto done = interfaces_of(host).set_admin(*i, true); !done)
             return fail(done.error().code, "interfaces.{}: {}", i->name, done.error().message);
-    for (const auto& i : host.interfaces().all())
+    for (const auto& i : interfaces_of(host).all())
         for (const auto& q : i->driver->rx_queues())
             if (!q.has_interrupt && i->driver->state() == device_state::present && host.registry().at(q.input).state == node_state::interrupt)
                 return fail(errc::unsupported, "interfaces.{}.rx-mode: its device has no receive interrupts; "
@@ -252,7 +254,7 @@ const init_registration up{"interfaces-up", init_phase::start, bring_up};
 // turn, since some have to ask their device.
 void watch_links(process& self)
 {
-    auto& interfaces = self.host().interfaces();
+    auto& interfaces = interfaces_of(self.host());
     while (true) {
         self.sleep_for(link_interval);
         for (size_t n = 0; n < interfaces.all().size(); ++n) {
@@ -308,7 +310,7 @@ result<void> join_output(engine& host, std::string_view of, const std::string& n
     auto slot = registry.add_next(output->id, *tx, {}, owner);
     if (!slot)
         return pass(slot);
-    host.interfaces().hot(index).output_slot.store(*slot);
+    interfaces_of(host).hot(index).output_slot.store(*slot);
     return {};
 }
 

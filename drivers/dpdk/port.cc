@@ -93,7 +93,7 @@ port::~port()
 
 result<void> port::plug(engine& host)
 {
-    if (auto done = host.room<device_claims>().claim(options_.device); !done)
+    if (auto done = host.module<device_claims>().claim(options_.device); !done)
         return done;
     std::optional<quiet_dpdk> again; // what it says of a device that is not there is known after the first time
     if (index_ != no_interface)
@@ -317,7 +317,7 @@ result<void> port::start()
     for (unsigned thread = 0; thread < tx_.queue_of_thread.size(); ++thread)
         if (const uint16_t queue = tx_.queue_of_thread[thread];
             queue != tx_queues::none && rte_eth_tx_done_cleanup(id_, queue, 0) >= 0)
-            host_.room<tx_cleanup>().add(thread, {&tx_.port, queue, tx_.interface, rte_eth_tx_done_cleanup});
+            host_.module<tx_cleanup>().add(thread, {&tx_.port, queue, tx_.interface, rte_eth_tx_done_cleanup});
     tx_.port.store(id_, std::memory_order_release);
     for (const auto& queue : rx_) {
         queue->port.store(id_, std::memory_order_release);

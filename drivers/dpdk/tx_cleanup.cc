@@ -4,6 +4,7 @@
 
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 
@@ -13,7 +14,7 @@ namespace {
 
 struct context {
     explicit context(const node_setup& setup)
-        : cleaner{setup.host.room<tx_cleanup>()}, interfaces{setup.host.interfaces()},
+        : cleaner{setup.host.module<tx_cleanup>()}, interfaces{interfaces_of(setup.host)},
           thread{setup.thread}
     {}
     const tx_cleanup& cleaner;

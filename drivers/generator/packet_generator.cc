@@ -6,6 +6,7 @@
 #include "drivers/dpdk/device.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
@@ -37,7 +38,7 @@ bool is_done(const stream& s) noexcept
 void begin(context& ctx, stream& s, unsigned thread, uint64_t starts) noexcept
 {
     const uint64_t now = rte_rdtsc();
-    ctx.counters = &ctx.host.interfaces().counters(thread, s.options.interface);
+    ctx.counters = &interfaces_of(ctx.host).counters(thread, s.options.interface);
     s.packets->restart();
     s.pace.restart(now);
     s.made.set(0);
@@ -83,7 +84,7 @@ uint32_t packet_generator_input(node_run& run) noexcept
         begin(ctx, s, run.thread_index(), starts);
     const fate to = s.to != to_ethernet_input
                         ? s.to
-                        : ctx.host.interfaces().hot(s.options.interface).input_slot.load();
+                        : interfaces_of(ctx.host).hot(s.options.interface).input_slot.load();
     const auto space = run.input_space(to);
     const uint32_t wanted = due(s, static_cast<uint32_t>(space.size()));
     uint32_t made = 0;
@@ -115,7 +116,7 @@ const node_registration registration{{
 
 void retire(process& self)
 {
-    auto& generator = self.host().room<packet_generator>();
+    auto& generator = self.host().module<packet_generator>();
     generator.set_retirer(self.id());
     while (true) {
         [[maybe_unused]] const auto done =

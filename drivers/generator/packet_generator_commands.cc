@@ -5,6 +5,8 @@
 #include "control/command/command_parameters.hh"
 #include "graph/engine.hh"
 #include "base/name.hh"
+#include "nodes/interface/interface.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <charconv>
@@ -23,7 +25,7 @@ constexpr uint32_t largest_frame = 9018; // a jumbo frame of 9000 bytes with a V
 
 packet_generator& generator_of(command_context& context)
 {
-    return context.host.room<packet_generator>();
+    return context.host.module<packet_generator>();
 }
 
 uint32_t buffer_room(engine& host)
@@ -102,7 +104,7 @@ result<std::unique_ptr<packet_source>> specified(command_context& context, const
 {
     const auto& args = context.arguments;
     packet_specification what;
-    what.to = context.host.interfaces().hot(from.index).mac;
+    what.to = interfaces_of(context.host).hot(from.index).mac;
     if (args.has("mac"))
         what.to = net::parse<net::mac_address>(args.text("mac")).value();
     if (!args.has("source"))
@@ -210,7 +212,7 @@ result<json> create(command_context& context)
                     "`{}' is no name of a stream (1 to {} letters, digits, "
                     "`-', `_' and `.')",
                     name, longest_name);
-    const interface& from = *context.host.interfaces().find(args.text("interface"));
+    const interface& from = *interfaces_of(context.host).find(args.text("interface"));
     const auto options = options_of(context, from);
     if (!options)
         return pass(options);
@@ -258,7 +260,7 @@ result<json> show(command_context& context)
             return pass(s);
         list.push_back({{"name", s->name},
                         {"state", s->state},
-                        {"interface", context.host.interfaces().at(s->options.interface).name},
+                        {"interface", interfaces_of(context.host).at(s->options.interface).name},
                         {"node", context.host.registry().at(s->options.node).name},
                         {"worker", s->options.thread},
                         {"rate", s->options.rate},
@@ -312,7 +314,7 @@ const command_registration show_beside_others{"packet-generator show [<stream:st
                                               "The same as show packet-generator", show, show_text};
 
 const completion_registration names{
-    "stream", [](engine& host) { return host.room<packet_generator>().names(); }};
+    "stream", [](engine& host) { return host.module<packet_generator>().names(); }};
 
 } // namespace
 

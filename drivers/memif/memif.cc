@@ -5,6 +5,7 @@
 #include "graph/engine.hh"
 #include "nodes/interface/link.hh"
 #include "graph/process_table.hh"
+#include "nodes/interface/interface.hh"
 
 #include <cerrno>
 #include <cstring>
@@ -73,7 +74,7 @@ memif_device::~memif_device()
 
 result<void> memif_device::join(engine& host, const std::string& name, interface_index index)
 {
-    if (const auto& able = host.room<ringers>().state(); !able)
+    if (const auto& able = host.module<ringers>().state(); !able)
         return fail(able.error().code, "interface {}: {}", name, able.error().message);
     name_ = name;
     index_ = index;
@@ -105,7 +106,7 @@ result<void> memif_device::set_admin(bool up)
 {
     if (started_ || !up || is_deaf())
         return {};
-    auto added = host_.room<process_table>().add(
+    auto added = host_.module<process_table>().add(
         {.name = "memif-" + name_, .function = [this](weft::process& self) { keep_connected(self, *this); }});
     if (!added)
         return pass(added);
@@ -170,7 +171,7 @@ void memif_device::attach(link_ptr made)
                  made->receive.size(), made->transmit.size());
     ++connections_;
     attached_ = true;
-    look_at_link(host_.interfaces(), host_.interfaces().at(index_)); // before frames come: they can be answered then
+    look_at_link(interfaces_of(host_), interfaces_of(host_).at(index_)); // before frames come: they can be answered then
     link_.store(made.release(), std::memory_order_release);
     // a thread that sleeps looks at the new rings, and asks to be woken by them
     for (const auto& queue : queues_)

@@ -4,6 +4,7 @@
 #include "drivers/memif/memif.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 #include <rte_mbuf.h>
 
@@ -28,8 +29,8 @@ static_assert(offsetof(rte_mbuf, rearm_data) % 16 == 0 &&
 struct context {
     explicit context(const node_setup& setup)
         : queue{*static_cast<const receive_queue*>(setup.argument)}, device{*queue.device},
-          hot{setup.host.interfaces().hot(device.index())},
-          counters{setup.host.interfaces().counters(setup.thread, device.index())},
+          hot{interfaces_of(setup.host).hot(device.index())},
+          counters{interfaces_of(setup.host).counters(setup.thread, device.index())},
           pool{setup.host.pools().front()}, copy{best_copy()},
           room{static_cast<uint32_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)}
     {

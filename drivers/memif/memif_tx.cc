@@ -5,6 +5,7 @@
 #include "drivers/memif/memif.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 #include <rte_mbuf.h>
 
@@ -17,8 +18,8 @@ enum reasons : uint16_t { no_peer, tx_full, bad_descriptor, handoff_full };
 struct context {
     explicit context(const node_setup& setup)
         : host{setup.host}, device{*static_cast<const memif_device*>(setup.argument)},
-          counters{setup.host.interfaces().counters(setup.thread, device.index())}, copy{best_copy()},
-          bells{setup.host.room<ringers>().of(setup.thread)}, place{device.place_of(setup.thread)}
+          counters{interfaces_of(setup.host).counters(setup.thread, device.index())}, copy{best_copy()},
+          bells{setup.host.module<ringers>().of(setup.thread)}, place{device.place_of(setup.thread)}
     {
     }
     engine& host;

@@ -4,6 +4,7 @@
 #include "drivers/dpdk/device.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 namespace weft::drivers {
 
@@ -48,7 +49,7 @@ static_assert(max_interfaces <= 256, "an index fits into the last byte of a MAC 
 
 struct context {
     explicit context(const node_setup& setup)
-        : counters{setup.host.interfaces().counters(
+        : counters{interfaces_of(setup.host).counters(
               setup.thread, *static_cast<const interface_index*>(setup.argument))}
     {}
     interface_counters& counters;

@@ -9,6 +9,7 @@
 #include "fuzz/buffers.hh"
 #include "fuzz/input.hh"
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <memory>
 #include <sys/eventfd.h>
@@ -35,10 +36,10 @@ public:
         auto opened = memif_device::open("net_memif,socket=/nowhere", 1, {}, tester_.host);
         REQUIRE(opened);
         device_ = static_cast<memif_device*>(opened->get());
-        auto added = tester_.host.interfaces().add("m0", std::move(*opened));
+        auto added = interfaces_of(tester_.host).add("m0", std::move(*opened));
         REQUIRE(added);
         const auto index = (*added)->index;
-        tester_.host.interfaces().hot(index).mac = test::mac_of(2, 1);
+        interfaces_of(tester_.host).hot(index).mac = test::mac_of(2, 1);
         REQUIRE(device_->join(tester_.host, "m0", index));
         for (const auto& q : device_->rx_queues())
             tester_.host.registry().at(q.input).state = node_state::polling;

@@ -6,7 +6,8 @@
 #include "base/counter.hh"
 #include "graph/process/event.hh"
 #include "graph/frame.hh"
-#include "graph/node_run.hh"
+#include "graph/node.hh"
+#include "graph/thread/input_pace.hh"
 #include "graph/process/process.hh"
 #include "base/spsc_ring.hh"
 #include "graph/trace.hh"
@@ -21,6 +22,7 @@
 namespace weft {
 
 class engine;
+class node_run;
 class node_store;
 struct node_entry;
 class plan;
@@ -190,8 +192,21 @@ public:
     }
     [[nodiscard]] plan* current_plan() noexcept { return plan_; }
 
+    // --- this thread, for node_run ---
+
+    void pend(uint16_t rank) noexcept
+    {
+        pending_[rank >> 6] |= uint64_t{1} << (rank & 63);
+        pending_words_ |= uint64_t{1} << (rank >> 6);
+    }
+    [[nodiscard]] frame* take_frame() noexcept;
+    void note_opened(uint16_t rank) noexcept { opened_[rank >> 6] |= uint64_t{1} << (rank & 63); }
+    void note_entered(uint32_t count) noexcept { entered_.add(count); }
+    void note_left(uint32_t count) noexcept { left_.add(count); }
+    [[nodiscard]] trace_buffer* current_trace() const noexcept { return tracing_.load(std::memory_order_acquire); }
+    [[nodiscard]] uint32_t next_serial() noexcept { return ++serial_; } // debug builds: of a dispatch
+
 private:
-    friend class node_run;
     friend class plan;
 
     static constexpr size_t words = 64; // of 64 bits: plan::max_nodes
@@ -218,13 +233,6 @@ private:
     void sleep(const std::atomic<bool>& stop) noexcept;
     void account(node_run& node, uint32_t packets, uint64_t begin) noexcept;
 
-    void pend(uint16_t rank) noexcept
-    {
-        pending_[rank >> 6] |= uint64_t{1} << (rank & 63);
-        pending_words_ |= uint64_t{1} << (rank >> 6);
-    }
-    [[nodiscard]] frame* take_frame() noexcept;
-    void note_opened(uint16_t rank) noexcept { opened_[rank >> 6] |= uint64_t{1} << (rank & 63); }
     void recycle(frame* f) noexcept
     {
         f->count = 0;
@@ -291,20 +299,5 @@ private:
     std::vector<std::unique_ptr<plan>> retired_;
     uint64_t versions_ = 0;
 };
-
-// --- the inline bodies of node_run ---
-
-inline void node_run::left(uint32_t count) noexcept
-{
-    thread_->left_.add(count);
-    released(count);
-}
-
-inline void node_run::released([[maybe_unused]] uint32_t count) noexcept
-{
-#if WEFT_CHECK_FATES
-    owned_ -= count;
-#endif
-}
 
 } // namespace weft

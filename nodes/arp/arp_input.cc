@@ -4,6 +4,7 @@
 #include "base/net/headers.hh"
 #include "graph/packet_cut.hh"
 #include "nodes/arp/neighbours.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <array>
@@ -33,8 +34,8 @@ constexpr uint32_t news_burst = 100;
 
 struct context {
     explicit context(const node_setup& setup)
-        : host{setup.host}, ip4{setup.host.room<ip4::tables>()}, interfaces{setup.host.interfaces()},
-          asked{setup.host.room<neighbour_table>().asked()}, limits{setup.thread != 0 || setup.host.thread_count() == 1},
+        : host{setup.host}, ip4{setup.host.module<ip4::tables>()}, interfaces{interfaces_of(setup.host)},
+          asked{setup.host.module<neighbour_table>().asked()}, limits{setup.thread != 0 || setup.host.thread_count() == 1},
           for_us(max_interfaces, budget(setup.host)), for_others(max_interfaces, budget(setup.host))
     {
     }
@@ -138,7 +139,7 @@ fate answer(node_run& run, packet& p, const message& m) noexcept
 // On the main thread, which owns the neighbours.
 fate learn(node_run& run, packet& p, const message& m) noexcept
 {
-    auto& table = run.context<context>().host.room<neighbour_table>();
+    auto& table = run.context<context>().host.module<neighbour_table>();
     const bool room = table.learn(m.interface, m.sender, m.mac, m.confirms(), m.for_us);
     return room || m.asks() ? answer(run, p, m) : drop(table_full);
 }

@@ -3,6 +3,8 @@
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
 #include "nodes/arp/neighbours.hh"
+#include "nodes/interface/interface.hh"
+#include "base/text_table.hh"
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -65,8 +67,8 @@ result<void> apply(const config::value& root, engine& host)
     if (list == nullptr)
         return {};
     for (const auto& item : list->items()) {
-        const auto* i = host.interfaces().find(item.find("interface")->text());
-        auto done = host.room<neighbour_table>().add_permanent(
+        const auto* i = interfaces_of(host).find(item.find("interface")->text());
+        auto done = host.module<neighbour_table>().add_permanent(
             i->index, item.find("address")->as<net::ip4_address>(),
             item.find("macaddress")->as<net::mac_address>());
         if (!done)
@@ -92,16 +94,16 @@ result<json> show(command_context& context)
     engine& host = context.host;
     const duration now = host.loop().now();
     json rows = json::array();
-    for (const auto* n : host.room<neighbour_table>().all())
+    for (const auto* n : host.module<neighbour_table>().all())
         rows.push_back({{"age", std::chrono::duration<double>(now - n->since).count()},
                         {"address", net::to_string(n->address)},
                         {"state", to_string(n->state)},
                         {"macaddress", net::to_string(n->mac)},
-                        {"interface", host.interfaces().at(n->interface).name},
+                        {"interface", interfaces_of(host).at(n->interface).name},
                         {"waiting", n->waiting.size()}});
     json used = json::array();
-    for (const auto& i : host.interfaces().all())
-        if (const auto u = host.room<neighbour_table>().used_by(i->index); u.neighbours > 0)
+    for (const auto& i : interfaces_of(host).all())
+        if (const auto u = host.module<neighbour_table>().used_by(i->index); u.neighbours > 0)
             used.push_back({{"interface", i->name},
                             {"neighbors", u.neighbours},
                             {"unanswered", u.unanswered},
@@ -136,7 +138,7 @@ const command_registration show_neighbors{"show ip neighbors", "Neighbours, thei
 // Any address will do that may be a neighbour's, now or once the interface has its network.
 result<void> check_place(engine& host, const interface& i, net::ip4_address a)
 {
-    const auto& ip4 = host.room<ip4::tables>();
+    const auto& ip4 = host.module<ip4::tables>();
     const std::string text = net::to_string(a);
     if (const auto name = ip4::unroutable({a, 32}); !name.empty())
         return fail(errc::invalid_argument, "{} lies in {}", text, name);
@@ -144,7 +146,7 @@ result<void> check_place(engine& host, const interface& i, net::ip4_address a)
         return fail(errc::invalid_argument, "{} is an address of this router", text);
     if (const auto towards = ip4.interface_towards(a); towards && *towards != i.index)
         return fail(errc::invalid_argument, "{} is on a network of interface {}", text,
-                    host.interfaces().at(*towards).name);
+                    interfaces_of(host).at(*towards).name);
     if (ip4.table().lookup(a) == ip4::forwarding::special(ip4::adjacency_kind::broadcast))
         return fail(errc::invalid_argument, "{} is the first or the broadcast address of a network", text);
     return {};
@@ -161,7 +163,7 @@ result<json> add(command_context& context)
         return fail(errc::invalid_argument, "{} is no station's MAC address", net::to_string(mac));
     if (auto good = check_place(context.host, **i, address); !good)
         return pass(good);
-    auto done = context.host.room<neighbour_table>().add_permanent((*i)->index, address, mac);
+    auto done = context.host.module<neighbour_table>().add_permanent((*i)->index, address, mac);
     if (!done)
         return pass(done);
     return json("");
@@ -173,7 +175,7 @@ result<json> del(command_context& context)
     if (!i)
         return pass(i);
     const auto address = *net::parse<net::ip4_address>(context.arguments.text("address"));
-    if (auto done = context.host.room<neighbour_table>().remove((*i)->index, address); !done)
+    if (auto done = context.host.module<neighbour_table>().remove((*i)->index, address); !done)
         return pass(done);
     return json("");
 }

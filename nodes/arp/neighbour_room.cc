@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who gives way where the neighbour table or its waiting packets have reached a bound.
 #include "nodes/arp/neighbours.hh"
+#include "nodes/interface/interface.hh"
 
 namespace weft::arp {
 
@@ -80,7 +81,7 @@ bool neighbour_table::make_room(interface_index i, bool unanswered)
             return false;
         erase(*oldest);
     }
-    if (room_.room_for(i, host_.interfaces().all().size()))
+    if (room_.room_for(i, interfaces_of(host_).all().size()))
         return true;
     const interface_index most = room_.largest(i);
     neighbour* n = least_needed(segment_of(most), standing::known);
@@ -95,7 +96,7 @@ bool neighbour_table::make_room(interface_index i, bool unanswered)
 // Room for one more waiting packet: that one goes which has waited longest where most wait.
 bool neighbour_table::make_waiting_room(interface_index i)
 {
-    const size_t interfaces = host_.interfaces().all().size();
+    const size_t interfaces = interfaces_of(host_).all().size();
     if (waiting_.room_for(i, interfaces))
         return true;
     const auto* glean = host_.registry().find("ip4-glean");

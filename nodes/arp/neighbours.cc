@@ -5,6 +5,7 @@
 #include "graph/init.hh"
 #include "nodes/interface/link.hh"
 #include "base/net/headers.hh"
+#include "nodes/interface/interface.hh"
 
 #include <spdlog/spdlog.h>
 
@@ -38,7 +39,7 @@ uint64_t ticks(duration now) noexcept
 
 } // namespace
 
-neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.room<ip4::tables>()}
+neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.module<ip4::tables>()}
 {
     ip4_.set_holder(this);
     ip4_.observe_addresses([this](interface_index i, net::ip4_address a, bool added) {
@@ -46,8 +47,8 @@ neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.room<ip4
             announce(i, a);
         follow_networks(i);
     });
-    host.interfaces().observe([this](const interface& i) {
-        if (!is_up(host_.interfaces(), i.index)) {
+    interfaces_of(host).observe([this](const interface& i) {
+        if (!is_up(interfaces_of(host_), i.index)) {
             flush(i.index);
             return;
         }
@@ -285,7 +286,7 @@ void neighbour_table::tick()
 
 void neighbour_table::announce(interface_index i, net::ip4_address own)
 {
-    if (host_.interfaces().hot(i).admin_up.load())
+    if (interfaces_of(host_).hot(i).admin_up.load())
         send(i, 1, net::broadcast_mac, own, own);
 }
 
@@ -297,7 +298,7 @@ bool neighbour_table::send(interface_index i, uint16_t operation, const net::mac
     if (p == nullptr)
         return false;
     constexpr uint16_t bytes = sizeof(net::ethernet_header) + sizeof(net::arp_header);
-    const net::mac_address mac = host_.interfaces().hot(i).mac;
+    const net::mac_address mac = interfaces_of(host_).hot(i).mac;
     rte_pktmbuf_append(p->mbuf(), bytes);
     p->header<net::ethernet_header>(0) = {to, mac, net::ether_type::arp};
     p->header<net::arp_header>(sizeof(net::ethernet_header)) = {
@@ -343,7 +344,7 @@ result<void> neighbour_table::remove(interface_index i, net::ip4_address a)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end())
-        return fail(errc::not_found, "interface {} has no neighbour {}", host_.interfaces().at(i).name,
+        return fail(errc::not_found, "interface {} has no neighbour {}", interfaces_of(host_).at(i).name,
                     net::to_string(a));
     erase(known->second);
     return {};
@@ -383,7 +384,7 @@ namespace {
 
 void age_neighbours(process& self)
 {
-    auto& table = self.host().room<neighbour_table>();
+    auto& table = self.host().module<neighbour_table>();
     while (true) {
         self.sleep_for(1s);
         table.tick();
@@ -395,7 +396,7 @@ const process_registration ageing{"neighbours", age_neighbours, 64 * 1024,
 
 result<void> make_table(engine& host)
 {
-    [[maybe_unused]] auto& made = host.room<neighbour_table>();
+    [[maybe_unused]] auto& made = host.module<neighbour_table>();
     return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 namespace weft::ethernet {
 
@@ -12,7 +13,7 @@ enum next : fate { to_ip4_input, to_arp_input };
 enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype, unknown_vlan };
 
 struct context {
-    explicit context(const node_setup& setup) : interfaces{setup.host.interfaces()} {}
+    explicit context(const node_setup& setup) : interfaces{interfaces_of(setup.host)} {}
     const interface_table& interfaces;
 };
 

@@ -3,6 +3,7 @@
 #include "graph/lanes.hh"
 #include "base/net/headers.hh"
 #include "nodes/ethernet/ethernet_input.hh"
+#include "graph/node_run_vector.hh"
 
 namespace weft::ethernet {
 

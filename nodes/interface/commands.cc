@@ -3,6 +3,8 @@
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
 #include "graph/engine.hh"
+#include "nodes/interface/interface.hh"
+#include "base/text_table.hh"
 
 #include <nlohmann/json.hpp>
 
@@ -15,9 +17,9 @@ using enum text_table::align;
 
 json interface_json(engine& host, const interface& i)
 {
-    const auto counts = host.interfaces().count(i.index);
-    const auto losses = host.interfaces().losses(i.index);
-    const auto& hot = host.interfaces().hot(i.index);
+    const auto counts = interfaces_of(host).count(i.index);
+    const auto losses = interfaces_of(host).losses(i.index);
+    const auto& hot = interfaces_of(host).hot(i.index);
     return {{"name", i.name},
             {"index", i.index},
             {"state", hot.admin_up.load() ? "up" : "down"},
@@ -47,7 +49,7 @@ result<json> show_interface(command_context& context)
             return pass(one);
         list.push_back(interface_json(context.host, **one));
     } else {
-        for (const auto& i : context.host.interfaces().all())
+        for (const auto& i : interfaces_of(context.host).all())
             list.push_back(interface_json(context.host, *i));
     }
     return json{{"interfaces", list}};
@@ -80,7 +82,7 @@ const command_registration show{"show interface [<interface:interface>]",
 
 const completion_registration names{"interface", [](engine& host) {
                                         std::vector<std::string> list;
-                                        for (const auto& i : host.interfaces().all())
+                                        for (const auto& i : interfaces_of(host).all())
                                             list.push_back(i->name);
                                         return list;
                                     }};
@@ -111,7 +113,7 @@ json hardware_json(engine& host, const interface& i)
             {"device", h.device},
             {"driver", h.driver},
             {"socket", h.socket},
-            {"macaddress", net::to_string(host.interfaces().hot(i.index).mac)},
+            {"macaddress", net::to_string(interfaces_of(host).hot(i.index).mac)},
             {"rx_descriptors", h.rx_descriptors},
             {"tx_descriptors", h.tx_descriptors},
             {"queues", queues},
@@ -121,7 +123,7 @@ json hardware_json(engine& host, const interface& i)
 result<json> show_hardware(command_context& context)
 {
     json list = json::array();
-    for (const auto& i : context.host.interfaces().all())
+    for (const auto& i : interfaces_of(context.host).all())
         list.push_back(hardware_json(context.host, *i));
     return json{{"hardware", list}};
 }
@@ -160,9 +162,9 @@ result<json> set_state(command_context& context)
     if (!i)
         return pass(i);
     const bool up = context.arguments.text("state") == "up";
-    if (up == context.host.interfaces().hot((*i)->index).admin_up.load())
+    if (up == interfaces_of(context.host).hot((*i)->index).admin_up.load())
         return json("");
-    if (auto done = context.host.interfaces().set_admin(**i, up); !done)
+    if (auto done = interfaces_of(context.host).set_admin(**i, up); !done)
         return pass(done);
     return json("");
 }
@@ -178,7 +180,7 @@ result<json> set_mtu(command_context& context)
     const uint64_t mtu = context.arguments.number("mtu");
     if (mtu < 68 || mtu > 9216)
         return fail(errc::invalid_argument, "mtu: {} is not from 68 to 9216", mtu);
-    if (auto done = context.host.interfaces().set_mtu(**i, static_cast<uint16_t>(mtu)); !done)
+    if (auto done = interfaces_of(context.host).set_mtu(**i, static_cast<uint16_t>(mtu)); !done)
         return pass(done);
     return json("");
 }
@@ -188,7 +190,7 @@ const command_registration mtu{"set interface mtu <interface:interface> <mtu:num
 
 result<json> clear_counters(command_context& context)
 {
-    context.host.interfaces().clear_counters();
+    interfaces_of(context.host).clear_counters();
     return json("");
 }
 

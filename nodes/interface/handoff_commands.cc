@@ -4,6 +4,8 @@
 #include "control/command/command_parameters.hh"
 #include "graph/engine.hh"
 #include "control/show/statistics.hh"
+#include "nodes/interface/interface.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <charconv>
@@ -67,7 +69,7 @@ result<json> set(command_context& context)
             return pass(list);
         threads = *list;
     }
-    auto done = context.host.room<handoff_table>().set(**i, threads, context.self);
+    auto done = context.host.module<handoff_table>().set(**i, threads, context.self);
     if (!done)
         return pass(done);
     return json("");
@@ -82,9 +84,9 @@ const command_registration off_command{"set interface handoff <interface:interfa
 result<json> show(command_context& context)
 {
     engine& host = context.host;
-    const auto& table = host.room<handoff_table>();
+    const auto& table = host.module<handoff_table>();
     json list = json::array();
-    for (const auto& i : host.interfaces().all())
+    for (const auto& i : interfaces_of(host).all())
         if (const auto threads = table.workers(i->index); !threads.empty()) {
             json names = json::array();
             for (unsigned thread : threads)
@@ -98,7 +100,7 @@ result<json> show(command_context& context)
             packets += store->counters.vectors.get();
             congested += store->reasons[0].get();
         }
-    const uint64_t stayed = host.room<statistics>().sent(node->id, 0);
+    const uint64_t stayed = host.module<statistics>().sent(node->id, 0);
     return json{{"interfaces", list},
                 {"packets", packets},
                 {"handed_over", packets - std::min(packets, stayed + congested)},

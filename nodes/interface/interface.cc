@@ -2,6 +2,10 @@
 // The interface table.
 #include "nodes/interface/interface.hh"
 
+#include "control/command/command.hh"
+#include "graph/engine.hh"
+#include "graph/nodes/drop.hh"
+
 #include <algorithm>
 
 namespace weft {
@@ -25,10 +29,31 @@ std::string_view to_string(device_state state) noexcept
     return "?";
 }
 
-interface_table::interface_table(unsigned thread_count)
-    : counters_{std::make_unique<interface_counters[]>(thread_count * max_interfaces)},
-      thread_count_{thread_count}
+result<interface*> interface_of(const command_context& context)
 {
+    const auto name = context.arguments.text("interface");
+    interface* found = interfaces_of(context.host).find(name);
+    if (found == nullptr)
+        return fail(errc::not_found, "no interface `{}'", name);
+    return found;
+}
+
+interface_table& interfaces_of(engine& host)
+{
+    return host.module<interface_table>();
+}
+
+interface_table::interface_table(engine& host) : interface_table{host.thread_count(), host.module<drop_counts>()} {}
+
+interface_table::interface_table(unsigned thread_count, const drop_counts& dropped)
+    : counters_{std::make_unique<interface_counters[]>(thread_count * max_interfaces)},
+      thread_count_{thread_count}, dropped_{dropped}
+{
+}
+
+interface_table::~interface_table()
+{
+    close();
 }
 
 result<interface*> interface_table::add(std::string name, std::unique_ptr<interface_driver> driver)
@@ -103,9 +128,9 @@ interface_table::totals interface_table::raw(interface_index index) const noexce
         sum.rx_bytes += c.rx_bytes.get();
         sum.tx_packets += c.tx_packets.get();
         sum.tx_bytes += c.tx_bytes.get();
-        sum.drops += c.drops.get();
         sum.tx_full += c.tx_full.get();
     }
+    sum.drops = dropped_.total(index);
     return sum;
 }
 

@@ -18,6 +18,10 @@
 
 namespace weft {
 
+struct command_context;
+class drop_counts;
+class engine;
+
 using interface_index = uint16_t; // from 0, never reused while the daemon runs
 inline constexpr size_t max_interfaces = 256;
 inline constexpr interface_index no_interface = 0xffff;
@@ -34,8 +38,9 @@ struct alignas(32) interface_hot {
 
 // One thread's counts for one interface: written by that thread only.
 struct alignas(64) interface_counters {
-    counter rx_packets, rx_bytes, tx_packets, tx_bytes, drops, tx_full;
+    counter rx_packets, rx_bytes, tx_packets, tx_bytes, tx_full;
 };
+static_assert(sizeof(interface_counters) == cache_line);
 
 struct link_status {
     bool up = false;
@@ -109,10 +114,14 @@ struct interface {
     link_status link; // as last seen
 };
 
-// Main thread, but for hot() and counters().
+// A module of the engine. Main thread, but for hot() and counters().
 class interface_table {
 public:
-    explicit interface_table(unsigned thread_count);
+    explicit interface_table(engine& host);
+    interface_table(unsigned thread_count, const drop_counts& dropped);
+    ~interface_table(); // close()
+    interface_table(const interface_table&) = delete;
+    interface_table& operator=(const interface_table&) = delete;
 
     // Adds an interface, down. errc::exists, errc::exhausted.
     result<interface*> add(std::string name, std::unique_ptr<interface_driver> driver);
@@ -158,9 +167,16 @@ private:
     std::array<interface_hot, max_interfaces> hot_;
     std::unique_ptr<interface_counters[]> counters_; // by thread, then interface
     const unsigned thread_count_;
+    const drop_counts& dropped_;
     std::array<totals, max_interfaces> cleared_{};
     std::array<device_losses, max_interfaces> cleared_losses_{};
     std::vector<std::function<void(const interface&)>> observers_;
 };
+
+// What a command's parameter `interface` names. Main thread. errc::not_found: "no interface `eth9'".
+[[nodiscard]] result<interface*> interface_of(const command_context& context);
+
+// The engine's own.
+[[nodiscard]] interface_table& interfaces_of(engine& host);
 
 } // namespace weft

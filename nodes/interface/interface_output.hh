@@ -4,13 +4,14 @@
 
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 
 namespace weft::output {
 
 enum reasons : uint16_t { interface_down };
 
 struct context {
-    explicit context(const node_setup& setup) : interfaces{setup.host.interfaces()} {}
+    explicit context(const node_setup& setup) : interfaces{interfaces_of(setup.host)} {}
     const interface_table& interfaces;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // interface-output for many packets at once: those for one interface go together.
 #include "nodes/interface/interface_output.hh"
+#include "graph/node_run_vector.hh"
 
 namespace weft {
 

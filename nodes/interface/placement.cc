@@ -3,6 +3,7 @@
 #include "control/command/command_parameters.hh"
 #include "graph/engine.hh"
 #include "graph/thread/input_control.hh"
+#include "nodes/interface/interface.hh"
 
 #include <nlohmann/json.hpp>
 
@@ -34,7 +35,7 @@ result<json> show_placement(command_context& context)
 {
     engine& host = context.host;
     std::vector<json> by_thread(host.thread_count(), json::array());
-    for (const auto& i : host.interfaces().all())
+    for (const auto& i : interfaces_of(host).all())
         for (const auto& q : i->driver->rx_queues())
             by_thread[*host.registry().at(q.input).thread].push_back(queue_json(host, *i, q));
     json threads = json::array();
@@ -95,7 +96,7 @@ result<json> set_mode(command_context& context)
         return fail(errc::unsupported,
                     "mode: the device of interface `{}' has no receive interrupts; expected polling, adaptive or "
                     "disabled", context.arguments.text("interface"));
-    auto done = context.host.room<input_control>().set_state(inputs_of(*queues), mode, context.self);
+    auto done = context.host.module<input_control>().set_state(inputs_of(*queues), mode, context.self);
     if (!done)
         return pass(done);
     return json("");
@@ -116,7 +117,7 @@ result<json> set_placement(command_context& context)
     if (thread >= context.host.thread_count())
         return fail(errc::not_found, "worker: no thread {}; threads are 0 (main) to {}", thread,
                     context.host.thread_count() - 1);
-    auto done = context.host.room<input_control>().move(inputs_of(*queues),
+    auto done = context.host.module<input_control>().move(inputs_of(*queues),
                                                         static_cast<unsigned>(thread), context.self);
     if (!done)
         return pass(done);
@@ -136,7 +137,7 @@ result<json> set_node_state(command_context& context)
         return fail(errc::invalid_argument,
                     "node `{}' polls a receive queue, whose mode is set by `set interface rx-mode'",
                     (*entry)->name);
-    auto done = context.host.room<input_control>().set_state(
+    auto done = context.host.module<input_control>().set_state(
         {(*entry)->id}, *node_state_of(context.arguments.text("state")), context.self);
     if (!done)
         return pass(done);

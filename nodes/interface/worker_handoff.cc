@@ -7,6 +7,7 @@
 #include "graph/flow_hash.hh"
 #include "graph/thread/hand_over.hh"
 #include "graph/thread/input_control.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 
@@ -22,7 +23,7 @@ constexpr fate off = 0, on = 1;         // slots of the inputs
 
 struct context {
     explicit context(const node_setup& setup)
-        : table{setup.host.room<handoff_table>()}, host{setup.host},
+        : table{setup.host.module<handoff_table>()}, host{setup.host},
           go_on{setup.host.registry().at(setup.id).nexts[to_ethernet_input]}
     {}
     const handoff_table& table;
@@ -77,7 +78,7 @@ result<void> handoff_table::set(const interface& i, std::vector<unsigned> thread
 {
     if (auto done = check(threads); !done)
         return done;
-    return host_.room<input_control>().change(inputs_of(i.driver->rx_queues()), self, [&] { begin(i, threads); });
+    return host_.module<input_control>().change(inputs_of(i.driver->rx_queues()), self, [&] { begin(i, threads); });
 }
 
 void handoff_table::begin(const interface& i, const std::vector<unsigned>& threads)
@@ -89,7 +90,7 @@ void handoff_table::begin(const interface& i, const std::vector<unsigned>& threa
         std::copy(threads.begin(), threads.end(), fresh->threads.begin());
     }
     published_[i.index].store(fresh.get(), std::memory_order_release);
-    host_.interfaces().hot(i.index).input_slot.store(fresh ? on : off);
+    interfaces_of(host_).hot(i.index).input_slot.store(fresh ? on : off);
     host_.rcu().defer([old = std::exchange(owned_[i.index], fresh)] {});
 }
 

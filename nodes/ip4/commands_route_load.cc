@@ -87,13 +87,13 @@ result<json> route_load(command_context& context)
         return pass(rate);
     if (*rate != 0 && context.self == nullptr)
         return fail(errc::unsupported, "rate: nothing can wait here; expected a session, such as weftctl's");
-    auto& loads = context.host.room<route_loads>();
+    auto& loads = context.host.module<route_loads>();
     if (loads.running == route_loads::most)
         return fail(errc::exhausted, "{} loads run already, the most there can be", loads.running);
     const running_load counted{loads};
     load_turns turns{context.host, context.self, *rate};
     const auto start = std::chrono::steady_clock::now();
-    const auto done = load_routes(context.host.room<tables>(), path, [&] { return turns.give_way(); }, std::ref(turns));
+    const auto done = load_routes(context.host.module<tables>(), path, [&] { return turns.give_way(); }, std::ref(turns));
     if (!done)
         return pass(done);
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

@@ -4,6 +4,7 @@
 #include "base/quote.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/route_load.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <map>
@@ -66,10 +67,10 @@ void check_addresses(const config::value& root, config::problems& problems)
 result<void> apply_addresses(const config::value& root, engine& host)
 {
     for (const auto& a : all_addresses(root)) {
-        const auto* i = host.interfaces().find(a.interface);
+        const auto* i = interfaces_of(host).find(a.interface);
         if (i == nullptr)
             return fail(errc::not_found, "{}: no interface `{}'", a.where->path(), a.interface);
-        if (auto done = host.room<tables>().add_address(i->index, a.address); !done)
+        if (auto done = host.module<tables>().add_address(i->index, a.address); !done)
             return fail(done.error().code, "{}: {}", a.where->path(), done.error().message);
     }
     return {};
@@ -140,7 +141,7 @@ result<void> apply_routes(const config::value& root, engine& host)
     const auto* routes = root.find("routes");
     if (routes == nullptr)
         return {};
-    auto& ip4 = host.room<tables>();
+    auto& ip4 = host.module<tables>();
     for (const auto& route : routes->items()) {
         const auto to = route.find("to")->as<net::ip4_prefix>();
         const auto via = route.list<net::ip4_address>("via");
@@ -195,7 +196,7 @@ result<void> apply_route_files(const config::value& root, engine& host)
     const auto go_on = [&host] { return !host.stop_requested(); };
     const auto next = [&](size_t) { return go_on() ? SIZE_MAX : 0; };
     for (const auto& file : files->items())
-        if (auto done = load_routes(host.room<tables>(), file.text(), go_on, next); !done)
+        if (auto done = load_routes(host.module<tables>(), file.text(), go_on, next); !done)
             return fail(done.error().code, "{}: {}", file.path(), done.error().message);
     return {};
 }

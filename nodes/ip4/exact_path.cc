@@ -3,6 +3,7 @@
 #include "control/command/command_parameters.hh"
 #include "base/quote.hh"
 #include "nodes/ip4/ip4_lookup.hh"
+#include "nodes/interface/interface.hh"
 
 #include <charconv>
 #include <fmt/format.h>
@@ -65,7 +66,7 @@ json path_json(engine& host, const tables& ip4, adjacency_index index, net::ip4_
     const adjacency& to = ip4.hops().adjacency_at(index);
     json path{{"kind", to_string(to.kind)}, {"adjacency", index}, {"description", ip4.hops().describe(index)}};
     if (to.interface != no_interface) {
-        path["interface"] = host.interfaces().at(to.interface).name;
+        path["interface"] = interfaces_of(host).at(to.interface).name;
         path["next_hop"] = net::to_string(to.next_hop.value != 0 ? to.next_hop : destination);
     }
     if (to.kind == adjacency_kind::rewrite) {
@@ -83,9 +84,9 @@ result<json> show(command_context& context)
     const auto flow = flow_of(context.arguments);
     if (!flow)
         return pass(flow);
-    const auto& ip4 = context.host.room<tables>();
+    const auto& ip4 = context.host.module<tables>();
     const auto destination = net::from_wire(flow->destination);
-    const uint64_t seed = context.host.room<settings>().flow_seed.load();
+    const uint64_t seed = context.host.module<settings>().flow_seed.load();
     const auto match = ip4.table().match(destination);
     const auto route = ip4.table().lookup(destination);
     const auto index = lookup::pick(ip4, destination, seed, *flow).adjacency();

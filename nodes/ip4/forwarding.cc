@@ -6,6 +6,7 @@
 #include "nodes/interface/link.hh"
 #include "base/net/headers.hh"
 #include "nodes/ip4/lookup_fates.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <bit>
@@ -93,7 +94,7 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
     fresh.next_hop = hop.address;
     fresh.owner = index;
     fresh.watched = hop.watched;
-    const auto& hot = host_.interfaces().hot(hop.interface);
+    const auto& hot = interfaces_of(host_).hot(hop.interface);
     fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
     if (hop.mac) {
         const net::ethernet_header header{*hop.mac, hot.mac, net::ether_type::ip4};
@@ -118,7 +119,7 @@ result<next_hop_index> forwarding::acquire(interface_index interface, net::ip4_a
     hop.interface = interface;
     hop.address = address;
     hop.adjacency = adjacency;
-    hop.interface_up = is_up(host_.interfaces(), interface);
+    hop.interface_up = is_up(interfaces_of(host_), interface);
     hop.users = 1;
     write(adjacencies_[adjacency], hop, index);
     by_address_.emplace(key, index);
@@ -228,7 +229,7 @@ bool forwarding::is_outdated(const next_hop& hop, next_hop_index index) const
 
 void forwarding::interface_changed(interface_index interface)
 {
-    const bool up = is_up(host_.interfaces(), interface);
+    const bool up = is_up(interfaces_of(host_), interface);
     std::vector<load_balance_index> to_refill;
     for (auto at = by_address_.lower_bound({interface, {}}); at != by_address_.end() && at->first.first == interface;
          ++at) {
@@ -420,7 +421,7 @@ std::string forwarding::describe(adjacency_index index) const
     const adjacency& a = adjacencies_[index];
     if (index < special_count)
         return std::string{to_string(a.kind)};
-    const std::string name = host_.interfaces().at(a.interface).name;
+    const std::string name = interfaces_of(host_).at(a.interface).name;
     if (a.kind == adjacency_kind::glean)
         return a.next_hop.value == 0
                    ? fmt::format("glean {}", name)

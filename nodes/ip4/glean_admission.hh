@@ -4,7 +4,8 @@
 
 #include "graph/engine.hh"
 #include "base/token_bucket.hh"
-#include "nodes/ip4/reserved_array.hh"
+#include "base/reserved_array.hh"
+#include "nodes/interface/interface.hh"
 
 #include <array>
 #include <vector>

@@ -5,6 +5,7 @@
 #include "graph/flow_hash.hh"
 #include "base/input_file.hh"
 #include "nodes/ip4/ip4_settings.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <array>
@@ -71,7 +72,7 @@ namespace {
 
 result<void> apply(const config::value& root, engine& host)
 {
-    spdlog::info("ecmp.seed is {}", configure(host.room<settings>(), root, host.interfaces()));
+    spdlog::info("ecmp.seed is {}", configure(host.module<settings>(), root, interfaces_of(host)));
     return {};
 }
 

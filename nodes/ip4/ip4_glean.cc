@@ -7,6 +7,7 @@
 #include "nodes/ip4/glean_admission.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/trace.hh"
+#include "nodes/interface/interface.hh"
 
 namespace weft::ip4 {
 
@@ -17,7 +18,7 @@ using namespace glean;
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.host.room<tables>()}, interfaces{setup.host.interfaces()}, main{setup.host.main()},
+        : ip4{setup.host.module<tables>()}, interfaces{interfaces_of(setup.host)}, main{setup.host.main()},
           admission{setup.host}
     {
     }

@@ -27,7 +27,7 @@ enum reasons : uint16_t { not_eligible, rate_limited, no_source, no_room };
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.host.room<tables>()}, how{setup.host.room<settings>()},
+        : ip4{setup.host.module<tables>()}, how{setup.host.module<settings>()},
           limit{rte_get_tsc_hz(), std::random_device{}()}
     {
     }

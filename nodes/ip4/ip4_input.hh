@@ -23,7 +23,7 @@ enum reasons : uint16_t {
 };
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
+    explicit context(const node_setup& setup) : ip4{setup.host.module<tables>()} {}
     const tables& ip4;
 };
 

@@ -4,6 +4,7 @@
 #include "graph/lanes.hh"
 #include "base/net/headers.hh"
 #include "nodes/ip4/ip4_input.hh"
+#include "graph/node_run_vector.hh"
 
 #include <cstring>
 

@@ -12,7 +12,7 @@
 namespace weft::ip4::lookup {
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()}, how{setup.host.room<settings>()} {}
+    explicit context(const node_setup& setup) : ip4{setup.host.module<tables>()}, how{setup.host.module<settings>()} {}
     [[nodiscard]] uint64_t seed() const noexcept { return how.flow_seed.load(std::memory_order_relaxed); }
     const tables& ip4;
     const settings& how;

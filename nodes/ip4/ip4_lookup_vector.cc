@@ -3,6 +3,7 @@
 // together, and packets that just go to a next hop need no look at its adjacency.
 #include "graph/lanes.hh"
 #include "nodes/ip4/ip4_lookup.hh"
+#include "graph/node_run_vector.hh"
 
 #include <cstring>
 

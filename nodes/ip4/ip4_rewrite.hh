@@ -16,7 +16,7 @@ enum next : fate { to_output, to_icmp_error };
 enum reasons : uint16_t { too_big };
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.room<tables>()} {}
+    explicit context(const node_setup& setup) : ip4{setup.host.module<tables>()} {}
     const tables& ip4;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-rewrite for many packets at once: what fits its interface's MTU is rewritten without a look at anything else.
 #include "nodes/ip4/ip4_rewrite.hh"
+#include "graph/node_run_vector.hh"
 
 #include <cstring>
 #include <immintrin.h>

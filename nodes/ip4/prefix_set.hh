@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/net/address.hh"
-#include "nodes/ip4/reserved_array.hh"
+#include "base/reserved_array.hh"
 
 #include <algorithm>
 #include <array>

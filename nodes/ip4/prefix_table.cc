@@ -4,7 +4,7 @@
 #include "nodes/ip4/prefix_table.hh"
 
 #include "nodes/ip4/prefix_set.hh"
-#include "nodes/ip4/reserved_array.hh"
+#include "base/reserved_array.hh"
 
 #include <algorithm>
 #include <array>

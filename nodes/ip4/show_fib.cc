@@ -3,6 +3,8 @@
 #include "control/command/command.hh"
 #include "graph/process/process.hh"
 #include "nodes/ip4/ip4.hh"
+#include "nodes/interface/interface.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <chrono>
@@ -58,7 +60,7 @@ json next_hops_json(engine& host, const tables& ip4, const route& r)
         const next_hop& hop = ip4.hops().at(index);
         const auto why = ip4.why_unusable(hop);
         hops.push_back({{"address", hop.address.value == 0 ? json(nullptr) : json(net::to_string(hop.address))},
-                        {"interface", host.interfaces().at(hop.interface).name},
+                        {"interface", interfaces_of(host).at(hop.interface).name},
                         {"usable", why.empty()},
                         {"reason", why}});
     }
@@ -134,7 +136,7 @@ result<net::ip4_prefix> prefix_of(tables& ip4, std::string_view text)
 
 result<json> show_one(command_context& context)
 {
-    auto& ip4 = context.host.room<tables>();
+    auto& ip4 = context.host.module<tables>();
     const auto prefix = prefix_of(ip4, context.arguments.text("prefix"));
     if (!prefix)
         return pass(prefix);
@@ -196,7 +198,7 @@ result<json> show_fib(command_context& context)
                                                     : result<net::ip4_prefix>{};
     if (!from)
         return pass(from);
-    auto& ip4 = context.host.room<tables>();
+    auto& ip4 = context.host.module<tables>();
     turns give_way{context.self};
     auto found = collect(ip4.routes(), *from, give_way);
     json list = json::array();
@@ -220,7 +222,7 @@ const command_registration one{"show ip fib <prefix:word>",
 result<json> show_summary(command_context& context)
 {
     json lengths = json::array();
-    const auto counts = context.host.room<tables>().routes().count_by_length();
+    const auto counts = context.host.module<tables>().routes().count_by_length();
     for (size_t length = 0; length < counts.size(); ++length)
         if (counts[length] > 0)
             lengths.push_back({{"length", length}, {"count", counts[length]}});

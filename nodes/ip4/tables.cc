@@ -6,6 +6,7 @@
 #include "graph/init.hh"
 #include "nodes/interface/link.hh"
 #include "graph/process/process.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <cstring>
@@ -59,8 +60,8 @@ tables::tables(engine& host)
         if (!routes_.set(r.prefix, route_source::special, forwarding::special(r.kind)))
             throw std::bad_alloc{};
     routes_.observe([this](const net::ip4_prefix& changed) { judge_neighbours(changed); });
-    host.interfaces().observe([this](const interface& i) { interface_changed(i.index); });
-    auto& names = host.room<adjacency_names>();
+    interfaces_of(host).observe([this](const interface& i) { interface_changed(i.index); });
+    auto& names = host.module<adjacency_names>();
     names.describe = [this](uint32_t index) { return hops_.describe(index); };
     names.count = [this] { return hops_.adjacency_count(); };
 }
@@ -81,7 +82,7 @@ result<void> tables::check_address(interface_index i, const net::ip4_interface_a
                     a.address == network.network ? "first" : "broadcast");
     for (const auto& o : own().all()) {
         const auto other = net::ip4_interface_address{o.address, o.length}.network();
-        const auto& name = host_.interfaces().at(o.interface).name;
+        const auto& name = interfaces_of(host_).at(o.interface).name;
         if (o.address == a.address)
             return fail(errc::exists, "{} is interface {}'s address already", text, name);
         const bool same = o.interface == i && other == network;
@@ -159,7 +160,7 @@ result<void> tables::add_address(interface_index i, const net::ip4_interface_add
     all.push_back({a.address, a.length, i});
     publish_own(all);
     relink(a.network());
-    if (is_up(host_.interfaces(), i))
+    if (is_up(interfaces_of(host_), i))
         if (auto done = install(all.back()); !done) {
             publish_own(before);
             withdraw(all.back(), before);
@@ -182,7 +183,7 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
     });
     if (count == 0)
         return fail(errc::not_found, "interface {} has no address {}",
-                    host_.interfaces().at(i).name, net::to_string(a));
+                    interfaces_of(host_).at(i).name, net::to_string(a));
     withdraw({a.address, a.length, i}, all);
     publish_own(std::move(all));
     relink(a.network());
@@ -196,7 +197,7 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
 // The routes of its addresses come and go with it; the addresses stay the router's.
 void tables::interface_changed(interface_index i)
 {
-    const bool up = is_up(host_.interfaces(), i);
+    const bool up = is_up(interfaces_of(host_), i);
     hops_.interface_changed(i);
     if (std::exchange(was_up_[i], up) != up) {
         for (const auto& o : own().all()) {
@@ -205,7 +206,7 @@ void tables::interface_changed(interface_index i)
             if (!up)
                 withdraw(o, {});
             else if (auto done = install(o); !done)
-                spdlog::error("interface {}: its address {} has no route: {}", host_.interfaces().at(i).name,
+                spdlog::error("interface {}: its address {} has no route: {}", interfaces_of(host_).at(i).name,
                               net::to_string(o.address), done.error().message);
         }
     }
@@ -421,16 +422,16 @@ std::string_view tables::why_unusable(const next_hop& hop) const
 {
     if (hop.address.value != 0 && interface_towards(hop.address) != hop.interface)
         return own().contains(hop.address) ? "the router's own address" : "no connected network";
-    if (!host_.interfaces().hot(hop.interface).admin_up.load())
+    if (!interfaces_of(host_).hot(hop.interface).admin_up.load())
         return "admin down";
-    return host_.interfaces().at(hop.interface).link.up ? std::string_view{} : "link down";
+    return interfaces_of(host_).at(hop.interface).link.up ? std::string_view{} : "link down";
 }
 
 namespace {
 
 void judge_routes(process& self)
 {
-    auto& routes = self.host().room<tables>().routes();
+    auto& routes = self.host().module<tables>().routes();
     size_t told = 0;
     while (true) {
         while (!routes.judge_some(tables::judging_slice))
@@ -448,7 +449,7 @@ const process_registration judging{tables::judging_process, judge_routes, 64 * 1
 // What the interfaces' coming up left to do: the router is whole before it says so.
 result<void> finish_judging(engine& host)
 {
-    while (!host.room<tables>().routes().judge_some(tables::judging_slice)) {
+    while (!host.module<tables>().routes().judge_some(tables::judging_slice)) {
     }
     return {};
 }

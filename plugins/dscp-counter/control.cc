@@ -4,6 +4,8 @@
 
 #include "control/command/command.hh"
 #include "control/config/config.hh"
+#include "nodes/interface/interface.hh"
+#include "base/text_table.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -53,10 +55,10 @@ result<void> apply(const config::value& root, engine& host)
     if (own == nullptr || !own->get("enabled", true))
         return {};
     if (own->find("interfaces") != nullptr) {
-        auto& counted = host.room<counts>().counted();
+        auto& counted = host.module<counts>().counted();
         counted.fill(false);
         for (const auto& name : own->list<std::string>("interfaces"))
-            counted[host.interfaces().find(name)->index] = true;
+            counted[interfaces_of(host).find(name)->index] = true;
     }
     return lead_through(host.registry(), true); // the first plan is made when all sections are applied
 }
@@ -93,7 +95,7 @@ result<json> show(command_context& context)
 {
     json rows = json::array();
     for (size_t dscp = 0; dscp < dscp_count; ++dscp)
-        if (const uint64_t packets = context.host.room<counts>().sum(dscp); packets != 0)
+        if (const uint64_t packets = context.host.module<counts>().sum(dscp); packets != 0)
             rows.push_back({{"dscp", dscp}, {"name", name_of(dscp)}, {"packets", packets}});
     return json{{"enabled", is_on(context.host)}, {"dscp", rows}};
 }
@@ -110,7 +112,7 @@ const command_registration show_dscp{"show dscp", "IPv4 packets by DSCP", show, 
 
 result<json> clear(command_context& context)
 {
-    context.host.room<counts>().clear();
+    context.host.module<counts>().clear();
     return json("");
 }
 

@@ -19,7 +19,7 @@ enum next : fate { to_lookup };
 // One for each thread, so that no counter has two writers.
 struct context {
     explicit context(const node_setup& setup)
-        : packets{setup.host.room<counts>().of(setup.thread)}, counted{setup.host.room<counts>().counted()}
+        : packets{setup.host.module<counts>().of(setup.thread)}, counted{setup.host.module<counts>().counted()}
     {}
     counter* packets;
     const std::array<bool, max_interfaces>& counted;

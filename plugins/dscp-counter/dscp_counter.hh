@@ -4,6 +4,7 @@
 
 #include "base/counter.hh"
 #include "graph/engine.hh"
+#include "nodes/interface/interface.hh"
 
 #include <array>
 #include <vector>
@@ -12,7 +13,7 @@ namespace dscp_counter {
 
 inline constexpr size_t dscp_count = 64; // six bits (RFC 2474)
 
-// The plugin's room: engine::room<counts>() makes it when it is first asked for. Main thread, but for what the
+// The plugin's room: engine::module<counts>() makes it when it is first asked for. Main thread, but for what the
 // contexts of the node take from it.
 class counts {
 public:

@@ -366,23 +366,6 @@ TEST_CASE("registered sections are part of the schema", "[graph][config]")
                       [](const key* k) { return k->path == "test_config.key"; }));
 }
 
-TEST_CASE("the nearest word is one that may have been meant", "[graph][config]")
-{
-    const strings words{"addresses", "device", "macaddress", "mtu", "queues", "neighbors"};
-    CHECK(nearest("mut", words) == "mtu");
-    CHECK(nearest("MTU", words) == "mtu");
-    CHECK(nearest("mtus", words) == "mtu");
-    CHECK(nearest("devise", words) == "device");
-    CHECK(nearest("address", words) == "addresses");
-    CHECK(nearest("addr", words) == "addresses");
-    CHECK(nearest("neighbours", words) == "neighbors");
-    CHECK(nearest("vlan", words) == "");
-    CHECK(nearest("x", words) == "");
-    CHECK(nearest("", words) == "");
-    CHECK(nearest("mtu", {}) == "");
-    CHECK(nearest(std::string(100000, 'm'), words) == "");
-}
-
 TEST_CASE("scalars are read as what they are asked for", "[graph][config]")
 {
     CHECK(word("yes").as<bool>());

@@ -42,7 +42,7 @@ struct counted_graph {
         made.role = node_role::output;
         return made;
     }
-    [[nodiscard]] statistics& stats() { return tester.host.room<statistics>(); }
+    [[nodiscard]] statistics& stats() { return tester.host.module<statistics>(); }
     [[nodiscard]] node_statistics of(std::string_view name)
     {
         for (const auto& each : stats().of_thread(0).nodes)
@@ -135,7 +135,7 @@ TEST_CASE("after a clear the costliest call is looked for anew", "[graph][statis
 TEST_CASE("a node that missed a clear forgets when it comes back", "[graph][statistics]")
 {
     graph_tester t{{source("in", {"a"}), source("other", {"a"}), sink("a")}};
-    auto& stats = t.host.room<statistics>();
+    auto& stats = t.host.module<statistics>();
     const auto in = [&] {
         for (const auto& each : stats.of_thread(0).nodes)
             if (each.id == t.id("in"))

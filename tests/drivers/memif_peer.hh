@@ -4,6 +4,7 @@
 
 #include "drivers/memif/memif.hh"
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <cstring>
 #include <sys/eventfd.h>
@@ -34,11 +35,11 @@ struct memif_peer {
     {
         auto opened = memif::memif_device::open("net_memif0,socket=/nonexistent/m", queues, mac, router.host);
         REQUIRE(opened);
-        auto added = router.host.interfaces().add("m", std::move(*opened));
+        auto added = interfaces_of(router.host).add("m", std::move(*opened));
         REQUIRE(added);
         index = (*added)->index;
         device = static_cast<memif::memif_device*>((*added)->driver.get());
-        router.host.interfaces().hot(index).mac = mac;
+        interfaces_of(router.host).hot(index).mac = mac;
         REQUIRE(device->join(router.host, "m", index));
         router.host.registry().at(device->rx_queues().front().input).state = node_state::polling;
         REQUIRE(router.host.publish_plans());
@@ -119,7 +120,7 @@ struct memif_peer {
     };
     [[nodiscard]] counts counted()
     {
-        const auto& c = router.host.interfaces().counters(0, index);
+        const auto& c = interfaces_of(router.host).counters(0, index);
         const counts now{c.rx_packets.get(), c.rx_bytes.get(), c.tx_packets.get(), c.tx_bytes.get(), c.tx_full.get()};
         const counts old = std::exchange(before_, now);
         return {now.rx_packets - old.rx_packets, now.rx_bytes - old.rx_bytes, now.tx_packets - old.tx_packets,

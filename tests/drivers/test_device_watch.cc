@@ -3,6 +3,7 @@
 #include "drivers/dpdk/device.hh"
 #include "tests/graph/graph_tester.hh"
 #include "tests/graph/process/process_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <catch2/catch.hpp>
 
@@ -72,7 +73,7 @@ struct watch_tester {
     {
         device.state = at_first;
         t.publish_and_adopt();
-        auto& interfaces = t.host.interfaces();
+        auto& interfaces = interfaces_of(t.host);
         REQUIRE(interfaces.add("a", std::make_unique<plug_device>(device, t.host, t.id("in"))));
         interfaces.hot(0).admin_up.store(true);
         interfaces.observe([this](const interface& i) { links.push_back(i.link.up); });
@@ -109,7 +110,7 @@ TEST_CASE("a device that has gone is closed when nobody polls it, and opened eve
     w.run(12s);
     CHECK(w.calls() == words{"plug", "plug"});
     w.device.refusal.clear();
-    w.t.host.interfaces().hot(0).admin_up.store(false);
+    interfaces_of(w.t.host).hot(0).admin_up.store(false);
     w.run(5s);
     CHECK(w.calls() == words{"plug", "down"});
     CHECK(w.links == std::vector<bool>{false, true});
@@ -144,5 +145,5 @@ TEST_CASE("a device that was missing at start joins when it is there", "[drivers
     w.run(5s);
     CHECK(w.calls() == words{"plug", "up"});
     CHECK(w.links == std::vector<bool>{true});
-    CHECK(w.t.host.interfaces().hot(0).mac == net::mac_address{{2, 0, 0, 0, 0, 9}});
+    CHECK(interfaces_of(w.t.host).hot(0).mac == net::mac_address{{2, 0, 0, 0, 0, 9}});
 }

@@ -2,6 +2,7 @@
 // Streams: rates, limits, their commands and what those refuse.
 #include "drivers/generator/packet_generator.hh"
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 using namespace weft;
 using namespace weft::drivers;
@@ -40,7 +41,7 @@ TEST_CASE("a stream ends after its limit, and begins anew when it is enabled aga
             CHECK(sent[at].ip4().source == ip(from).wire());
         CHECK(stream_of(t, "s")["state"] == "done");
         CHECK(stream_of(t, "s")["packets"] == 4);
-        const auto counted = t.host.interfaces().count(t.port("a").index);
+        const auto counted = interfaces_of(t.host).count(t.port("a").index);
         CHECK(counted.rx_packets == 4u * lap);
         CHECK(counted.rx_bytes == 240u * lap);
     }
@@ -177,7 +178,7 @@ TEST_CASE("there is a bound to the memory of all streams", "[drivers]")
         const size_t bytes;
     };
     node_tester t;
-    auto& generator = t.host.room<packet_generator>();
+    auto& generator = t.host.module<packet_generator>();
     const stream_options options{0, 0, 0, 0, t.host.registry().find("ethernet-input")->id};
     CHECK(generator.add("a", options, std::make_unique<large>(most_stream_memory - 100)));
     CHECK(generator.add("b", options, std::make_unique<large>(100)));

@@ -2,6 +2,7 @@
 // Pre-input nodes: epoll-input serves the main thread's files while it polls, tx-cleanup asks queues for sent packets.
 #include "drivers/dpdk/tx_cleanup.hh"
 #include "tests/graph/graph_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
@@ -84,7 +85,7 @@ TEST_CASE("a transmit queue is asked for sent packets until none is left", "[dri
     fake_queue::calls = fake_queue::left = 0;
     graph_tester t{{source("in", {"end"}), sink("end")}, {}, {}, {"tx-cleanup"}};
     const std::atomic<uint16_t> port{7};
-    t.host.room<drivers::tx_cleanup>().add(0, {&port, 3, 5, fake_queue::clean});
+    t.host.module<drivers::tx_cleanup>().add(0, {&port, 3, 5, fake_queue::clean});
     t.publish_and_adopt();
     const auto rest = [&] {
         [[maybe_unused]] const auto limit = t.host.main().arm_inputs();
@@ -92,16 +93,16 @@ TEST_CASE("a transmit queue is asked for sent packets until none is left", "[dri
         return fake_queue::calls;
     };
     CHECK(rest() == 0); // it has sent nothing
-    t.host.interfaces().counters(0, 5).tx_packets.add(64);
+    interfaces_of(t.host).counters(0, 5).tx_packets.add(64);
     fake_queue::left = 64;
     CHECK(rest() == 1);
     CHECK(rest() == 2); // nothing was left
     CHECK(rest() == 2);
-    t.host.interfaces().counters(0, 5).tx_packets.add(1);
+    interfaces_of(t.host).counters(0, 5).tx_packets.add(1);
     CHECK(rest() == 3);
     for (int n = 0; n < 3000; ++n) // a thread that does not sleep asks too, seldom
         t.host.run_main_once();
-    t.host.interfaces().counters(0, 5).tx_packets.add(1);
+    interfaces_of(t.host).counters(0, 5).tx_packets.add(1);
     for (int n = 0; n < 3000; ++n)
         t.host.run_main_once();
     CHECK(fake_queue::calls == 4);

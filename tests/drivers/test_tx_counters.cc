@@ -3,6 +3,7 @@
 #include "drivers/dpdk/device.hh"
 #include "drivers/dpdk/port.hh"
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <rte_ethdev.h>
 
@@ -67,14 +68,14 @@ TEST_CASE("dpdk-tx counts what the queue took, with its bytes, and what it did n
     t.run();
     queue.takes = {2, 1};
     send_to_a(t, {10, 20, 30, 40, 50});
-    const auto counted = t.host.interfaces().count(0);
+    const auto counted = interfaces_of(t.host).count(0);
     CHECK(queue.bursts == 2); // a second try, no third
     CHECK(counted.tx_packets == 3);
     CHECK(counted.tx_bytes == 3 * udp_headers + 60);
     CHECK(counted.tx_full == 2);
     CHECK(t.counted() == counts{{"dpdk-tx-p: tx_full", 2}});
     CHECK(counted.drops == 2); // of the interface that they were to leave by
-    CHECK(t.host.interfaces().count(1).drops == 0);
+    CHECK(interfaces_of(t.host).count(1).drops == 0);
 }
 
 TEST_CASE("dpdk-tx counts a frame that was taken whole at the first try", "[drivers]")
@@ -88,9 +89,9 @@ TEST_CASE("dpdk-tx counts a frame that was taken whole at the first try", "[driv
     queue.takes = {256, 256};
     send_to_a(t, {10, 20});
     CHECK(queue.bursts == 1);
-    CHECK(t.host.interfaces().count(0).tx_packets == 2);
-    CHECK(t.host.interfaces().count(0).tx_bytes == 2 * udp_headers + 30);
-    CHECK(t.host.interfaces().count(0).tx_full == 0);
+    CHECK(interfaces_of(t.host).count(0).tx_packets == 2);
+    CHECK(interfaces_of(t.host).count(0).tx_bytes == 2 * udp_headers + 30);
+    CHECK(interfaces_of(t.host).count(0).tx_full == 0);
     CHECK(t.counted().empty());
 }
 
@@ -102,12 +103,12 @@ TEST_CASE("a null interface counts what it takes, and nothing is lost", "[driver
     REQUIRE(t.host.publish_plans());
     t.run();
     send_to_a(t, {10, 20, 30});
-    const auto counted = t.host.interfaces().count(0);
+    const auto counted = interfaces_of(t.host).count(0);
     CHECK(counted.tx_packets == 3);
     CHECK(counted.tx_bytes == 3 * udp_headers + 60);
     CHECK(counted.tx_full == 0);
     CHECK(t.counted().empty());
-    CHECK(t.host.interfaces().count(1).drops == 0);
+    CHECK(interfaces_of(t.host).count(1).drops == 0);
 }
 
 TEST_CASE("drops are counted for the interface of each packet, also where it changes in a vector", "[drivers]")
@@ -116,7 +117,7 @@ TEST_CASE("drops are counted for the interface of each packet, also where it cha
     for (const interface_index from : {0, 1, 1, 0, 2, 2, 2}) // none is to the router's MAC
         t.inject("ethernet-input", packet_builder{}.ethernet(mac_of(9, 9)).ip4().udp(), from);
     t.run();
-    CHECK(t.host.interfaces().count(0).drops == 2);
-    CHECK(t.host.interfaces().count(1).drops == 2);
-    CHECK(t.host.interfaces().count(2).drops == 3);
+    CHECK(interfaces_of(t.host).count(0).drops == 2);
+    CHECK(interfaces_of(t.host).count(1).drops == 2);
+    CHECK(interfaces_of(t.host).count(2).drops == 3);
 }

@@ -3,6 +3,7 @@
 #include "nodes/interface/worker_handoff.hh"
 #include "graph/flow_hash.hh"
 #include "tests/graph/graph_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <catch2/catch.hpp>
 #include <set>
@@ -53,7 +54,7 @@ uint32_t bring(node_run& run) noexcept
         ++count;
         ++current->next;
     }
-    const auto& hot = run.context<probe>().host.interfaces().hot(0);
+    const auto& hot = interfaces_of(run.context<probe>().host).hot(0);
     if (count > 0)
         run.admit(fresh.data(), count, 0, hot.input_slot.load());
     return count;
@@ -103,7 +104,7 @@ struct handing {
         REQUIRE(registry.set_form(registry.find("ethernet-input")->id, form::plain));
         auto driver = std::make_unique<queue_driver>();
         driver->input = *tester.host.registry().clone("queue", "queue-0", nullptr, receiver);
-        port = *tester.host.interfaces().add("a", std::move(driver));
+        port = *interfaces_of(tester.host).add("a", std::move(driver));
     }
     ~handing()
     {
@@ -116,7 +117,7 @@ struct handing {
         made.is_template = true;
         return made;
     }
-    drivers::handoff_table& table() { return tester.host.room<drivers::handoff_table>(); }
+    drivers::handoff_table& table() { return tester.host.module<drivers::handoff_table>(); }
     [[nodiscard]] bool all_arrive(uint32_t end)
     {
         t.end = end;

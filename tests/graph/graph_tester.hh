@@ -99,7 +99,7 @@ struct graph_log {
 struct probe {
     explicit probe(const node_setup& setup)
         : host{setup.host},
-          log{setup.host.room<graph_log>()},
+          log{setup.host.module<graph_log>()},
           name{setup.name},
           thread{setup.thread}
     {}
@@ -345,7 +345,7 @@ public:
     {
         return *static_cast<probe*>(store(name, thread).context);
     }
-    [[nodiscard]] graph_log& log() { return host.room<graph_log>(); }
+    [[nodiscard]] graph_log& log() { return host.module<graph_log>(); }
     [[nodiscard]] uint64_t dropped(std::string_view node, uint16_t reason, unsigned thread = 0)
     {
         return store(node, thread).reasons[reason].get();

@@ -243,7 +243,7 @@ TEST_CASE("a node that gets a number again counts from zero", "[graph][change_gr
     go("x-2", 3);
     REQUIRE(c.t.id("x-2") == id);
     uint64_t vectors = 0;
-    for (const auto& n : c.host.room<statistics>().of_thread(0).nodes)
+    for (const auto& n : c.host.module<statistics>().of_thread(0).nodes)
         vectors += n.id == id ? n.vectors : 0;
     CHECK(vectors == 3);
     CHECK(c.t.json("show node x-2")["nodes"][0]["nexts"][0]["vectors"] == 3);

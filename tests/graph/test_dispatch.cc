@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dispatch on one thread: the order of a loop, frames and their packets, fates, nothing lost.
 #include "tests/graph/graph_tester.hh"
+#include "graph/nodes/drop.hh"
 
 #include <catch2/catch.hpp>
 #include <memory>
@@ -308,7 +309,7 @@ TEST_CASE("drops are counted by reason and end in drop", "[graph][dispatch]")
     CHECK(t.dropped("judge", fifth) == 20);
     CHECK(t.dropped("judge", seen) == 150);
     CHECK(t.store("drop").counters.vectors.get() == 70);
-    CHECK(t.host.interfaces().counters(0, 0).drops.get() == 70);
+    CHECK(t.host.module<drop_counts>().total(0) == 70);
     CHECK(t.at("end").packets.get() == 80);
     CHECK(t.store("judge").sent(0) == 80);
     CHECK(t.host.packets_in_flight() == 0);
@@ -456,7 +457,7 @@ TEST_CASE("at the end processes are unwound before rooms go", "[graph][dispatch]
     graph_tester t{{source("in", {"end"}), sink("end")}};
     t.publish_and_adopt();
     ended.clear();
-    (void)t.host.room<ending_room>();
+    (void)t.host.module<ending_room>();
     REQUIRE(t.host.loop().start("process", [](process& self) {
         const std::shared_ptr<void> local{nullptr, [](void*) { ended += "process "; }};
         (void)self.wait_event();

@@ -111,7 +111,7 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
 {
     graph_tester t{{input(node_state::polling), sink("end")}, {0}};
     t.start();
-    auto& control = t.host.room<input_control>();
+    auto& control = t.host.module<input_control>();
     const auto set = [&](node_state s) { return control.set_state({t.id("in")}, s, nullptr); };
     t.at("in", 1).burst = 3;
     t.at("in", 1).wanted = 9000;
@@ -211,7 +211,7 @@ struct moving_queue {
     }
     result<void> move(unsigned thread)
     {
-        return t.host.room<input_control>().move({input}, thread, nullptr);
+        return t.host.module<input_control>().move({input}, thread, nullptr);
     }
 };
 
@@ -253,7 +253,7 @@ TEST_CASE("a change waits for a thread, but not for ever", "[graph][input]")
     t.publish_and_adopt(); // the worker is never started
     bool made = false;
     const auto done =
-        t.host.room<input_control>().change({t.id("in")}, nullptr, [&] { made = true; });
+        t.host.module<input_control>().change({t.id("in")}, nullptr, [&] { made = true; });
     REQUIRE_FALSE(done);
     CHECK(done.error().code == errc::timeout);
     CHECK_FALSE(made);

@@ -18,7 +18,7 @@ struct record {
 // An engine with the processes `worker' (full control) and `vital' (restart only), and one that is
 // in nobody's table.
 struct table_tester : record, graph_tester {
-    process_table& table = host.room<process_table>();
+    process_table& table = host.module<process_table>();
     process_id id = 0;
 
     table_tester() : graph_tester{{source("source", {"sink"}), sink("sink")}}
@@ -130,7 +130,7 @@ TEST_CASE("a process cannot stop itself by its name", "[graph][process]")
     table_tester t;
     errc told{};
     REQUIRE(t.table.add({"suicidal", [&](process& self) {
-                             told = self.host().room<process_table>().stop("suicidal").error().code;
+                             told = self.host().module<process_table>().stop("suicidal").error().code;
                              self.sleep_for(1h);
                          }}));
     t.run();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a frame's words say and when, and packets parted by a key.
 #include "tests/graph/graph_tester.hh"
+#include "graph/node_run_vector.hh"
 
 #include <catch2/catch.hpp>
 

@@ -6,6 +6,7 @@
 #include "nodes/interface/link.hh"
 #include "graph/node_run.hh"
 #include "control/show/statistics.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <rte_lcore.h>
@@ -145,13 +146,13 @@ node_tester::~node_tester()
 void node_tester::add_interface(unsigned index)
 {
     const std::string name = name_of(index);
-    const auto added = host.interfaces().add(name, std::make_unique<test_driver>());
+    const auto added = interfaces_of(host).add(name, std::make_unique<test_driver>());
     REQUIRE(added.has_value());
     const auto tx = host.registry().clone("test-sink", "test-sink-" + name, &sink_);
     REQUIRE(tx.has_value());
     const auto slot = host.registry().add_next(host.registry().find("interface-output")->id, *tx);
     REQUIRE(slot.has_value());
-    auto& hot = host.interfaces().hot((*added)->index);
+    auto& hot = interfaces_of(host).hot((*added)->index);
     hot.mac = mac_of(index, 1);
     hot.output_slot.store(*slot);
 }
@@ -232,7 +233,7 @@ sent_packet node_tester::take_one()
 counts node_tester::counted()
 {
     counts found;
-    auto& all = host.room<statistics>();
+    auto& all = host.module<statistics>();
     for (const auto& r : all.reasons())
         found[fmt::format("{}: {}", host.registry().at(r.node).name,
                           host.registry().reason_of(make_reason_id(r.node, r.reason))->name)] =
@@ -264,7 +265,7 @@ uint64_t node_tester::went(std::string_view from, std::string_view to)
     uint64_t sum = 0;
     for (size_t slot = 0; slot < source.nexts.size(); ++slot)
         if (source.nexts[slot] == target)
-            sum += host.room<statistics>().sent(source.id, slot);
+            sum += host.module<statistics>().sent(source.id, slot);
     return sum;
 }
 
@@ -297,7 +298,7 @@ void node_tester::add_route(std::string_view to, const std::vector<std::string>&
 
 void node_tester::set_up(std::string_view name, bool up)
 {
-    REQUIRE(host.interfaces().set_admin(port(name), up));
+    REQUIRE(interfaces_of(host).set_admin(port(name), up));
     run();
     sink_.clear();
 }
@@ -305,7 +306,7 @@ void node_tester::set_up(std::string_view name, bool up)
 void node_tester::set_carrier(std::string_view name, bool carrier)
 {
     driver(name).carrier = carrier;
-    look_at_link(host.interfaces(), port(name));
+    look_at_link(interfaces_of(host), port(name));
     run();
     sink_.clear();
 }
@@ -321,7 +322,7 @@ void node_tester::use_form(form which)
 
 void node_tester::set_mtu(std::string_view name, uint16_t mtu)
 {
-    REQUIRE(host.interfaces().set_mtu(port(name), mtu));
+    REQUIRE(interfaces_of(host).set_mtu(port(name), mtu));
     run();
     sink_.clear();
 }

@@ -8,6 +8,7 @@
 #include "nodes/ip4/ip4.hh"
 #include "tests/base/fake_clock.hh"
 #include "tests/nodes/packet_builder.hh"
+#include "nodes/interface/interface.hh"
 
 #include <catch2/catch.hpp>
 #include <map>
@@ -80,10 +81,10 @@ private:
 public:
     engine host;
 
-    [[nodiscard]] ip4::tables& ip4() { return host.room<ip4::tables>(); }
+    [[nodiscard]] ip4::tables& ip4() { return host.module<ip4::tables>(); }
     [[nodiscard]] ip4::forwarding& hops() { return ip4().hops(); }
-    [[nodiscard]] arp::neighbour_table& neighbours() { return host.room<arp::neighbour_table>(); }
-    [[nodiscard]] interface& port(std::string_view name) { return *host.interfaces().find(name); }
+    [[nodiscard]] arp::neighbour_table& neighbours() { return host.module<arp::neighbour_table>(); }
+    [[nodiscard]] interface& port(std::string_view name) { return *interfaces_of(host).find(name); }
     [[nodiscard]] test_driver& driver(std::string_view name);
 
     // A packet of these bytes as if it had come in by an interface, for inject().

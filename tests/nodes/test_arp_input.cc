@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // arp-input: answers byte for byte, what is learned from whom, and what is refused.
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <rte_cycles.h>
 
@@ -157,10 +158,10 @@ TEST_CASE("ARP that was heard is no loss", "[nodes]")
     for (const auto& p : {reply(), request("10.0.0.99"), request(peer_ip), request("10.0.0.99", "99.0.0.1")})
         CHECK(t.fate_of(p) == "");
     CHECK(t.host.packets_in_flight() == 0);
-    CHECK(t.host.interfaces().count(0).drops == 0);
+    CHECK(interfaces_of(t.host).count(0).drops == 0);
     CHECK(t.command_json("show errors")["errors"].empty());
     CHECK(t.fate_of(request("10.0.0.1", "99.0.0.1")) == "arp-input: foreign_sender");
-    CHECK(t.host.interfaces().count(0).drops == 1);
+    CHECK(interfaces_of(t.host).count(0).drops == 1);
 }
 
 TEST_CASE("a sender's MAC address must be a station's", "[nodes]")
@@ -219,7 +220,7 @@ TEST_CASE("addresses are announced when their interface comes up", "[nodes]")
     REQUIRE(t.ip4().add_address(0, own_address("10.7.0.1/24")));
     t.run();
     CHECK(t.take().empty()); // nobody could hear it
-    REQUIRE(t.host.interfaces().set_admin(t.port("a"), true));
+    REQUIRE(interfaces_of(t.host).set_admin(t.port("a"), true));
     t.run();
     const auto out = t.take();
     REQUIRE(out.size() == 2);
@@ -325,7 +326,7 @@ struct worker_tester : node_tester {
         for (const auto& [reason, count] : counted())
             words += reason;
         for (const auto& sent : take())
-            words += fmt::format("-> {}", host.interfaces().at(sent.interface).name);
+            words += fmt::format("-> {}", interfaces_of(host).at(sent.interface).name);
         if (host.packets_in_flight() == 0)
             return words;
         run(); // the main thread has it

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands of interfaces, addresses, routes and neighbours: text, JSON and errors.
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <set>
 
@@ -293,13 +294,13 @@ TEST_CASE("an MTU is from 68 to 9216, if the device takes it", "[nodes]")
     CHECK(t.command("set interface mtu b 68") == "");
     CHECK(t.command("set interface mtu b 9216") == "");
     CHECK(t.driver("b").mtu == 9216);
-    CHECK(t.host.interfaces().hot(1).mtu.load() == 9216);
+    CHECK(interfaces_of(t.host).hot(1).mtu.load() == 9216);
     CHECK(t.command("set interface mtu b 67") == "error: mtu: 67 is not from 68 to 9216");
     CHECK(t.command("set interface mtu b 9217") == "error: mtu: 9217 is not from 68 to 9216");
     CHECK(t.command("set interface mtu b 65604") == "error: mtu: 65604 is not from 68 to 9216");
     t.driver("b").refuses = true;
     CHECK(t.command("set interface mtu b 1400") == "error: the device says no");
-    CHECK(t.host.interfaces().hot(1).mtu.load() == 9216);
+    CHECK(interfaces_of(t.host).hot(1).mtu.load() == 9216);
     CHECK(t.command("set interface mtu b many").starts_with("error: "));
 }
 
@@ -307,7 +308,7 @@ TEST_CASE("show interface prints states and counters that are not zero", "[nodes
 {
     node_tester t;
     CHECK(t.fate_of(udp_packet().ether_type(0)) == "ethernet-input: unknown_ethertype");
-    t.host.interfaces().counters(0, 0).rx_packets.add(7);
+    interfaces_of(t.host).counters(0, 0).rx_packets.add(7);
     CHECK(
         t.command("show interface a") ==
         "              Name               Idx    State     MTU       Counter          Count\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ethernet-input: which frames are taken, and where they go.
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 using namespace weft;
 using namespace weft::test;
@@ -87,8 +88,8 @@ TEST_CASE("drops are counted for the interface they came in by", "[nodes]")
 {
     node_tester t;
     CHECK(t.fate_of(udp_packet().ether_type(0), 1) == "ethernet-input: not_for_us");
-    CHECK(t.host.interfaces().count(0).drops == 0);
-    CHECK(t.host.interfaces().count(1).drops == 1);
+    CHECK(interfaces_of(t.host).count(0).drops == 0);
+    CHECK(interfaces_of(t.host).count(1).drops == 1);
 }
 
 TEST_CASE("drops of several interfaces in one vector are counted each for its own", "[nodes]")
@@ -98,8 +99,8 @@ TEST_CASE("drops of several interfaces in one vector are counted each for its ow
         t.inject("ethernet-input", udp_packet().ethernet(mac_of(0, 3)), from);
     t.run();
     CHECK(t.counted() == counts{{"ethernet-input: not_for_us", 7}});
-    CHECK(t.host.interfaces().count(0).drops == 3);
-    CHECK(t.host.interfaces().count(1).drops == 4);
+    CHECK(interfaces_of(t.host).count(0).drops == 3);
+    CHECK(interfaces_of(t.host).count(1).drops == 4);
 }
 
 TEST_CASE("a full mixed vector keeps its order and loses nobody", "[nodes]")

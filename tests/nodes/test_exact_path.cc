@@ -19,7 +19,7 @@ TEST_CASE("exact-path names the interface by which each flow leaves", "[nodes]")
 {
     for (uint64_t seed : {1, 2}) {
         node_tester t{{.interfaces = 4}};
-        t.host.room<ip4::settings>().flow_seed = seed;
+        t.host.module<ip4::settings>().flow_seed = seed;
         t.add_route("16.0.0.0/8", {"10.0.1.2", "10.0.2.2", "10.0.3.2"});
         std::map<std::string, int> seen;
         for (uint16_t port = 1000; port < 1060; ++port) {

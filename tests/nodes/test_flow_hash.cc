@@ -180,7 +180,7 @@ TEST_CASE("the choice among workers says nothing of the choice among paths", "[n
         p->mark().l3_offset = 14;
         const auto worker = frame_hash(*p) >> 31; // of two, as the hand-off chooses
         ++of_worker[worker];
-        of_those[worker] += ip4::flow_of(*p).hash(t.host.room<ip4::settings>().flow_seed) & 1;
+        of_those[worker] += ip4::flow_of(*p).hash(t.host.module<ip4::settings>().flow_seed) & 1;
         rte_pktmbuf_free(p->mbuf());
     }
     for (unsigned worker : {0, 1}) {

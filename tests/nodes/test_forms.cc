@@ -168,7 +168,7 @@ outcome run(form which, const circumstances& given)
     for (const auto& entry : t.host.registry().all())
         for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
             found.edges[fmt::format("{} {}", entry.name, slot)] =
-                t.host.room<statistics>().sent(entry.id, slot);
+                t.host.module<statistics>().sent(entry.id, slot);
     return found;
 }
 

@@ -2,6 +2,7 @@
 // Next hops, adjacencies and load balances: shared, replaced beside the live ones, freed after a
 // grace period, bounded.
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 using namespace weft;
 using namespace weft::test;
@@ -257,7 +258,7 @@ TEST_CASE("a path that goes down is left out even when adjacencies are used up",
     REQUIRE(balance.has_value());
     for (uint32_t n = 1; t.hops().acquire(1, {n}); ++n) {
     }
-    REQUIRE(t.host.interfaces().set_admin(t.port("b"), false));
+    REQUIRE(interfaces_of(t.host).set_admin(t.port("b"), false));
     const auto buckets = t.hops().buckets_of(*balance);
     CHECK(buckets[0] == buckets[1]);
     CHECK(t.hops().adjacency_at(buckets[0]).interface == 0);

@@ -2,6 +2,7 @@
 // Which packets to unknown neighbours are let through, under times that the test gives.
 #include "nodes/ip4/glean_admission.hh"
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <rte_cycles.h>
 #include <set>
@@ -155,6 +156,6 @@ TEST_CASE("packets that are too many are dropped with a reason", "[nodes]")
     t.run();
     const uint64_t refused = 300 - glean_admission::burst - all_reserves;
     CHECK(t.counted() == counts{{"ip4-glean: rate_limited", refused}});
-    CHECK(t.host.interfaces().count(0).drops == refused);
+    CHECK(interfaces_of(t.host).count(0).drops == refused);
     CHECK(t.fate_of(udp_packet("10.0.0.3", "10.0.1.250")) == "-> b (ARP)"); // another sender's
 }

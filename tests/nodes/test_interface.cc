@@ -2,6 +2,8 @@
 // The interface table: names, states through the driver, observers, counters.
 #include "nodes/interface/interface.hh"
 
+#include "graph/nodes/drop.hh"
+
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
@@ -51,7 +53,8 @@ private:
 
 struct table_tester {
     driver_log log; // outlives the drivers
-    interface_table table{3};
+    drop_counts dropped{3u};
+    interface_table table{3, dropped};
 
     interface& add(std::string name)
     {
@@ -168,7 +171,7 @@ TEST_CASE("interface counters are summed over threads", "[graph][interface]")
         c.rx_bytes.add(60);
         c.tx_packets.add(10);
         c.tx_bytes.add(600);
-        c.drops.add(100);
+        t.dropped.at(thread, 1).add(100);
         c.tx_full.add(1000);
     }
     const auto sum = t.table.count(1);
@@ -186,7 +189,7 @@ TEST_CASE("cleared interface counters begin anew", "[graph][interface]")
     table_tester t;
     t.add("a");
     t.table.counters(1, 0).rx_packets.add(5);
-    t.table.counters(2, 0).drops.add(5);
+    t.dropped.at(2, 0).add(5);
     t.table.clear_counters();
     CHECK(t.table.count(0).rx_packets == 0);
     CHECK(t.table.count(0).drops == 0);

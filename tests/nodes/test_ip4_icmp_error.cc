@@ -146,7 +146,7 @@ TEST_CASE("a message speaks with an address of the interface by which it leaves"
 TEST_CASE("a message speaks with an address of the interface the packet came in by where that is asked for", "[nodes]")
 {
     node_tester t;
-    t.host.room<ip4::settings>().icmp_from_rx = true;
+    t.host.module<ip4::settings>().icmp_from_rx = true;
     REQUIRE(t.ip4().add_address(0, own_address("10.9.0.1/16")));
     t.run(); // announces it
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
@@ -163,7 +163,7 @@ TEST_CASE("an interface without an address speaks with another one of the router
     REQUIRE(t.ip4().remove_address(2, own_address("10.0.2.1/24")));
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     CHECK(source_for(t, "10.0.1.2", 2) == "10.0.1.1"); // it leaves by b
-    t.host.room<ip4::settings>().icmp_from_rx = true;
+    t.host.module<ip4::settings>().icmp_from_rx = true;
     CHECK(source_for(t, "10.0.1.2", 2) == "10.0.0.1"); // the first that was configured
 }
 

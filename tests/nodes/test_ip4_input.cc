@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-input: every check of RFC 1812 section 5.2.2 at its bounds, and any bytes at all.
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 #include <random>
 #include <rte_mbuf.h>
@@ -236,10 +237,10 @@ TEST_CASE("what is lost counts once for the interface that it came in by, and no
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.0.2"});
     const auto drops_of = [&](const packet_builder& p) {
-        const auto before = t.host.interfaces().count(1).drops;
+        const auto before = interfaces_of(t.host).count(1).drops;
         [[maybe_unused]] const auto fate = t.fate_of(packet_builder{p}.ethernet(mac_of(1, 1), mac_of(1, 2)), 1);
-        CHECK(t.host.interfaces().count(0).drops == 0);
-        return t.host.interfaces().count(1).drops - before;
+        CHECK(interfaces_of(t.host).count(0).drops == 0);
+        return interfaces_of(t.host).count(1).drops - before;
     };
     for (const auto& lost :
          {udp_packet("10.0.1.255"), udp_packet("10.0.0.1"), udp_packet().header_checksum(1), udp_packet().version(6),

@@ -198,7 +198,7 @@ TEST_CASE("source routes are refused unless they are switched on", "[nodes]")
 TEST_CASE("a source route that is switched on leads on, and records the way", "[nodes]")
 {
     node_tester t;
-    t.host.room<ip4::settings>().source_routes = true;
+    t.host.module<ip4::settings>().source_routes = true;
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     for (uint8_t type : {131, 137}) {
         CHECK(t.fate_of(with({type, 11, 4, 10, 0, 1, 2, 16, 0, 0, 1}).ip4("10.0.0.2", "10.0.0.1")) == "-> b");
@@ -218,7 +218,7 @@ TEST_CASE("a source route that is switched on leads on, and records the way", "[
 TEST_CASE("a source route that cannot be followed fails", "[nodes]")
 {
     node_tester t;
-    t.host.room<ip4::settings>().source_routes = true;
+    t.host.module<ip4::settings>().source_routes = true;
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     const auto to_router = [](const byte_string& o) { return with(o).ip4("10.0.0.2", "10.0.0.1"); };
     check_failed(t, to_router({131, 7, 4, 99, 0, 0, 1}), "source_route_failed"); // no route
@@ -232,7 +232,7 @@ TEST_CASE("a source route that cannot be followed fails", "[nodes]")
 TEST_CASE("an answer goes back by the source route that the request came by", "[nodes]")
 {
     node_tester t;
-    t.host.room<ip4::settings>().source_routes = true;
+    t.host.module<ip4::settings>().source_routes = true;
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     const auto ping = [](const byte_string& o) {
         return packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo().options(o).ttl(1);

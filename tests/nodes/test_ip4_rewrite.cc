@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-rewrite: TTL, checksum, the new Ethernet header, and the MTU.
 #include "tests/nodes/node_tester.hh"
+#include "nodes/interface/interface.hh"
 
 using namespace weft;
 using namespace weft::test;
@@ -152,6 +153,6 @@ TEST_CASE("a packet that the router made and that is too big is only counted", "
 TEST_CASE("no packet leaves by an interface that is down", "[nodes]")
 {
     node_tester t;
-    t.host.interfaces().hot(1).admin_up.store(false); // before the routes have heard of it
+    interfaces_of(t.host).hot(1).admin_up.store(false); // before the routes have heard of it
     CHECK(t.fate_of(udp_packet()) == "interface-output: interface_down");
 }

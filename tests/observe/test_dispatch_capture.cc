@@ -262,7 +262,7 @@ TEST_CASE("vectors go in where they were recorded, as large as they were", "[cap
 TEST_CASE("a capture ends before its file is larger than a replay reads", "[capture]")
 {
     captured_graph g;
-    auto& capture = g.tester.host.room<dispatch_capture>();
+    auto& capture = g.tester.host.module<dispatch_capture>();
     capture_request small{g.file, {g.tester.host.registry().find("first")->id}, {"first"}, 1000, 75'000, 65535};
     auto buffers = dispatch_capture::make_buffers(g.tester.host, small, nullptr);
     REQUIRE(capture.begin(std::move(small), std::move(buffers)));
@@ -384,7 +384,7 @@ TEST_CASE("an adjacency is known again by what it does", "[capture][replay]")
                         swallow(run, in);
                     })}};
     t.publish_and_adopt();
-    auto& names = t.host.room<adjacency_names>();
+    auto& names = t.host.module<adjacency_names>();
     names.count = [] { return 5u; };
     names.describe = [](uint32_t index) { return index == 3 ? "via b" : "another"; };
     replay_clock clock;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace weft::ip4 {
+namespace weft {
 
 // Mapped, not allocated, because tables are read at random: on small pages most reads would miss the
 // TLB too.
@@ -68,4 +68,4 @@ private:
     size_t bytes_ = 0;
 };
 
-} // namespace weft::ip4
+} // namespace weft
