@@ -12,7 +12,7 @@ namespace weft {
 
 namespace {
 
-constexpr size_t most_files = 253; // in one message (SCM_MAX_FD)
+constexpr size_t max_files = 253; // in one message (SCM_MAX_FD)
 
 } // namespace
 
@@ -39,7 +39,7 @@ bool is_trusted(uid_t user) noexcept
 ssize_t receive_with_files(int socket, std::span<std::byte> to, std::vector<foreign_fd>& files)
 {
     iovec part{to.data(), to.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(most_files * sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE(max_files * sizeof(int))];
     msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;

@@ -10,7 +10,7 @@ namespace weft {
 // Owner: one thread at a time. The clock is the caller's: any that counts up, `hz` ticks a second.
 class token_bucket {
 public:
-    static constexpr uint64_t highest_rate = 1'000'000'000; // tokens per second
+    static constexpr uint64_t max_rate = 1'000'000'000; // tokens per second
 
     // `rate`: tokens per second, highest_rate at most. `depth`: what the bucket holds, hence the longest burst; the
     // product of depth and hz fits 63 bits.

@@ -49,7 +49,7 @@ constexpr std::string_view usage =
     "\n"
     "Exit status: 0 all went well, 1 bad frames, 2 wrong usage, 3 no link or nothing forwarded.\n";
 
-constexpr double highest_rate = 1e9;
+constexpr double max_rate = 1e9;
 
 template <class Number>
 Number number(std::string_view name, std::string_view text, Number lowest, Number highest)
@@ -78,8 +78,8 @@ std::vector<named_option> options_into(generator_options& o)
         {"warm-up", true, [&o](auto text) { o.warm_up = number("--warm-up", text, 0.0, hour); }},
         {"wait", true, [&o](auto text) { o.wait = number("--wait", text, 0u, 3600u); }},
         {"size", true,
-         [&o](auto text) { o.size = number("--size", text, smallest_frame, largest_frame); }},
-        {"rate", true, [&o](auto text) { o.rate = number("--rate", text, 1.0, highest_rate); }},
+         [&o](auto text) { o.size = number("--size", text, min_frame, max_frame); }},
+        {"rate", true, [&o](auto text) { o.rate = number("--rate", text, 1.0, max_rate); }},
         {"ring", true, [&o](auto text) { o.ring_log2 = number("--ring", text, 7u, 14u); }},
         {"to", true, [&o](auto text) { o.to = text; }},
         {"count", true, [&o](auto text) { o.count = number("--count", text, 1u, 1u << 24); }},
@@ -145,7 +145,7 @@ generator_options parse_generator_options(int count, char** words)
 
 double rate_of(const std::string& line)
 {
-    return number("a line of --repeat", line, 0.0, highest_rate);
+    return number("a line of --repeat", line, 0.0, max_rate);
 }
 
 } // namespace weft::bench

@@ -12,8 +12,8 @@
 
 namespace weft::bench {
 
-inline constexpr uint32_t smallest_frame = 60;
-inline constexpr uint32_t largest_frame = 1514;
+inline constexpr uint32_t min_frame = 60;
+inline constexpr uint32_t max_frame = 1514;
 inline constexpr uint8_t sent_ttl = 64;
 inline constexpr uint32_t frame_mark = 0x74666577; // tells test frames from a device's own
 
@@ -33,7 +33,7 @@ struct test_frame {
     test_payload payload;
 };
 static_assert(sizeof(test_frame) == 58 && alignof(test_frame) == 1);
-static_assert(sizeof(test_frame) <= smallest_frame);
+static_assert(sizeof(test_frame) <= min_frame);
 
 struct destination {
     net::be32 address;

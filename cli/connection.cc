@@ -16,8 +16,8 @@
 namespace weftctl {
 namespace {
 
-constexpr size_t header_limit = 32;          // `error 67108864` and some room
-constexpr size_t answer_limit = 128ul << 20; // twice what a daemon sends
+constexpr size_t max_header = 32;          // `error 67108864` and some room
+constexpr size_t max_answer = 128ul << 20; // twice what a daemon sends
 
 std::string explain(int code)
 {
@@ -126,7 +126,7 @@ bool connection::read_answer(answer& into) const
 {
     std::string header;
     for (char c = 0;;) {
-        if (header.size() == header_limit || !receive(&c, 1))
+        if (header.size() == max_header || !receive(&c, 1))
             return false;
         if (c == '\n')
             break;
@@ -139,7 +139,7 @@ bool connection::read_answer(answer& into) const
     const auto* end = header.data() + header.size();
     const auto [stop, code] = std::from_chars(begin, end, length);
     if ((word != "ok" && word != "error") || code != std::errc{} || stop != end ||
-        length > answer_limit)
+        length > max_answer)
         return false;
     into.what = word == "ok" ? answer::kind::good : answer::kind::failed;
     into.text.resize(length);

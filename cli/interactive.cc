@@ -27,7 +27,7 @@ namespace weftctl {
 namespace {
 
 constexpr const char* prompt = "weft# ";
-constexpr int history_limit = 1000; // commands
+constexpr int max_history = 1000; // commands
 
 volatile std::sig_atomic_t interrupted = 0;
 connection* session = nullptr; // readline's callbacks take no argument
@@ -135,7 +135,7 @@ public:
     history()
     {
         using_history();
-        stifle_history(history_limit);
+        stifle_history(max_history);
         if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
             file_ = fmt::format("{}/.weft_history", home);
         if (!file_.empty())

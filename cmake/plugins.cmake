@@ -32,8 +32,8 @@ set(WEFT_PLUGIN_DEFINITIONS)
 if(WEFT_SANITIZE)
   set(WEFT_PLUGIN_OPTIONS "-fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer")
 endif()
-if(WEFT_CHECK_FATES)
-  set(WEFT_PLUGIN_DEFINITIONS WEFT_CHECK_FATES=1)
+if(WEFT_CHECK_VERDICTS)
+  set(WEFT_PLUGIN_DEFINITIONS WEFT_CHECK_VERDICTS=1)
 endif()
 configure_package_config_file(
     ${CMAKE_CURRENT_LIST_DIR}/weftConfig.cmake.in ${CMAKE_BINARY_DIR}/weftConfig.cmake

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view json_marker = "@json";
 constexpr std::string_view complete_marker = "@complete";
-constexpr duration idle_limit = 1h; // only how often an idle session looks around
+constexpr duration max_idle = 1h; // only how often an idle session looks around
 // So much is written before others get their turn, however fast the client reads.
 constexpr size_t write_share = 256ul << 10;
 
@@ -125,7 +125,7 @@ control_session::control_session(foreign_fd client, const command_table& command
     : client_{std::move(client)}, commands_{commands}, stall_limit_{stall_limit}, memory_{memory}
 {}
 
-void control_session::serve(process& self, engine& host)
+void control_session::serve(process& self, engine& engine)
 {
     for (;;) {
         auto request = lines_.next();
@@ -138,16 +138,16 @@ void control_session::serve(process& self, engine& host)
         idle_since_.reset();
         if (request->too_long) {
             const error e{errc::invalid_argument,
-                          fmt::format("the line is longer than {} bytes", command_line_limit)};
+                          fmt::format("the line is longer than {} bytes", max_command_line)};
             if (!write(self, frame_error(e, false)))
                 return;
             continue;
         }
-        if (is_quit(host, request->text)) {
+        if (is_quit(engine, request->text)) {
             static_cast<void>(write(self, frame_answer(true, {})));
             return;
         }
-        if (!write_answer(self, answer(self, host, request->text)))
+        if (!write_answer(self, answer(self, engine, request->text)))
             return;
         // A client that sends requests without end shares the thread with the others.
         self.yield();
@@ -181,7 +181,7 @@ bool control_session::read_more(process& self)
             continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             return false;
-        static_cast<void>(self.wait_readable(client_.get(), idle_limit));
+        static_cast<void>(self.wait_readable(client_.get(), max_idle));
     }
 }
 
@@ -237,14 +237,14 @@ bool control_session::wait_for_progress(process& self)
     return true;
 }
 
-std::string control_session::answer(process& self, engine& host, std::string_view request)
+std::string control_session::answer(process& self, engine& engine, std::string_view request)
 {
     const bool as_json = take_marker(request, json_marker);
     if (auto good = command_syntax::check_line(request); !good)
         return frame_error(good.error(), as_json);
     if (!as_json && take_marker(request, complete_marker)) {
         std::string text;
-        for (const auto& one : commands_.complete(host, request))
+        for (const auto& one : commands_.complete(engine, request))
             text += fmt::format("{}\t{}\n", one.word, one.help);
         return frame_answer(true, std::move(text));
     }
@@ -253,26 +253,26 @@ std::string control_session::answer(process& self, engine& host, std::string_vie
             {errc::invalid_argument, fmt::format("unknown marker in `{}', expected {} or {}",
                                                  request, json_marker, complete_marker)},
             as_json);
-    auto done = commands_.run(host, request, as_json, &self);
+    auto done = commands_.run(engine, request, as_json, &self);
     if (!done)
         return frame_error(done.error(), as_json);
-    if (done->size() > control_socket::answer_limit)
+    if (done->size() > control_socket::max_answer)
         return frame_error(
             {errc::exhausted, fmt::format("the answer of {} bytes is longer than {}", done->size(),
-                                          control_socket::answer_limit)},
+                                          control_socket::max_answer)},
             as_json);
     return frame_answer(true, std::move(*done));
 }
 
 // `quit`, or what is short for it and for nothing else.
-bool control_session::is_quit(engine& host, std::string_view request) const
+bool control_session::is_quit(engine& engine, std::string_view request) const
 {
     constexpr std::string_view quit = "quit";
     static_cast<void>(take_marker(request, json_marker));
     const auto word = trimmed(request);
     if (word.empty() || !quit.starts_with(word))
         return false;
-    const auto meanings = commands_.complete(host, word);
+    const auto meanings = commands_.complete(engine, word);
     return word == quit || (meanings.size() == 1 && meanings.front().word == quit);
 }
 

@@ -38,7 +38,7 @@ public:
 private:
     void drop(size_t bytes) noexcept;
 
-    std::array<char, command_line_limit + 1> buffer_;
+    std::array<char, max_command_line + 1> buffer_;
     size_t used_ = 0;
     bool skipping_ = false;
 };
@@ -55,7 +55,7 @@ public:
     control_session(foreign_fd client, const command_table& commands, duration stall_limit, answer_memory& memory);
 
     // Serves the client until it ends, quits or is cut off. On the session's own process.
-    void serve(process& self, engine& host);
+    void serve(process& self, engine& engine);
 
     // Since when it has waited for a whole line; none while it does something.
     [[nodiscard]] std::optional<duration> idle_since() const noexcept { return idle_since_; }
@@ -67,8 +67,8 @@ private:
     [[nodiscard]] bool write(process& self, std::string_view bytes);
     [[nodiscard]] bool write_answer(process& self, std::string bytes);
     [[nodiscard]] bool wait_for_progress(process& self);
-    [[nodiscard]] std::string answer(process& self, engine& host, std::string_view request);
-    [[nodiscard]] bool is_quit(engine& host, std::string_view request) const;
+    [[nodiscard]] std::string answer(process& self, engine& engine, std::string_view request);
+    [[nodiscard]] bool is_quit(engine& engine, std::string_view request) const;
 
     foreign_fd client_;
     const command_table& commands_;

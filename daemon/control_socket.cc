@@ -123,7 +123,7 @@ void refuse(const foreign_fd& client)
 {
     const auto answer = frame_answer(false, fmt::format("too many sessions (the limit is {}), and none of those that may "
                                                         "be ended is idle",
-                                                        control_socket::session_limit));
+                                                        control_socket::max_sessions));
     // A fresh socket's buffer takes it; a client that is gone already needs no answer.
     static_cast<void>(::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
@@ -139,7 +139,7 @@ uid_t user_of(const foreign_fd& client)
 
 struct control_socket::state {
     std::filesystem::path path;
-    engine& host;
+    weft::engine& engine;
     main_loop& loop;
     const command_table& commands;
     duration stall_limit;
@@ -156,7 +156,7 @@ struct control_socket::state {
     struct roster {
         std::unordered_map<control_session*, member> sessions;
         answer_memory trusted{SIZE_MAX};
-        answer_memory others{held_answers_limit};
+        answer_memory others{max_held_answers};
     };
     std::shared_ptr<roster> present = std::make_shared<roster>();
 
@@ -203,7 +203,7 @@ bool control_socket::state::make_room(uid_t user)
         });
         session->say_last(
             fmt::format("this session was ended for a new one's sake: user {} has {} of {}, and it was idle for longest",
-                        who.user, number, session_limit));
+                        who.user, number, max_sessions));
         static_cast<void>(loop.stop(who.process));
     }
     return verdict.admitted;
@@ -221,7 +221,7 @@ void control_socket::state::start_session(foreign_fd client, uid_t user)
     auto* key = session.get();
     const auto started = loop.start(
         fmt::format("cli-session-{}", ++accepted),
-        [session = std::move(session), &host = host](process& self) { session->serve(self, host); },
+        [session = std::move(session), &engine = engine](process& self) { session->serve(self, engine); },
         session_stack);
     if (started)
         present->sessions.emplace(key, member{*started, user, loop.now()});
@@ -243,7 +243,7 @@ void control_socket::state::close()
         ::unlink(path.c_str());
 }
 
-result<control_socket> control_socket::open(const std::filesystem::path& path, engine& host,
+result<control_socket> control_socket::open(const std::filesystem::path& path, engine& engine,
                                             main_loop& loop, const command_table& commands,
                                             duration stall_limit)
 {
@@ -257,7 +257,7 @@ result<control_socket> control_socket::open(const std::filesystem::path& path, e
     auto listener = listen_at(path, *address);
     if (!listener)
         return pass(listener);
-    std::unique_ptr<state> opened{new state{path, host, loop, commands, stall_limit,
+    std::unique_ptr<state> opened{new state{path, engine, loop, commands, stall_limit,
                                             foreign_fd{std::move(*listener)}, identity_of(path)}};
     const auto started =
         loop.start("cli-listener", [raw = opened.get()](process& self) { raw->accept_all(self); });

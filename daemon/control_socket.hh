@@ -31,10 +31,10 @@ namespace weft {
 // Owner: the main thread. Destroyed before the loop, the table and the engine.
 class control_socket {
 public:
-    static constexpr size_t session_limit = session_shares{}.places;
-    static constexpr size_t answer_limit = 64ul << 20;   // bytes; a longer answer is an error
+    static constexpr size_t max_sessions = session_shares{}.places;
+    static constexpr size_t max_answer = 64ul << 20;   // bytes; a longer answer is an error
     // What all sessions of users other than root and the daemon's hold of answers that are not read yet; more is an error.
-    static constexpr size_t held_answers_limit = 4 * answer_limit;
+    static constexpr size_t max_held_answers = 4 * max_answer;
     static constexpr size_t session_stack = 256ul << 10; // bytes, for the commands it runs
     // A client that takes nothing of its pending answer for that long is cut off.
     static constexpr duration default_stall_limit = 10s;
@@ -43,7 +43,7 @@ public:
     // which nobody answers is replaced; errc::exists if another daemon answers there or if the path
     // is something else than a socket.
     [[nodiscard]] static result<control_socket> open(const std::filesystem::path& path,
-                                                     engine& host, main_loop& loop,
+                                                     engine& engine, main_loop& loop,
                                                      const command_table& commands,
                                                      duration stall_limit = default_stall_limit);
 

@@ -92,27 +92,27 @@ int say_checked(const std::string& file)
     return exit_status::fine;
 }
 
-result<void> bring_to_life(engine& host, const config::value& tree, const config::schema& schema)
+result<void> bring_to_life(engine& engine, const config::value& tree, const config::schema& schema)
 {
-    if (auto done = run_init(init_phase::early, host); !done)
+    if (auto done = run_init(init_phase::early, engine); !done)
         return done;
-    if (auto done = schema.apply(tree, host); !done)
+    if (auto done = schema.apply(tree, engine); !done)
         return done;
-    if (auto done = host.publish_plans("start"); !done)
+    if (auto done = engine.publish_plans("start"); !done)
         return done;
     // the main thread's graph takes what bringing up the interfaces sends; no port is polled yet
-    host.main().adopt_plan();
-    if (auto done = run_init(init_phase::start, host); !done)
+    engine.main().adopt_plan();
+    if (auto done = run_init(init_phase::start, engine); !done)
         return done;
-    return host.start();
+    return engine.start();
 }
 
-void run_startup(engine& host, const command_table& commands, const settings& s)
+void run_startup(engine& engine, const command_table& commands, const settings& s)
 {
     for (const auto& line : s.startup) {
-        if (host.stop_requested())
+        if (engine.stop_requested())
             return;
-        auto answer = commands.run(host, line, false);
+        auto answer = commands.run(engine, line, false);
         if (answer)
             spdlog::info("startup: {}{}{}", line, answer->empty() ? "" : "\n", *answer);
         else
@@ -121,7 +121,7 @@ void run_startup(engine& host, const command_table& commands, const settings& s)
 }
 
 // A manager whose queue is full is told when there is room; forwarding does not wait for that.
-void say_ready(engine& host)
+void say_ready(engine& engine)
 {
     constexpr std::string_view state = "READY=1\nSTATUS=forwarding";
     if (notify(state))
@@ -130,35 +130,35 @@ void say_ready(engine& host)
         while (!notify(state))
             self.sleep_for(100ms);
     };
-    if (auto started = host.loop().start("notify", again); !started)
+    if (auto started = engine.loop().start("notify", again); !started)
         spdlog::warn("{}", started.error().message);
 }
 
 // From the moment when the router is whole until it is asked to stop.
-result<void> serve(engine& host, const command_table& commands, const settings& s, signal_watch& watch)
+result<void> serve(engine& engine, const command_table& commands, const settings& s, signal_watch& watch)
 {
-    auto socket = control_socket::open(s.socket, host, host.loop(), commands);
+    auto socket = control_socket::open(s.socket, engine, engine.loop(), commands);
     if (!socket)
         return pass(socket);
-    run_startup(host, commands, s);
-    if (auto done = run_init(init_phase::main_loop_enter, host); !done)
+    run_startup(engine, commands, s);
+    if (auto done = run_init(init_phase::main_loop_enter, engine); !done)
         return done;
-    if (!host.stop_requested()) {
-        say_ready(host);
+    if (!engine.stop_requested()) {
+        say_ready(engine);
         spdlog::info("forwarding; commands at {}", s.socket);
     }
     watch.doing("forwarding");
-    host.run();
+    engine.run();
     watch.doing("ending workers and processes");
     notify("STOPPING=1\nSTATUS=stopping");
     return {};
 }
 
 // Ends what was brought to life, however it went.
-result<void> shut_down(engine& host, result<void> outcome)
+result<void> shut_down(engine& engine, result<void> outcome)
 {
-    host.shut_down();
-    if (auto done = run_init(init_phase::exit, host); !done) {
+    engine.shut_down();
+    if (auto done = run_init(init_phase::exit, engine); !done) {
         spdlog::error("{}", done.error().message);
         if (outcome)
             outcome = done;
@@ -195,16 +195,16 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
     auto nodes = node_registry::registered();
     if (!nodes)
         return pass(nodes);
-    engine host{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
-    const crash_scope crash{host.main()};
-    host.module<drivers::device_claims>() = std::move(devices);
-    const signal_watch::attachment attached{watch, host};
-    result<void> outcome = bring_to_life(host, tree, schema);
+    engine engine{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
+    const crash_scope crash{engine.main()};
+    engine.module<drivers::device_claims>() = std::move(devices);
+    const signal_watch::attachment attached{watch, engine};
+    result<void> outcome = bring_to_life(engine, tree, schema);
     if (watch.asked())
         outcome = {}; // whatever of the start was cut short by that
     else if (outcome)
-        outcome = serve(host, commands, s, watch);
-    return shut_down(host, std::move(outcome));
+        outcome = serve(engine, commands, s, watch);
+    return shut_down(engine, std::move(outcome));
 }
 
 // Prints what became of the recorded vectors.
@@ -215,22 +215,22 @@ result<void> run_replay(const config::value& tree, const config::schema& schema,
     auto nodes = node_registry::registered();
     if (!nodes)
         return pass(nodes);
-    engine host{clock, std::move(*nodes), {s.main_core, {}, s.buffer_count, false}};
-    const crash_scope crash{host.main()};
-    auto& devices = host.module<drivers::stand_in_devices>();
+    engine engine{clock, std::move(*nodes), {s.main_core, {}, s.buffer_count, false}};
+    const crash_scope crash{engine.main()};
+    auto& devices = engine.module<drivers::stand_in_devices>();
     devices.wanted = true;
     for (const auto& i : what.interfaces)
         devices.macs[i.name] = i.mac;
-    result<void> outcome = bring_to_life(host, tree, schema);
+    result<void> outcome = bring_to_life(engine, tree, schema);
     if (outcome) {
-        run_startup(host, commands, s);
-        const auto done = replay(host, what, clock);
+        run_startup(engine, commands, s);
+        const auto done = replay(engine, what, clock);
         if (done)
             fmt::print("{}", replay_text(*done));
         else
             outcome = pass(done);
     }
-    return shut_down(host, std::move(outcome));
+    return shut_down(engine, std::move(outcome));
 }
 
 // Says what ended the daemon. What is wrong in the file stays wrong; what a device or the machine lacks may come.

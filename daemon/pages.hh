@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pages of docs/ that are generated from what rooms register.
+// The pages of docs/ that are generated from what modules register.
 #pragma once
 
 #include "control/command/command.hh"

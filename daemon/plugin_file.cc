@@ -16,8 +16,8 @@ namespace weft {
 
 namespace {
 
-constexpr size_t most_segments = 64;
-constexpr size_t longest_notes = 65536; // bytes of one note segment
+constexpr size_t max_segments = 64;
+constexpr size_t max_notes = 65536; // bytes of one note segment
 
 // All of `to`, from an offset; false where the file is shorter.
 bool read_at(const input_file& from, uint64_t offset, void* to, size_t bytes)
@@ -31,7 +31,7 @@ bool is_shared_object(const Elf64_Ehdr& header)
     return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
            header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB &&
            header.e_machine == EM_X86_64 && header.e_type == ET_DYN &&
-           header.e_phentsize == sizeof(Elf64_Phdr) && header.e_phnum <= most_segments;
+           header.e_phentsize == sizeof(Elf64_Phdr) && header.e_phnum <= max_segments;
 }
 
 // The next four NUL-ended texts; empty if there are more or fewer, or if one cannot be printed.
@@ -69,7 +69,7 @@ std::optional<plugin_identity> note_in(std::string_view notes)
         notes.remove_prefix(padded(head.n_namesz));
         if (head.n_descsz > notes.size())
             return {};
-        if (name == owner && head.n_type == plugin_note_type && head.n_descsz <= plugin_note_limit)
+        if (name == owner && head.n_type == plugin_note_type && head.n_descsz <= max_plugin_note)
             return identity_of(notes.substr(0, head.n_descsz));
         notes.remove_prefix(std::min(padded(head.n_descsz), notes.size()));
     }
@@ -92,7 +92,7 @@ result<plugin_identity> read_plugin_file(const std::string& path)
         if (header.e_phoff > INT64_MAX ||
             !read_at(from, header.e_phoff + i * sizeof segment, &segment, sizeof segment))
             return fail(errc::invalid_argument, "it is cut off: its program headers are not there");
-        if (segment.p_type != PT_NOTE || segment.p_filesz > longest_notes)
+        if (segment.p_type != PT_NOTE || segment.p_filesz > max_notes)
             continue;
         std::vector<char> notes(segment.p_filesz);
         if (!read_at(from, segment.p_offset, notes.data(), notes.size()))

@@ -21,8 +21,8 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-constexpr duration trial_limit = 10s;
-constexpr size_t longest_name = 64;
+constexpr duration max_trial = 10s;
+constexpr size_t max_name = 64;
 
 plugin_set& the_set()
 {
@@ -89,7 +89,7 @@ std::string default_path()
 bool is_plugin_name(std::string_view name)
 {
     const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
-    return !name.empty() && name.size() <= longest_name && is_letter(name.front()) &&
+    return !name.empty() && name.size() <= max_name && is_letter(name.front()) &&
            std::all_of(name.begin(), name.end(),
                        [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-'; });
 }
@@ -107,7 +107,7 @@ std::string wrong_name(const std::string& name)
 {
     if (!is_plugin_name(name))
         return fmt::format("a plugin's name is of lower-case letters, digits and hyphens, a letter first, {} at most",
-                           longest_name);
+                           max_name);
     if (name == "path" || name == "default" || is_root_key(name))
         return fmt::format("`{}' is a key of weft's own configuration", name);
     return {};
@@ -150,7 +150,7 @@ result<void> load(plugin& p)
                     quote(p.name));
     // what a constructor throws cannot be caught around dlopen(), and what it registered could not be taken back
     auto tried = trial([&] { return check_registrations(p.name, [&] { return open_shared(p.file); }); },
-                       trial_limit);
+                       max_trial);
     return tried ? open_shared(p.file) : tried;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plugins: shared objects from one directory that register what the daemon's own rooms register.
+// Plugins: shared objects from one directory that register what the daemon's own modules register.
 #pragma once
 
 #include "control/config/config.hh"

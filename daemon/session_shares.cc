@@ -8,7 +8,7 @@
 
 namespace weft {
 
-session_shares::verdict session_shares::admit(std::span<const session_place> taken, uid_t user, bool trusted) const
+session_shares::admission session_shares::admit(std::span<const session_place> taken, uid_t user, bool trusted) const
 {
     std::map<uid_t, size_t> count; // by user
     size_t untrusted = 0;

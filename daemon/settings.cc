@@ -20,8 +20,8 @@ namespace weft {
 
 namespace {
 
-constexpr unsigned highest_core = CPU_SETSIZE - 1;
-constexpr size_t most_workers = 62; // hand-over bells are bits of one word
+constexpr unsigned max_core = CPU_SETSIZE - 1;
+constexpr size_t max_workers = 62; // hand-over bells are bits of one word
 
 // No process starts on an isolated core, but one may go there if its cpuset has it: a thread of its own tries.
 cpu_set_t isolated_cores()
@@ -78,8 +78,8 @@ void check_cpu(const config::value& root, config::problems& problems)
         if (nodes != nullptr && nodes->items().empty())
             problems.add(*nodes, "no pattern is given; leave the key out where every node shall run");
     }
-    if (workers->items().size() > most_workers)
-        problems.add(*workers, "{} workers, more than {}", workers->items().size(), most_workers);
+    if (workers->items().size() > max_workers)
+        problems.add(*workers, "{} workers, more than {}", workers->items().size(), max_workers);
 }
 
 void check_socket(const config::value& root, config::problems& problems)
@@ -112,12 +112,12 @@ const config::registration cpu{{
     .name = "cpu",
     .stage = config::stage::engine,
     .keys = {{"cpu", config::mapping(), "Which cores weft uses."},
-             {"cpu.main", config::number(0, highest_core),
+             {"cpu.main", config::number(0, max_core),
               "Core of the main thread (default: the first usable one)."},
-             {"cpu.workers[]", config::or_mapping(config::number(0, highest_core)),
+             {"cpu.workers[]", config::or_mapping(config::number(0, max_core)),
               "One worker on each of these cores (default: one on the last usable core); with [] the "
               "main thread forwards."},
-             {"cpu.workers[].core", config::number(0, highest_core), "The worker's core.", true},
+             {"cpu.workers[].core", config::number(0, max_core), "The worker's core.", true},
              {"cpu.workers[].nodes", config::list_of(node_pattern()),
               "Which nodes run there (default: all): [\"*\", \"!dpdk-input-b-*\"] polls every port but b. `drop', "
               "`handoff-input' and pre-input nodes run everywhere."}},
@@ -184,7 +184,7 @@ std::vector<unsigned> parse_core_list(const std::string& text)
         const int numbers = std::sscanf(part.c_str(), "%u-%u", &first, &last);
         if (numbers < 1)
             continue;
-        for (unsigned core = first; core <= std::min(numbers == 1 ? first : last, highest_core); ++core)
+        for (unsigned core = first; core <= std::min(numbers == 1 ? first : last, max_core); ++core)
             cores.push_back(core);
     }
     return cores;
@@ -199,7 +199,7 @@ const std::vector<unsigned>& usable_cores()
         cpu_set_t isolated = isolated_cores();
         CPU_OR(&own, &own, &isolated);
         std::vector<unsigned> found;
-        for (unsigned core = 0; core <= highest_core; ++core)
+        for (unsigned core = 0; core <= max_core; ++core)
             if (CPU_ISSET(core, &own))
                 found.push_back(core);
         return found;

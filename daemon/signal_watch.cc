@@ -49,12 +49,12 @@ signal_watch::~signal_watch()
     thread_.join();
 }
 
-void signal_watch::attach(engine* host)
+void signal_watch::attach(engine* engine)
 {
     const std::lock_guard held{mutex_};
-    host_ = host;
-    if (host_ != nullptr && asked_)
-        host_->request_stop();
+    engine_ = engine;
+    if (engine_ != nullptr && asked_)
+        engine_->request_stop();
 }
 
 void signal_watch::watch()
@@ -85,8 +85,8 @@ void signal_watch::ask(const char* signal, int sender)
     spdlog::info("{} from process {}: stopping", signal, sender);
     const std::lock_guard held{mutex_};
     asked_ = true;
-    if (host_ != nullptr)
-        host_->request_stop();
+    if (engine_ != nullptr)
+        engine_->request_stop();
 }
 
 // Nothing that the main thread may hold is touched.

@@ -32,7 +32,7 @@ public:
     // Ends the run() of an engine then, while it lives.
     class attachment {
     public:
-        attachment(signal_watch& watch, engine& host) : watch_{watch} { watch_.attach(&host); }
+        attachment(signal_watch& watch, engine& engine) : watch_{watch} { watch_.attach(&engine); }
         ~attachment() { watch_.attach(nullptr); }
         attachment(const attachment&) = delete;
         attachment& operator=(const attachment&) = delete;
@@ -44,7 +44,7 @@ public:
     void doing(const char* what) noexcept { doing_ = what; }
 
 private:
-    void attach(engine* host);
+    void attach(engine* engine);
     void watch();
     void ask(const char* signal, int sender);
     [[noreturn]] void give_up() const;
@@ -54,7 +54,7 @@ private:
     std::atomic<bool> asked_{false};
     std::atomic<const char*> doing_{"starting"};
     std::mutex mutex_; // of host_
-    engine* host_ = nullptr;
+    engine* engine_ = nullptr;
     std::chrono::steady_clock::time_point deadline_; // once asked; the thread's
     std::thread thread_;
 };

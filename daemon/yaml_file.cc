@@ -35,7 +35,7 @@ position position_of(const YAML::Mark& mark)
 // Takes the events of one document and builds its tree from the leaves up.
 class builder final : public YAML::EventHandler {
 public:
-    builder(config::problems& found, size_t tree_limit) : found_{found}, tree_limit_{tree_limit} {}
+    builder(config::problems& found, size_t max_tree) : found_{found}, tree_limit_{max_tree} {}
 
     // The root; empty if there was no document.
     [[nodiscard]] std::optional<value> take() { return std::move(root_); }
@@ -144,7 +144,7 @@ private:
 
     void open(const YAML::Mark& mark, YAML::anchor_t anchor)
     {
-        if (open_.size() == yaml_depth_limit)
+        if (open_.size() == max_yaml_depth)
             throw refused{{position_of(mark), child_path(), too_deep()}};
         collection made;
         made.at = position_of(mark);
@@ -185,10 +185,10 @@ private:
         parent.key_is_bad = true;
         if (v.what() != value::kind::scalar)
             found_.add(v.at(), parent.path, "the key is not a word; expected `key: value'");
-        else if (parent.key.size() > yaml_key_limit)
+        else if (parent.key.size() > max_yaml_key)
             found_.add(v.at(), parent.path,
                        fmt::format("the key {} has {} bytes; at most {} are allowed",
-                                   quote(parent.key), parent.key.size(), yaml_key_limit));
+                                   quote(parent.key), parent.key.size(), max_yaml_key));
         else
             parent.key_is_bad = false;
     }
@@ -230,12 +230,12 @@ private:
     // anchor, since that is where a fault must be mended.
     value copy(const value& from, const std::string& path, size_t depth, position alias_at)
     {
-        if (depth > yaml_depth_limit)
+        if (depth > max_yaml_depth)
             throw refused{{alias_at, path, too_deep()}};
-        if (++aliased_ > yaml_alias_limit)
+        if (++aliased_ > max_yaml_aliases)
             throw refused{
                 {alias_at, path,
-                 fmt::format("anchors and aliases repeat more than {} values", yaml_alias_limit)}};
+                 fmt::format("anchors and aliases repeat more than {} values", max_yaml_aliases)}};
         charge(from, alias_at);
         std::vector<value> items;
         for (const value& item : from.items())
@@ -279,7 +279,7 @@ private:
 
     static std::string too_deep()
     {
-        return fmt::format("more than {} lists and mappings inside each other", yaml_depth_limit);
+        return fmt::format("more than {} lists and mappings inside each other", max_yaml_depth);
     }
 
     config::problems& found_;
@@ -353,12 +353,12 @@ void refuse_dense(std::string_view text)
         const bool colon = text[i] == ':' && i + 1 < text.size() && text[i + 1] <= ' ';
         count += colon || signs.find(text[i]) != std::string_view::npos;
     }
-    if (count > yaml_signs_limit)
+    if (count > max_yaml_signs)
         throw refused{{{},
                        "",
                        fmt::format("{} brackets, commas and other signs of YAML; at most {} are "
                                    "allowed",
-                                   count, yaml_signs_limit)}};
+                                   count, max_yaml_signs)}};
 }
 
 // yaml-cpp gives the end of the file as column 1 of its last line.
@@ -369,13 +369,13 @@ position place_of(const YAML::Exception& e, position end)
     return at_end && std::string_view{e.msg}.starts_with("end of ") ? end : at;
 }
 
-value build(std::string text, config::problems& found, size_t tree_limit)
+value build(std::string text, config::problems& found, size_t max_tree)
 {
     // yaml-cpp 0.7 takes a quoted text that is never closed for a whole one if a newline ends it.
     text.erase(text.find_last_not_of(" \t\r\n") + 1);
     const position end = refuse_binary(text);
     refuse_dense(text);
-    builder events{found, tree_limit};
+    builder events{found, max_tree};
     try {
         std::istringstream stream{std::move(text)};
         YAML::Parser parser{stream};
@@ -399,13 +399,13 @@ value build(std::string text, config::problems& found, size_t tree_limit)
 } // namespace
 
 result<value> parse_yaml(std::string text, const std::string& name, config::problems& found,
-                                 size_t tree_limit)
+                                 size_t max_tree)
 {
     try {
-        if (text.size() > yaml_file_limit)
+        if (text.size() > max_yaml_file)
             throw refused{
-                {{}, "", fmt::format("the file has more than {} MiB", yaml_file_limit >> 20)}};
-        return build(std::move(text), found, tree_limit);
+                {{}, "", fmt::format("the file has more than {} MiB", max_yaml_file >> 20)}};
+        return build(std::move(text), found, max_tree);
     } catch (const refused& r) {
         found.add(r.why.at, r.why.key, r.why.message);
         return fail(errc::invalid_argument, "{}", format_problem(name, r.why));
@@ -414,7 +414,7 @@ result<value> parse_yaml(std::string text, const std::string& name, config::prob
 
 result<value> read_yaml(const std::string& path, config::problems& found)
 {
-    auto file = input_file::open(path, yaml_file_limit);
+    auto file = input_file::open(path, max_yaml_file);
     if (!file)
         return pass(file);
     auto text = file->read_all([] { return true; });

@@ -11,12 +11,12 @@
 
 namespace weft {
 
-inline constexpr size_t yaml_file_limit = size_t{64} << 20; // bytes; a full route table fits
-inline constexpr size_t yaml_tree_limit = size_t{2} << 30;  // bytes of memory that values may take
-inline constexpr size_t yaml_alias_limit = 100'000;         // values repeated by aliases, in all
-inline constexpr size_t yaml_depth_limit = 64;
-inline constexpr size_t yaml_signs_limit = 12'000'000; // of , [ ] { } ? & * ! and `: ', in all
-inline constexpr size_t yaml_key_limit = 255;          // bytes
+inline constexpr size_t max_yaml_file = size_t{64} << 20; // bytes; a full route table fits
+inline constexpr size_t max_yaml_tree = size_t{2} << 30;  // bytes of memory that values may take
+inline constexpr size_t max_yaml_aliases = 100'000;         // values repeated by aliases, in all
+inline constexpr size_t max_yaml_depth = 64;
+inline constexpr size_t max_yaml_signs = 12'000'000; // of , [ ] { } ? & * ! and `: ', in all
+inline constexpr size_t max_yaml_key = 255;          // bytes
 
 // Any thread; reads a regular file. The root is always a mapping; an empty file is an empty one.
 //
@@ -29,7 +29,7 @@ inline constexpr size_t yaml_key_limit = 255;          // bytes
 
 // The same for text in memory; `name` stands for the file in the error. The tree takes `tree_limit` bytes at most, about.
 [[nodiscard]] result<config::value> parse_yaml(std::string text, const std::string& name,
-                                               config::problems& found, size_t tree_limit = yaml_tree_limit);
+                                               config::problems& found, size_t max_tree = max_yaml_tree);
 
 // One line: "router.yaml:14:10: interfaces.eth0.mtu: 20 is below 68 (a number from 68 to 9216)".
 // Columns count bytes from 1. Without a position or a key, that part is left out.

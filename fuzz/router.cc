@@ -42,15 +42,15 @@ void check_sound(const test::sent_packet& p)
 
 } // namespace
 
-router::router(form which) : form_{which}
+router::router(variant which) : variant_{which}
 {
-    tester_.use_form(which);
+    tester_.use_variant(which);
     tester_.add_route("16.0.0.0/8", {"10.0.1.2"});
     tester_.add_route("17.0.0.0/8", {"10.0.1.2", "10.0.0.2"});
     tester_.add_route("99.0.0.0/8", {"10.0.1.3"});
     REQUIRE(tester_.ip4().add_blackhole(test::prefix("192.0.2.0/24")));
     tester_.set_mtu("b", 1000);
-    poison_between(tester_.host.pools().front());
+    poison_between(tester_.engine.pools().front());
     keep_time();
     static_cast<void>(take());
 }
@@ -59,7 +59,7 @@ router::router(form which) : form_{which}
 void router::keep_time()
 {
     const std::chrono::duration<double> seconds = now_;
-    tester_.host.main().set_replayed_time(static_cast<uint64_t>(seconds.count() * static_cast<double>(rte_get_tsc_hz())));
+    tester_.engine.main().set_replayed_time(static_cast<uint64_t>(seconds.count() * static_cast<double>(rte_get_tsc_hz())));
 }
 
 void router::receive(interface_index from, std::span<const uint8_t> frame)
@@ -96,14 +96,14 @@ void router::settle()
     tester_.run();
     static_cast<void>(tester_.take());
     static_cast<void>(tester_.counted());
-    REQUIRE(tester_.host.packets_in_flight() == 0);
+    REQUIRE(tester_.engine.packets_in_flight() == 0);
 }
 
 std::vector<std::unique_ptr<router>>& routers()
 {
     static auto& all = *[] { // never taken down: what it would be registered with at exit is gone by then
         auto* made = new std::vector<std::unique_ptr<router>>;
-        for (const form each : {form::plain, form::baseline, form::avx2, form::avx512})
+        for (const variant each : {variant::plain, variant::baseline, variant::avx2, variant::avx512})
             if (is_supported(each))
                 made->push_back(std::make_unique<router>(each));
         return made;

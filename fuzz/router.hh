@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A router that inputs' frames pass, once in each form of the nodes: interfaces a and b (10.0.0.1/24, 10.0.1.1/24), routes
+// A router that inputs' frames pass, once in each variant of the nodes: interfaces a and b (10.0.0.1/24, 10.0.1.1/24), routes
 // over both, and a clock of its own. It stays for all inputs, since it takes long to make; after each it forgets what it
 // has learned.
 #pragma once
@@ -15,7 +15,7 @@ namespace weft::fuzz {
 
 class router {
 public:
-    explicit router(form which);
+    explicit router(variant which);
 
     // A frame comes in by an interface; moves with the next run().
     void receive(interface_index from, std::span<const uint8_t> frame);
@@ -30,18 +30,18 @@ public:
     // Waits until nobody can wait for an answer any more, and forgets who was learned: no packet may be left.
     void settle();
 
-    [[nodiscard]] form which() const noexcept { return form_; }
+    [[nodiscard]] variant which() const noexcept { return variant_; }
     [[nodiscard]] test::node_tester& inside() noexcept { return tester_; }
 
 private:
     void keep_time();
 
-    form form_;
+    variant variant_;
     test::node_tester tester_;
     duration now_{1000s};
 };
 
-// One in each form that this processor runs, the plain one first.
+// One in each variant that this processor runs, the plain one first.
 [[nodiscard]] std::vector<std::unique_ptr<router>>& routers();
 
 // Makes a frame's checksums right, so that an input need not guess them: IPv4's, ICMP's.

@@ -10,7 +10,7 @@ namespace weft {
 
 class engine;
 
-// A room of the engine that the owner of the adjacencies fills in. Main thread.
+// A module of the engine that the owner of the adjacencies fills in. Main thread.
 struct adjacency_names {
     explicit adjacency_names(engine&) {}
     // Of an adjacency below count(). Both null where nobody has any.

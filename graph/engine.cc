@@ -19,11 +19,11 @@ engine::engine(const clock_source& clock, node_registry nodes, engine_options op
 {
     const size_t count = options_.worker_cores.size() + 1;
     threads_.push_back(std::make_unique<graph_thread>(*this, 0, "main", options_.main_core, count,
-                                                      options_.packet_bound));
+                                                      options_.max_packets));
     for (unsigned i = 1; i < count; ++i)
         threads_.push_back(std::make_unique<graph_thread>(*this, i, fmt::format("worker-{}", i),
                                                           options_.worker_cores[i - 1], count,
-                                                          options_.packet_bound));
+                                                          options_.max_packets));
     if (const auto* node = registry_.find("handoff-input"))
         handoff_ = node->id;
     if (auto* node = registry_.find("epoll-input")) {
@@ -257,7 +257,7 @@ packet* engine::make_packet() noexcept
     if (mbuf == nullptr)
         return nullptr;
     packet* p = packet::from(mbuf);
-    p->mark() = {};
+    p->metadata() = {};
     p->note() = {};
     return p;
 }

@@ -28,7 +28,7 @@ namespace weft {
 struct engine_options {
     unsigned main_core = 0;
     std::vector<unsigned> worker_cores; // one worker each; empty: the main thread polls the queues
-    size_t packet_bound = 65536;        // packets that can exist at once
+    size_t max_packets = 65536;        // packets that can exist at once
     bool pin = true;                    // bind threads to their cores
     std::vector<node_patterns> worker_nodes{}; // what each worker's plan contains; a worker without: every node
 };
@@ -117,7 +117,7 @@ public:
     // Packet pools, for `show buffers` and the count of packets in flight.
     void add_pool(rte_mempool* pool) { pools_.push_back(pool); }
     [[nodiscard]] const std::vector<rte_mempool*>& pools() const noexcept { return pools_; }
-    // A packet from the first pool, null if it is empty. Its mark is zero.
+    // A packet from the first pool, null if it is empty. Its metadata is zero.
     [[nodiscard]] packet* make_packet() noexcept;
     // Packets that entered the graph and have not left it, held and handed ones included. Any thread; exact only
     // when traffic rests.

@@ -178,7 +178,7 @@ result<void> check_init_order()
     return {};
 }
 
-result<void> run_init(init_phase phase, engine& host)
+result<void> run_init(init_phase phase, engine& engine)
 {
     auto order = init_order(phase);
     if (!order)
@@ -186,7 +186,7 @@ result<void> run_init(init_phase phase, engine& host)
     const bool last = phase == init_phase::exit;
     if (last)
         std::reverse(order->begin(), order->end());
-    return run_steps(*order, last, [&](const auto& f) { return f.function(host); });
+    return run_steps(*order, last, [&](const auto& f) { return f.function(engine); });
 }
 
 result<void> run_init(std::span<const init_step> order, graph_thread& self)

@@ -21,7 +21,7 @@ enum class init_phase {
     start,           // the configuration is applied, the graph is about to run
     worker_start,    // on each worker's own thread, before its first loop
     main_loop_enter, // workers and processes run, the start-up commands are done; the main thread begins to loop
-    exit,            // the workers have stopped and the rooms are gone; runs in reverse order
+    exit,            // the workers have stopped and the modules are gone; runs in reverse order
 };
 
 inline constexpr std::array init_phases{init_phase::early, init_phase::start, init_phase::worker_start,
@@ -77,7 +77,7 @@ init_order(std::vector<const init_registration*> functions);
 
 // Calls a phase's functions; stops at the first that fails (in exit: goes on, and reports the first). Not for
 // worker_start.
-[[nodiscard]] result<void> run_init(init_phase phase, engine& host);
+[[nodiscard]] result<void> run_init(init_phase phase, engine& engine);
 // The same of worker_start, on the worker's thread, in the order that the main thread found.
 [[nodiscard]] result<void> run_init(std::span<const init_step> order, graph_thread& self);
 

@@ -14,8 +14,8 @@
 
 #define WEFT_LANES_INLINE [[gnu::always_inline]] inline
 
-// A form's own: the same names mean other types at another level.
-namespace weft::lanes::inline WEFT_FORM {
+// A variant's own: the same names mean other types at another level.
+namespace weft::lanes::inline WEFT_VARIANT {
 
 using u32x4 = uint32_t __attribute__((vector_size(16)));
 
@@ -234,4 +234,4 @@ struct mbuf_words {
     });
 }
 
-} // namespace weft::lanes::inline WEFT_FORM
+} // namespace weft::lanes::inline WEFT_VARIANT

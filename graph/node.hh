@@ -41,21 +41,53 @@ enum class node_state : uint8_t {
 [[nodiscard]] std::string_view to_string(node_state) noexcept;
 [[nodiscard]] std::optional<node_state> node_state_of(std::string_view) noexcept; // of its to_string()
 
-// What becomes of one packet: a next slot (the node's own enumeration), a drop with one of the
-// node's reasons, or consumed: the node keeps, frees or transmits the packet itself.
-using fate = uint16_t;
-inline constexpr fate drop_bit = 0x8000;
-inline constexpr fate consumed = 0x7fff;
-[[nodiscard]] constexpr fate drop(uint16_t reason) noexcept
+// A next slot of a node, by the node's own enumeration.
+using next_index = uint16_t;
+
+// What becomes of one packet: it goes to a next slot, is dropped for one of the node's reasons, or is consumed: the node
+// keeps, frees or transmits it itself. Not set until assigned.
+class verdict {
+public:
+    verdict() = default;
+    constexpr verdict(next_index next) noexcept : bits_{next} {}
+    [[nodiscard]] static constexpr verdict of_bits(uint16_t bits) noexcept { return verdict{bits}; }
+    [[nodiscard]] static constexpr verdict of_reason(uint16_t reason) noexcept
+    {
+        return verdict{static_cast<uint16_t>(drop_bit | reason)};
+    }
+
+    [[nodiscard]] constexpr bool is_next() const noexcept { return bits_ < consumed_bits; }
+    [[nodiscard]] constexpr bool is_drop() const noexcept { return (bits_ & drop_bit) != 0; }
+    [[nodiscard]] constexpr bool is_consumed() const noexcept { return bits_ == consumed_bits; }
+    [[nodiscard]] constexpr next_index next() const noexcept { return bits_; }                                   // is_next()
+    [[nodiscard]] constexpr uint16_t reason() const noexcept { return static_cast<uint16_t>(bits_ & ~drop_bit); } // is_drop()
+    [[nodiscard]] constexpr uint16_t bits() const noexcept { return bits_; } // as traces and captures keep it
+    friend constexpr bool operator==(verdict, verdict) noexcept = default;
+
+    static constexpr uint16_t drop_bit = 0x8000;
+    static constexpr uint16_t consumed_bits = 0x7fff;
+
+private:
+    uint16_t bits_;
+};
+inline constexpr verdict consumed = verdict::of_bits(verdict::consumed_bits);
+[[nodiscard]] constexpr verdict drop(uint16_t reason) noexcept
 {
-    return static_cast<fate>(drop_bit | reason);
+    return verdict::of_reason(reason);
 }
 
 enum class severity : uint8_t { info, warning, error };
 [[nodiscard]] std::string_view to_string(severity) noexcept;
 
-// A reason for which a node drops (or just counts) packets: a noun and a sentence.
+// A next slot and the node that it leads to.
+struct next_node {
+    next_index index;
+    std::string_view name;
+};
+
+// A reason for which a node drops (or just counts) packets: its number in the node's enumeration, a noun and a sentence.
 struct reason {
+    uint16_t number;
     std::string_view name;
     std::string_view description;
     severity level = severity::error;
@@ -81,7 +113,7 @@ enum class node_role : uint8_t { none, output, dropped, punted };
 
 // What a node's per-thread context is made from: the template of each thread's own data.
 struct node_setup {
-    engine& host;
+    weft::engine& engine;
     unsigned thread; // 0 is the main thread
     node_id id;
     std::string_view name;
@@ -104,26 +136,26 @@ template <class T>
 
 using node_function = void (*)(node_run&, frame&) noexcept;
 
-// The forms that a node's function can have. `plain` is the readable one of its descriptor; the others are compiled
-// from one source for a level of x86-64 (psABI: v2, v3, v4) and give every packet the same fate and the same bytes.
-enum class form : uint8_t { plain, baseline, avx2, avx512 };
-[[nodiscard]] std::string_view to_string(form) noexcept;
-[[nodiscard]] std::string_view description_of(form) noexcept;
+// The variants that a node's function can have. `plain` is the readable one of its descriptor; the others are compiled
+// from one source for a level of x86-64 (psABI: v2, v3, v4) and give every packet the same verdict and the same bytes.
+enum class variant : uint8_t { plain, baseline, avx2, avx512 };
+[[nodiscard]] std::string_view to_string(variant) noexcept;
+[[nodiscard]] std::string_view description_of(variant) noexcept;
 // Whether this machine's processor runs it.
-[[nodiscard]] bool is_supported(form) noexcept;
+[[nodiscard]] bool is_supported(variant) noexcept;
 
-// A faster form of an internal node's function, registered before main(). Stands in a file called *_vector.cc, which
-// the build compiles once for each level with WEFT_FORM set to it.
-class node_form_registration {
+// A faster variant of an internal node's function, registered before main(). Stands in a file called *_vector.cc, which
+// the build compiles once for each level with WEFT_VARIANT set to it.
+class node_variant_registration {
 public:
-    node_form_registration(std::string_view node, form which, node_function function);
+    node_variant_registration(std::string_view node, variant which, node_function function);
 
     std::string_view node;
-    form which;
+    variant which;
     node_function function;
 };
 
-[[nodiscard]] std::span<const node_form_registration* const> registered_forms() noexcept;
+[[nodiscard]] std::span<const node_variant_registration* const> registered_variants() noexcept;
 
 // Polls once; returns how many packets it brought in.
 using input_function = uint32_t (*)(node_run&) noexcept;
@@ -146,9 +178,9 @@ struct node_descriptor {
     input_function poll = nullptr;          // input and pre-input nodes
     uint32_t every = 1; // a pre-input node is called in each so many loops, and before its thread sleeps
     input_wait_function wait = nullptr;     // input nodes that an idle thread may sleep on
-    std::vector<std::string_view> nexts{};  // slot i leads to the node nexts[i]
+    std::vector<next_node> nexts{};         // by index from 0, without a gap
     std::string_view sibling_of{};          // instead: shares all next slots of that node
-    std::vector<reason> reasons{};
+    std::vector<reason> reasons{};          // by number likewise
     context_type context{};
     node_hook start = nullptr;
     node_hook stop = nullptr;
@@ -157,7 +189,7 @@ struct node_descriptor {
     bool joined_later = false; // may stand in a plan that does not reach it yet
     bool self_edge = false;    // an edge to itself is meant
     bool everywhere = false;   // no worker's patterns leave it out; nor do they any pre-input node
-    // What `show trace` prints below the node's name; null: the engine's own form.
+    // What `show trace` prints below the node's name; null: the engine's own variant.
     std::string (*format_trace)(const trace_record&) = nullptr;
 };
 

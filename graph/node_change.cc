@@ -83,8 +83,8 @@ result<node_id> node_registry::clone(std::string_view of, std::string name, void
     entry.thread = thread;
     entry.nexts = original->nexts;
     entry.slot_owners = original->slot_owners;
-    entry.forms = original->forms;
-    entry.active_form = original->active_form;
+    entry.variants = original->variants;
+    entry.active_variant = original->active_variant;
     entry.added = true;
     return entry.id;
 }
@@ -155,7 +155,7 @@ result<void> node_registry::check_target(const node_entry& from, node_id to) con
     return {};
 }
 
-result<fate> node_registry::add_next(node_id from, node_id to, std::optional<size_t> asked,
+result<next_index> node_registry::add_next(node_id from, node_id to, std::optional<size_t> asked,
                                      std::string_view owner)
 {
     node_entry& entry = nodes_[from];
@@ -198,7 +198,7 @@ result<fate> node_registry::add_next(node_id from, node_id to, std::optional<siz
         if (!owner.empty())
             e->slot_owners[slot] = owner;
     }
-    return static_cast<fate>(slot);
+    return static_cast<next_index>(slot);
 }
 
 result<void> node_registry::update_next(node_id from, size_t slot, node_id to)

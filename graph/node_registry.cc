@@ -16,9 +16,9 @@ std::vector<const node_registration*>& node_registrations()
     return list;
 }
 
-std::vector<const node_form_registration*>& form_registrations()
+std::vector<const node_variant_registration*>& variant_registrations()
 {
-    static std::vector<const node_form_registration*> list;
+    static std::vector<const node_variant_registration*> list;
     return list;
 }
 
@@ -68,24 +68,24 @@ std::string_view to_string(severity level) noexcept
     return "?";
 }
 
-std::string_view to_string(form which) noexcept
+std::string_view to_string(variant which) noexcept
 {
     switch (which) {
-    case form::plain: return "plain";
-    case form::baseline: return "baseline";
-    case form::avx2: return "avx2";
-    case form::avx512: return "avx512";
+    case variant::plain: return "plain";
+    case variant::baseline: return "baseline";
+    case variant::avx2: return "avx2";
+    case variant::avx512: return "avx512";
     }
     return "?";
 }
 
-std::string_view description_of(form which) noexcept
+std::string_view description_of(variant which) noexcept
 {
     switch (which) {
-    case form::plain: return "packet by packet, the form to read";
-    case form::baseline: return "many packets at once, any x86-64 that DPDK runs on";
-    case form::avx2: return "many packets at once, AVX2 and BMI2 (x86-64-v3)";
-    case form::avx512: return "many packets at once, AVX-512 F, BW, CD, DQ, VL (x86-64-v4)";
+    case variant::plain: return "packet by packet, the form to read";
+    case variant::baseline: return "many packets at once, any x86-64 that DPDK runs on";
+    case variant::avx2: return "many packets at once, AVX2 and BMI2 (x86-64-v3)";
+    case variant::avx512: return "many packets at once, AVX-512 F, BW, CD, DQ, VL (x86-64-v4)";
     }
     return "?";
 }
@@ -102,16 +102,16 @@ bool has_movbe_and_lzcnt() noexcept
 
 } // namespace
 
-bool is_supported(form which) noexcept
+bool is_supported(variant which) noexcept
 {
     const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
                     has_movbe_and_lzcnt();
     switch (which) {
-    case form::plain:
-    case form::baseline: return true;
-    case form::avx2: return v3;
-    case form::avx512:
+    case variant::plain:
+    case variant::baseline: return true;
+    case variant::avx2: return v3;
+    case variant::avx512:
         return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vl");
@@ -119,15 +119,15 @@ bool is_supported(form which) noexcept
     return false;
 }
 
-node_form_registration::node_form_registration(std::string_view of, form as, node_function body)
+node_variant_registration::node_variant_registration(std::string_view of, variant as, node_function body)
     : node{of}, which{as}, function{body}
 {
-    form_registrations().push_back(this);
+    variant_registrations().push_back(this);
 }
 
-std::span<const node_form_registration* const> registered_forms() noexcept
+std::span<const node_variant_registration* const> registered_variants() noexcept
 {
-    return form_registrations();
+    return variant_registrations();
 }
 
 node_registration::node_registration(node_descriptor descriptor, std::source_location at)
@@ -190,13 +190,19 @@ void node_registry::join(node_entry& entry, std::vector<std::string>& faults)
     else if (!of.empty())
         faults.push_back(fmt::format("node `{}' is a sibling of `{}', which does not exist",
                                      entry.name, of));
-    for (auto next : entry.descriptor->nexts) {
-        if (const auto* target = find(next))
-            entry.nexts.push_back(target->id);
-        else
-            faults.push_back(fmt::format("node `{}' has an edge to `{}', which does not exist",
-                                         entry.name, next));
+    for (const auto& next : entry.descriptor->nexts) {
+        if (next.index != entry.nexts.size())
+            faults.push_back(fmt::format("node `{}' declares next {} (`{}') where number {} is to stand", entry.name,
+                                         next.index, next.name, entry.nexts.size()));
+        const auto* target = find(next.name);
+        if (target == nullptr)
+            faults.push_back(fmt::format("node `{}' has an edge to `{}', which does not exist", entry.name, next.name));
+        entry.nexts.push_back(target == nullptr ? no_node : target->id);
     }
+    for (size_t number = 0; const auto& reason : entry.descriptor->reasons)
+        if (reason.number != number++)
+            faults.push_back(fmt::format("node `{}' declares reason {} (`{}') where number {} is to stand", entry.name,
+                                         reason.number, reason.name, number - 1));
     entry.slot_owners.resize(entry.nexts.size());
 }
 
@@ -231,32 +237,32 @@ void node_registry::add_forms()
         add_forms(entry);
 }
 
-// The best form that the processor runs is the active one.
+// The best variant that the processor runs is the active one.
 void node_registry::add_forms(node_entry& entry)
 {
     if (entry.descriptor->function == nullptr)
         return;
-    for (const auto* registration : registered_forms())
+    for (const auto* registration : registered_variants())
         if (registration->node == entry.name)
-            entry.forms.push_back({registration->which, registration->function});
-    entry.forms.push_back({form::plain, entry.descriptor->function});
-    std::sort(entry.forms.begin(), entry.forms.end(),
+            entry.variants.push_back({registration->which, registration->function});
+    entry.variants.push_back({variant::plain, entry.descriptor->function});
+    std::sort(entry.variants.begin(), entry.variants.end(),
               [](const auto& a, const auto& b) { return a.which > b.which; });
-    while (!is_supported(entry.forms[entry.active_form].which))
-        ++entry.active_form;
+    while (!is_supported(entry.variants[entry.active_variant].which))
+        ++entry.active_variant;
 }
 
-result<void> node_registry::set_form(node_id id, form which)
+result<void> node_registry::set_variant(node_id id, variant which)
 {
     node_entry& entry = nodes_[id];
-    const auto found = std::find_if(entry.forms.begin(), entry.forms.end(),
+    const auto found = std::find_if(entry.variants.begin(), entry.variants.end(),
                                     [&](const auto& f) { return f.which == which; });
-    if (found == entry.forms.end())
-        return fail(errc::not_found, "node `{}' has no form `{}' (show node {})", entry.name,
+    if (found == entry.variants.end())
+        return fail(errc::not_found, "node `{}' has no variant `{}' (show node {})", entry.name,
                     to_string(which), entry.name);
     if (!is_supported(which))
-        return fail(errc::unsupported, "this processor does not run the form `{}'", to_string(which));
-    entry.active_form = static_cast<size_t>(found - entry.forms.begin());
+        return fail(errc::unsupported, "this processor does not run the variant `{}'", to_string(which));
+    entry.active_variant = static_cast<size_t>(found - entry.variants.begin());
     return {};
 }
 

@@ -17,9 +17,9 @@
 
 namespace weft {
 
-// One form of a node's function.
-struct node_form {
-    form which;
+// One variant of a node's function.
+struct node_variant {
+    variant which;
     node_function function;
 };
 
@@ -36,8 +36,8 @@ struct node_entry {
     node_state state = node_state::adaptive;
     std::vector<node_id> nexts;         // by slot
     std::vector<std::string> slot_owners; // by slot: who relies on it beside the function itself; empty: nobody
-    std::vector<node_form> forms;       // of an internal node: best first, `plain` last
-    size_t active_form = 0;             // the one that plans run
+    std::vector<node_variant> variants;       // of an internal node: best first, `plain` last
+    size_t active_variant = 0;             // the one that plans run
     std::string owner;         // who removes it, such as "interface eth0"; empty: an operator may
     bool joined_later = false; // may stand in a plan that does not reach it
     bool added = false;        // at run time, or a clone: can be removed
@@ -47,7 +47,7 @@ struct node_entry {
 
     [[nodiscard]] node_function function() const noexcept
     {
-        return forms.empty() ? nullptr : forms[active_form].function;
+        return variants.empty() ? nullptr : variants[active_variant].function;
     }
 };
 
@@ -103,7 +103,7 @@ public:
     // that it names; static_descriptor() makes one of a descriptor that is never freed. errc::exists, errc::exhausted,
     // errc::not_found (a next or a sibling), errc::invalid_argument.
     [[nodiscard]] result<node_id> add(std::shared_ptr<const node_descriptor> what);
-    // A node of its own name, context and counters that runs as the other, with its next nodes and form of now. `thread`
+    // A node of its own name, context and counters that runs as the other, with its next nodes and variant of now. `thread`
     // binds an input node to the thread that polls it. A clone of a sibling is one too.
     [[nodiscard]] result<node_id> clone(std::string_view of, std::string name, void* argument,
                                         std::optional<unsigned> thread = {});
@@ -118,7 +118,7 @@ public:
     // that the node itself has named. With `slot` that one, empty ones before it if need be; errc::exists if it leads
     // elsewhere. Empty slots lead to `null-node` (`drop` where there is none). An `owner` relies on the slot: it is
     // added to all clones of the node too and cannot be taken away by shrink().
-    [[nodiscard]] result<fate> add_next(node_id from, node_id to, std::optional<size_t> slot = {},
+    [[nodiscard]] result<next_index> add_next(node_id from, node_id to, std::optional<size_t> slot = {},
                                         std::string_view owner = {});
     // Makes a slot lead to another node. errc::not_found if there is no such slot.
     [[nodiscard]] result<void> update_next(node_id from, size_t slot, node_id to);
@@ -127,9 +127,9 @@ public:
     // The slots that a node's own enumeration has.
     [[nodiscard]] size_t named_slots(node_id id) const noexcept;
 
-    // Makes plans run this form of a node. errc::not_found if the node has none such, errc::unsupported if the processor
+    // Makes plans run this variant of a node. errc::not_found if the node has none such, errc::unsupported if the processor
     // cannot run it.
-    result<void> set_form(node_id id, form which);
+    result<void> set_variant(node_id id, variant which);
 
     // --- what there is ---
 

@@ -54,22 +54,22 @@ void node_run::receive(packet* const* packets, uint32_t count) noexcept
     f.count += count;
 }
 
-void node_run::route(packet* const* packets, uint32_t count, fate to) noexcept
+void node_run::route(packet* const* packets, uint32_t count, verdict to) noexcept
 {
-    if (to == consumed)
+    if (to.is_consumed())
         return;
-    if ((to & drop_bit) != 0) {
+    if (to.is_drop()) {
         check_taken(packets, count);
-        mark_dropped(packets, count, static_cast<uint16_t>(to & ~drop_bit));
+        note_dropped(packets, count, to.reason());
         nexts_[next_count_]->receive(packets, count);
         return;
     }
     check_taken(packets, count);
-    sent_[to].add(count);
-    nexts_[to]->receive(packets, count);
+    sent_[to.next()].add(count);
+    nexts_[to.next()]->receive(packets, count);
 }
 
-void node_run::enqueue_all(frame& in, fate to, uint32_t words) noexcept
+void node_run::enqueue_all(frame& in, next_index to, uint32_t aux) noexcept
 {
     node_run& target = *nexts_[to];
     if (thread_->tracing()) [[unlikely]]
@@ -84,34 +84,34 @@ void node_run::enqueue_all(frame& in, fate to, uint32_t words) noexcept
     // the frame changes hands; nothing is copied
     check_taken(in.packets.data(), in.count);
     sent_[to].add(in.count);
-    in.word_count = words;
+    in.aux_count = aux;
     current_ = target.open_;
     target.open_ = &in;
     thread_->pend(target.rank_);
 }
 
-void node_run::enqueue(frame& in, const fate* fates) noexcept
+void node_run::enqueue(frame& in, const verdict* verdicts) noexcept
 {
     const uint32_t count = in.count;
     uint32_t same = 1;
-    while (same < count && fates[same] == fates[0])
+    while (same < count && verdicts[same] == verdicts[0])
         ++same;
-    if (same == count && fates[0] < consumed) [[likely]] {
-        enqueue_all(in, fates[0]);
+    if (same == count && verdicts[0].is_next()) [[likely]] {
+        enqueue_all(in, verdicts[0].next());
         return;
     }
-    deliver_each(in.packets.data(), fates, count);
+    deliver_each(in.packets.data(), verdicts, count);
 }
 
 // The end of the open frame of a next node if it has room for so many.
-packet** node_run::room_for(fate to, uint32_t count, packet** otherwise) noexcept
+packet** node_run::room_for(next_index to, uint32_t count, packet** otherwise) noexcept
 {
     frame& open = *nexts_[to]->open_;
     return open.count + count <= vector_size ? open.packets.data() + open.count : otherwise;
 }
 
 // Packets that lie where room_for() said.
-void node_run::deliver(fate to, packet** packets, uint32_t count) noexcept
+void node_run::deliver(next_index to, packet** packets, uint32_t count) noexcept
 {
     if (thread_->tracing()) [[unlikely]]
         for (uint32_t i = 0; i < count; ++i)
@@ -123,7 +123,7 @@ void node_run::deliver(fate to, packet** packets, uint32_t count) noexcept
         route(packets, count, to);
 }
 
-void node_run::deliver_all(packet* const* packets, uint32_t count, fate to) noexcept
+void node_run::deliver_all(packet* const* packets, uint32_t count, verdict to) noexcept
 {
     if (thread_->tracing() && to != consumed) [[unlikely]]
         for (uint32_t i = 0; i < count; ++i)
@@ -131,17 +131,17 @@ void node_run::deliver_all(packet* const* packets, uint32_t count, fate to) noex
     route(packets, count, to);
 }
 
-void node_run::deliver_each(packet* const* packets, const fate* fates, uint32_t count) noexcept
+void node_run::deliver_each(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept
 {
     if (thread_->tracing()) [[unlikely]]
         for (uint32_t i = 0; i < count; ++i)
-            if (fates[i] != consumed) // those are another's by now
-                trace_one(packets[i], fates[i]);
-    deal(packets, fates, count);
+            if (verdicts[i] != consumed) // those are another's by now
+                trace_one(packets[i], verdicts[i]);
+    deal(packets, verdicts, count);
 }
 
 // Packets to slot `to` that stand behind those of its open frame already.
-void node_run::received(node_run& target, fate to, uint32_t count) noexcept
+void node_run::received(node_run& target, next_index to, uint32_t count) noexcept
 {
     check_taken(target.open_->packets.data() + target.open_->count, count);
     sent_[to].add(count);
@@ -149,30 +149,30 @@ void node_run::received(node_run& target, fate to, uint32_t count) noexcept
     thread_->pend(target.rank_);
 }
 
-// Deals packets out by their fates, in order, without a branch for each: all packets are gone through once for each
+// Deals packets out by their verdicts, in order, without a branch for each: all packets are gone through once for each
 // place that some of them go to, which are few.
-void node_run::deal(packet* const* packets, const fate* fates, uint32_t count) noexcept
+void node_run::deal(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept
 {
-    constexpr uint32_t most_places = 64;
+    constexpr uint32_t max_places = 64;
     constexpr uint32_t few = 32; // for which this does not pay
     const uint32_t dropped = next_count_, kept = next_count_ + 1u;
     if (count <= few) {
-        deal_few(packets, fates, count);
+        deal_few(packets, verdicts, count);
         return;
     }
     uint32_t differ = 0;
     for (uint32_t i = 1; i < count; ++i)
-        differ |= uint32_t{fates[i]} ^ fates[0];
-    if (differ == 0 || kept >= most_places) {
-        deal_runs(packets, fates, count);
+        differ |= uint32_t{verdicts[i].bits()} ^ verdicts[0].bits();
+    if (differ == 0 || kept >= max_places) {
+        deal_runs(packets, verdicts, count);
         return;
     }
     std::array<uint8_t, vector_size> places;
     uint64_t present = 0;
     for (uint32_t i = 0; i < count; ++i) {
-        uint32_t place = fates[i];
-        place = (fates[i] & drop_bit) != 0 ? dropped : place;
-        place = fates[i] == consumed ? kept : place;
+        uint32_t place = verdicts[i].bits();
+        place = verdicts[i].is_drop() ? dropped : place;
+        place = verdicts[i] == consumed ? kept : place;
         places[i] = static_cast<uint8_t>(place);
         present |= uint64_t{1} << place;
     }
@@ -180,13 +180,13 @@ void node_run::deal(packet* const* packets, const fate* fates, uint32_t count) n
     for (; present != 0; present &= present - 1) {
         const auto place = static_cast<uint8_t>(std::countr_zero(present));
         std::array<packet*, vector_size> chosen;
-        std::array<fate, vector_size> why;
+        std::array<verdict, vector_size> why;
         packet** const to =
             place == dropped ? chosen.data() : room_for(place, count, chosen.data());
         uint32_t n = 0;
         for (uint32_t i = 0; i < count; ++i) {
             to[n] = packets[i];
-            why[n] = fates[i];
+            why[n] = verdicts[i];
             n += places[i] == place;
         }
         if (place == dropped)
@@ -199,22 +199,22 @@ void node_run::deal(packet* const* packets, const fate* fates, uint32_t count) n
 }
 
 // One by one, but without a branch on what becomes of each.
-void node_run::deal_few(packet* const* packets, const fate* fates, uint32_t count) noexcept
+void node_run::deal_few(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept
 {
     for (uint32_t i = 0; i < count; ++i) {
-        const fate to = fates[i];
+        const verdict to = verdicts[i];
         if (to == consumed)
             continue;
-        const bool dropped = (to & drop_bit) != 0;
-        const auto reason = static_cast<uint16_t>(to & ~drop_bit);
-        node_run& target = *nexts_[dropped ? next_count_ : to];
+        const bool dropped = to.is_drop();
+        const uint16_t reason = to.reason();
+        node_run& target = *nexts_[dropped ? next_count_ : to.next()];
         frame& open = *target.open_;
         if (open.count >= vector_size) [[unlikely]] {
             route(packets + i, 1, to);
             continue;
         }
         check_taken(packets + i, 1);
-        counter& sum = dropped ? reasons_[reason] : sent_[to];
+        counter& sum = dropped ? reasons_[reason] : sent_[to.next()];
         sum.add(1);
         uint32_t nowhere = 0;
         *(dropped ? &packets[i]->note().drop_reason : &nowhere) = make_reason_id(id_, reason);
@@ -223,30 +223,30 @@ void node_run::deal_few(packet* const* packets, const fate* fates, uint32_t coun
     }
 }
 
-void node_run::deal_runs(packet* const* packets, const fate* fates, uint32_t count) noexcept
+void node_run::deal_runs(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept
 {
     uint32_t same = 1;
     for (uint32_t begin = 0; begin < count; begin += same) {
         same = 1;
-        while (begin + same < count && fates[begin + same] == fates[begin])
+        while (begin + same < count && verdicts[begin + same] == verdicts[begin])
             ++same;
-        route(packets + begin, same, fates[begin]);
+        route(packets + begin, same, verdicts[begin]);
     }
 }
 
-// Each for the reason in its fate.
-void node_run::drop_each(packet* const* packets, const fate* fates, uint32_t count) noexcept
+// Each for the reason in its verdict.
+void node_run::drop_each(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept
 {
     check_taken(packets, count);
     for (uint32_t i = 0; i < count; ++i) {
-        const auto reason = static_cast<uint16_t>(fates[i] & ~drop_bit);
+        const uint16_t reason = verdicts[i].reason();
         reasons_[reason].add(1);
         packets[i]->note().drop_reason = make_reason_id(id_, reason);
     }
     nexts_[next_count_]->receive(packets, count);
 }
 
-std::span<packet*> node_run::input_space(fate to) noexcept
+std::span<packet*> node_run::input_space(next_index to) noexcept
 {
     constexpr uint32_t least = 64;
     node_run& target = *nexts_[to];
@@ -263,7 +263,7 @@ std::span<packet*> node_run::input_space(fate to) noexcept
     return {open.packets.data() + open.count, vector_size - open.count};
 }
 
-void node_run::mark_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept
+void node_run::note_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept
 {
     reasons_[reason].add(count);
     const reason_id id = make_reason_id(id_, reason);
@@ -271,26 +271,26 @@ void node_run::mark_dropped(packet* const* packets, uint32_t count, uint16_t rea
         packets[i]->note().drop_reason = id;
 }
 
-void node_run::send(packet* p, fate to) noexcept
+void node_run::send(packet* p, verdict to) noexcept
 {
     if (p->traced() && thread_->tracing()) [[unlikely]]
         trace_one(p, to);
-#if WEFT_CHECK_FATES
+#if WEFT_CHECK_VERDICTS
     p->note().custody = token_; // in nobody's custody until now
     ++owned_;
 #endif
     route(&p, 1, to);
 }
 
-uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, fate to) noexcept
+uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, next_index to) noexcept
 {
-    const packet_mark mark{
+    const packet_metadata metadata{
         .adjacency = 0, .interface = interface, .l3_offset = sizeof(net::ethernet_header), .flags = 0};
     uint64_t bytes = 0;
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
-        packets[i]->mark() = mark;
-#if WEFT_CHECK_FATES
+        packets[i]->metadata() = metadata;
+#if WEFT_CHECK_VERDICTS
         packets[i]->note().custody = 0; // its buffer may have had an owner before
 #endif
         bytes += packets[i]->length();
@@ -317,7 +317,7 @@ uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, f
     return bytes;
 }
 
-void node_run::trace(frame& in, fate to) noexcept
+void node_run::trace(frame& in, verdict to) noexcept
 {
     if (!thread_->tracing())
         return;
@@ -325,15 +325,15 @@ void node_run::trace(frame& in, fate to) noexcept
         trace_one(p, to);
 }
 
-void node_run::trace_one(packet* p, fate to) noexcept
+void node_run::trace_one(packet* p, verdict to) noexcept
 {
     if (!p->traced())
         return;
     auto* buffer = thread_->current_trace();
     if (buffer == nullptr)
         return;
-    if ((to & drop_bit) != 0 && to != consumed)
-        p->note().drop_reason = make_reason_id(id_, static_cast<uint16_t>(to & ~drop_bit));
+    if (to.is_drop())
+        p->note().drop_reason = make_reason_id(id_, to.reason());
     buffer->record(*p, id_, to, rte_rdtsc());
 }
 
@@ -375,12 +375,12 @@ void node_run::drop_rest(packet** packets, uint32_t count, uint16_t reason) noex
     route(packets, count, drop(reason));
 }
 
-#if WEFT_CHECK_FATES
+#if WEFT_CHECK_VERDICTS
 namespace {
 
-[[noreturn]] void fate_fault(const engine& host, node_id id, const char* what, int64_t count)
+[[noreturn]] void verdict_fault(const engine& engine, node_id id, const char* what, int64_t count)
 {
-    std::fprintf(stderr, "node %s: %s (%ld packets)\n", host.registry().at(id).name.c_str(), what,
+    std::fprintf(stderr, "node %s: %s (%ld packets)\n", engine.registry().at(id).name.c_str(), what,
                  static_cast<long>(count));
     std::abort();
 }
@@ -392,7 +392,7 @@ void node_run::check_given(packet* const* packets, uint32_t count) noexcept
     token_ = (static_cast<uint32_t>(thread_index_) + 1) << 24 | (thread_->next_serial() & 0xff'ffff);
     for (uint32_t i = 0; i < count; ++i) {
         if (packets[i]->note().custody == token_)
-            fate_fault(thread_->host(), id_, "a packet stands twice in one frame", 1);
+            verdict_fault(thread_->engine(), id_, "a packet stands twice in one frame", 1);
         packets[i]->note().custody = token_;
     }
     owned_ = count;
@@ -404,7 +404,7 @@ void node_run::check_taken(packet* const* packets, uint32_t count) noexcept
         return;
     for (uint32_t i = 0; i < count; ++i) {
         if (packets[i]->note().custody != token_)
-            fate_fault(thread_->host(), id_, "a packet met a second fate", 1);
+            verdict_fault(thread_->engine(), id_, "a packet met a second fate", 1);
         packets[i]->note().custody = 0;
     }
     owned_ -= count;
@@ -413,7 +413,7 @@ void node_run::check_taken(packet* const* packets, uint32_t count) noexcept
 void node_run::check_settled() noexcept
 {
     if (owned_ != 0)
-        fate_fault(thread_->host(), id_, "packets met no fate, or more than one", owned_);
+        verdict_fault(thread_->engine(), id_, "packets met no fate, or more than one", owned_);
 }
 #endif
 

@@ -48,46 +48,46 @@ public:
     }
     [[nodiscard]] unsigned thread_index() const noexcept { return thread_index_; }
 
-    // Decides every packet's fate in turn and carries it out: the readable way to write a node.
-    // `decide` is called as fate(packet&).
+    // Decides every packet's verdict in turn and carries it out: the readable way to write a node.
+    // `decide` is called as verdict(packet&).
     template <class Decide>
     void each(frame& in, Decide&& decide) noexcept
     {
-        std::array<fate, vector_size> fates;
+        std::array<verdict, vector_size> verdicts;
         const uint32_t count = in.count;
         for (uint32_t i = 0; i < count; ++i)
-            fates[i] = decide(*in.packets[i]);
-        enqueue(in, fates.data());
+            verdicts[i] = decide(*in.packets[i]);
+        enqueue(in, verdicts.data());
     }
-    // The same for forms that judge many packets at once (graph/node_run_vector.hh has the body): all go to `usual`, but for those in `odd`, for which
+    // The same for variants that judge many packets at once (graph/node_run_vector.hh has the body): all go to `usual`, but for those in `odd`, for which
     // `decide` is called. The node has written `words` of the frame's.
     template <class Decide>
-    void each_but(frame& in, fate usual, packet_set& odd, Decide&& decide, uint32_t words = 0) noexcept;
-    // For nodes in which packets of one key have one fate: all of a key are decided at once (body likewise).
+    void each_but(frame& in, next_index usual, packet_set& odd, Decide&& decide, uint32_t aux = 0) noexcept;
+    // For nodes in which packets of one key have one verdict: all of a key are decided at once (body likewise).
     template <class Key, class Decide>
     void each_by(frame& in, Key&& key, Decide&& decide) noexcept;
-    // Carries out the fates that the node chose for the packets of its frame, in order.
-    void enqueue(frame& in, const fate* fates) noexcept;
-    // The whole frame to one next slot, with what the node wrote about its first packets into frame::words.
-    void enqueue_all(frame& in, fate to, uint32_t words = 0) noexcept;
-    // One packet that is not in the frame (kept earlier) to a fate.
-    void send(packet* p, fate to) noexcept;
+    // Carries out the verdicts that the node chose for the packets of its frame, in order.
+    void enqueue(frame& in, const verdict* verdicts) noexcept;
+    // The whole frame to one next slot, with what the node wrote about its first packets into frame::aux.
+    void enqueue_all(frame& in, next_index to, uint32_t aux = 0) noexcept;
+    // One packet that is not in the frame (kept earlier) to a verdict.
+    void send(packet* p, verdict to) noexcept;
     // Counts a reason without dropping: for packets that go on, as to ip4-icmp-error.
     void count(uint16_t reason, uint64_t n = 1) noexcept { reasons_[reason].add(n); }
 
-    // Input nodes: takes `count` fresh packets (marks unset) from interface `interface` into the
+    // Input nodes: takes `count` fresh packets (metadata unset) from interface `interface` into the
     // graph, starts traces, and sends them to slot `to`. They may lie in input_space(to) already.
     // Returns the bytes of all.
-    uint64_t admit(packet** packets, uint32_t count, uint16_t interface, fate to) noexcept;
+    uint64_t admit(packet** packets, uint32_t count, uint16_t interface, next_index to) noexcept;
     // Room behind the packets that wait for slot `to`, to receive into without copying.
     // At least 64 packets, since some drivers' vector receive paths want whole groups.
-    [[nodiscard]] std::span<packet*> input_space(fate to) noexcept;
+    [[nodiscard]] std::span<packet*> input_space(next_index to) noexcept;
     // Packets that come from another thread and are counted and marked already.
     void resume(packet* p) noexcept { receive(&p, 1); }
 
     // Nodes that consume: notes packets in the trace while they can still be read (`to` is what the
     // trace says became of them), ...
-    void trace(frame& in, fate to) noexcept;
+    void trace(frame& in, verdict to) noexcept;
     // ... and says that packets left the graph: transmitted, or freed by the caller.
     void left(uint32_t count) noexcept
     {
@@ -105,7 +105,7 @@ public:
                                           node_id at, size_t leave) noexcept;
     // Frees packets and counts them as left.
     void free(packet** packets, uint32_t count) noexcept;
-    // Drops packets that are not in a frame's fates (a transmit queue that was full).
+    // Drops packets that are not in a frame's verdicts (a transmit queue that was full).
     void drop_rest(packet** packets, uint32_t count, uint16_t reason) noexcept;
 
     [[nodiscard]] node_id id() const noexcept { return id_; }
@@ -117,39 +117,39 @@ private:
 
     void released([[maybe_unused]] uint32_t count) noexcept
     {
-#if WEFT_CHECK_FATES
+#if WEFT_CHECK_VERDICTS
         owned_ -= count;
 #endif
     }
     void receive(packet* const* packets, uint32_t count) noexcept;
     void receive_full(packet* const* packets, uint32_t count) noexcept;
     void open_first() noexcept;
-    void route(packet* const* packets, uint32_t count, fate to) noexcept;
-    [[nodiscard]] packet** room_for(fate to, uint32_t count, packet** otherwise) noexcept;
-    void deliver(fate to, packet** packets, uint32_t count) noexcept;
-    void deliver_all(packet* const* packets, uint32_t count, fate to) noexcept;
-    [[nodiscard]] uint32_t* words_behind(fate usual, packet* const* to) const noexcept;
-    // Where packets for a fate may be put before deliver_placed().
-    [[nodiscard]] packet** place_for(fate to, uint32_t count, packet** otherwise) noexcept
+    void route(packet* const* packets, uint32_t count, verdict to) noexcept;
+    [[nodiscard]] packet** room_for(next_index to, uint32_t count, packet** otherwise) noexcept;
+    void deliver(next_index to, packet** packets, uint32_t count) noexcept;
+    void deliver_all(packet* const* packets, uint32_t count, verdict to) noexcept;
+    [[nodiscard]] uint32_t* aux_behind(next_index usual, packet* const* to) const noexcept;
+    // Where packets for a verdict may be put before deliver_placed().
+    [[nodiscard]] packet** place_for(verdict to, uint32_t count, packet** otherwise) noexcept
     {
-        return to < consumed ? room_for(to, count, otherwise) : otherwise;
+        return to.is_next() ? room_for(to.next(), count, otherwise) : otherwise;
     }
-    void deliver_placed(fate to, packet** packets, uint32_t count) noexcept
+    void deliver_placed(verdict to, packet** packets, uint32_t count) noexcept
     {
-        if (to < consumed)
-            deliver(to, packets, count);
+        if (to.is_next())
+            deliver(to.next(), packets, count);
         else
             deliver_all(packets, count, to);
     }
-    void deliver_each(packet* const* packets, const fate* fates, uint32_t count) noexcept;
-    void received(node_run& target, fate to, uint32_t count) noexcept;
-    void deal(packet* const* packets, const fate* fates, uint32_t count) noexcept;
-    void deal_few(packet* const* packets, const fate* fates, uint32_t count) noexcept;
-    void deal_runs(packet* const* packets, const fate* fates, uint32_t count) noexcept;
-    void drop_each(packet* const* packets, const fate* fates, uint32_t count) noexcept;
-    void mark_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept;
-    void trace_one(packet* p, fate to) noexcept;
-#if WEFT_CHECK_FATES
+    void deliver_each(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept;
+    void received(node_run& target, next_index to, uint32_t count) noexcept;
+    void deal(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept;
+    void deal_few(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept;
+    void deal_runs(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept;
+    void drop_each(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept;
+    void note_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept;
+    void trace_one(packet* p, verdict to) noexcept;
+#if WEFT_CHECK_VERDICTS
     void check_given(packet* const* packets, uint32_t count) noexcept;
     void check_taken(packet* const* packets, uint32_t count) noexcept;
     void check_settled() noexcept;

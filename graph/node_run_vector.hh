@@ -50,8 +50,8 @@ public:
     // Copies, in order, the packets that are not in the set to `to`, and with AVX-512 what belongs to them from `words`
     // to `words_to`, if that is not null. Reads and writes up to `largest_group` places behind the last.
     [[gnu::always_inline]] void copy_others(packet* const* packets, uint32_t count, packet** to,
-                                            [[maybe_unused]] const uint32_t* words,
-                                            [[maybe_unused]] uint32_t* words_to) const noexcept
+                                            [[maybe_unused]] const uint32_t* aux,
+                                            [[maybe_unused]] uint32_t* aux_to) const noexcept
     {
 #if defined(__AVX512F__)
         for (uint32_t begin = 0; begin < count; begin += 64) {
@@ -64,17 +64,17 @@ public:
                 _mm512_storeu_si512(
                     to + at, _mm512_maskz_compress_epi64(mask, _mm512_loadu_si512(packets + begin + i)));
             }
-            if (words_to != nullptr)
+            if (aux_to != nullptr)
 #pragma GCC unroll 4
                 for (uint32_t i = 0; i < 64; i += 16) {
                     const auto at = __builtin_popcountll(those & ((uint64_t{1} << i) - 1));
                     const auto mask = static_cast<__mmask16>(those >> i);
                     _mm512_storeu_si512(
-                        words_to + at, _mm512_maskz_compress_epi32(mask, _mm512_loadu_si512(words + begin + i)));
+                        aux_to + at, _mm512_maskz_compress_epi32(mask, _mm512_loadu_si512(aux + begin + i)));
                 }
             to += __builtin_popcountll(those);
-            if (words_to != nullptr)
-                words_to += __builtin_popcountll(those);
+            if (aux_to != nullptr)
+                aux_to += __builtin_popcountll(those);
         }
 #else
         for (uint32_t i = 0; i < count; ++i) {
@@ -159,68 +159,68 @@ template <class Key>
 
 // Where to write of the packets that go to `to` what the next node is to know, if that is told of all packets before
 // them; else null. Only where it costs less than to find it out again.
-[[gnu::always_inline]] inline uint32_t* node_run::words_behind([[maybe_unused]] fate usual,
+[[gnu::always_inline]] inline uint32_t* node_run::aux_behind([[maybe_unused]] next_index usual,
                                                          [[maybe_unused]] packet* const* to) const noexcept
 {
 #if defined(__AVX512F__)
     frame& open = *nexts_[usual]->open_;
-    if (to == open.packets.data() + open.count && open.word_count == open.count)
-        return open.words.data() + open.count;
+    if (to == open.packets.data() + open.count && open.aux_count == open.count)
+        return open.aux.data() + open.count;
 #endif
     return nullptr;
 }
 template <class Decide>
-void node_run::each_but(frame& in, fate usual, packet_set& odd, Decide&& decide, uint32_t words) noexcept
+void node_run::each_but(frame& in, next_index usual, packet_set& odd, Decide&& decide, uint32_t aux) noexcept
 {
     if (odd.none()) {
-        enqueue_all(in, usual, words);
+        enqueue_all(in, usual, aux);
         return;
     }
-    std::array<packet*, vector_size> others; // whose fate is another
-    std::array<fate, vector_size> fates;
+    std::array<packet*, vector_size> others; // whose verdict is another
+    std::array<verdict, vector_size> verdicts;
     uint32_t count = 0;
     odd.for_each([&](uint32_t i) noexcept {
         others[count] = in.packets[i];
-        fates[count] = decide(*in.packets[i]);
-        if (fates[count] == usual)
+        verdicts[count] = decide(*in.packets[i]);
+        if (verdicts[count] == usual)
             odd.remove(i);
         else
             ++count;
     });
     if (count == 0) {
-        enqueue_all(in, usual, words);
+        enqueue_all(in, usual, aux);
         return;
     }
-    std::array<packet*, vector_size + largest_group> spare;
+    std::array<packet*, vector_size + max_group> spare;
     packet** const to = room_for(usual, in.count, spare.data());
-    uint32_t* const words_to = words == in.count ? words_behind(usual, to) : nullptr;
-    odd.copy_others(in.packets.data(), in.count, to, in.words.data(), words_to);
-    if (words_to != nullptr)
-        nexts_[usual]->open_->word_count += in.count - count;
+    uint32_t* const aux_to = aux == in.count ? aux_behind(usual, to) : nullptr;
+    odd.copy_others(in.packets.data(), in.count, to, in.aux.data(), aux_to);
+    if (aux_to != nullptr)
+        nexts_[usual]->open_->aux_count += in.count - count;
     deliver(usual, to, in.count - count);
-    deliver_each(others.data(), fates.data(), count);
+    deliver_each(others.data(), verdicts.data(), count);
 }
 
 template <class Key, class Decide>
 void node_run::each_by(frame& in, Key&& key, Decide&& decide) noexcept
 {
-    constexpr uint32_t most_turns = 4; // of two keys each; packets of any more are decided one by one
-    std::array<packet*, vector_size + largest_group> left[2], spare[2];
+    constexpr uint32_t max_turns = 4; // of two keys each; packets of any more are decided one by one
+    std::array<packet*, vector_size + max_group> left[2], spare[2];
     packet* const* rest = in.packets.data();
     uint32_t count = in.count;
-    for (uint32_t turn = 0; turn < most_turns && count > 0; ++turn) {
+    for (uint32_t turn = 0; turn < max_turns && count > 0; ++turn) {
         const auto first = key(*rest[0]);
-        const fate to = decide(first);
+        const verdict to = decide(first);
         const uint32_t same = groups::count_alike(rest, count, key);
         if (same == count) {
-            if (turn == 0 && to < consumed)
-                enqueue_all(in, to);
+            if (turn == 0 && to.is_next())
+                enqueue_all(in, to.next());
             else
                 deliver_all(rest, count, to);
             return;
         }
         const auto second = key(*rest[same]);
-        const fate to_second = decide(second);
+        const verdict to_second = decide(second);
         packet** const firsts = place_for(to, count, spare[0].data());
         packet** const seconds =
             to_second == to ? spare[1].data() : place_for(to_second, count, spare[1].data());
@@ -232,10 +232,10 @@ void node_run::each_by(frame& in, Key&& key, Decide&& decide) noexcept
         rest = others;
         count = static_cast<uint32_t>(ends[2] - others);
     }
-    std::array<fate, vector_size> fates;
+    std::array<verdict, vector_size> verdicts;
     for (uint32_t i = 0; i < count; ++i)
-        fates[i] = decide(key(*rest[i]));
+        verdicts[i] = decide(key(*rest[i]));
     if (count > 0)
-        deliver_each(rest, fates.data(), count);
+        deliver_each(rest, verdicts.data(), count);
 }
 } // namespace weft

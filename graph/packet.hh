@@ -14,7 +14,7 @@ namespace weft {
 
 // Where a packet stands, in the mbuf's first cache line (the field `hash`, ours from input to transmit). An
 // input node writes it whole for every packet.
-struct packet_mark {
+struct packet_metadata {
     static constexpr uint8_t traced = 1;           // note().trace_id is valid
     static constexpr uint8_t locally_made = 2;     // sent by this router: TTL is not decremented
     static constexpr uint8_t layer3_broadcast = 4; // arrived in a group-addressed frame
@@ -35,20 +35,20 @@ struct packet_mark {
         return both;
     }
 };
-static_assert(sizeof(packet_mark) == 8 && offsetof(packet_mark, flags) == offsetof(packet_mark, l3_offset) + 1);
-static_assert(offsetof(rte_mbuf, hash) + sizeof(packet_mark) <= 64, "first cache line");
+static_assert(sizeof(packet_metadata) == 8 && offsetof(packet_metadata, flags) == offsetof(packet_metadata, l3_offset) + 1);
+static_assert(offsetof(rte_mbuf, hash) + sizeof(packet_metadata) <= 64, "first cache line");
 
 // Rarely needed knowledge, in the second cache line. Valid where the comment says so.
 struct packet_note {
-    uint32_t trace_id = 0;     // if packet_mark::traced
-    uint32_t next_hop = 0;     // host order; if packet_mark::aimed
+    uint32_t trace_id = 0;     // if packet_metadata::traced
+    uint32_t next_hop = 0;     // host order; if packet_metadata::aimed
     uint32_t drop_reason = 0;  // for packets in the drop node: reason_id
     uint8_t icmp_type = 0;     // for packets sent to ip4-icmp-error
     uint8_t icmp_code = 0;
     uint16_t icmp_mtu = 0;     // RFC 1191: with type 3 code 4; with type 12 the pointer
     uint64_t reserved = 0;
     uint32_t custody = 0;      // debug builds: which dispatch owns the packet
-    uint16_t out_interface = 0; // if packet_mark::aimed
+    uint16_t out_interface = 0; // if packet_metadata::aimed
     uint16_t reserved2 = 0;
 };
 static_assert(sizeof(packet_note) == 32);
@@ -98,22 +98,22 @@ public:
     template <class Header>
     [[nodiscard]] Header& network() noexcept
     {
-        return header<Header>(mark().l3_offset);
+        return header<Header>(metadata().l3_offset);
     }
     template <class Header>
     [[nodiscard]] const Header& network() const noexcept
     {
-        return header<Header>(mark().l3_offset);
+        return header<Header>(metadata().l3_offset);
     }
 
-    [[nodiscard]] packet_mark& mark() noexcept
+    [[nodiscard]] packet_metadata& metadata() noexcept
     {
-        return *reinterpret_cast<packet_mark*>(reinterpret_cast<std::byte*>(&mbuf_) +
+        return *reinterpret_cast<packet_metadata*>(reinterpret_cast<std::byte*>(&mbuf_) +
                                                offsetof(rte_mbuf, hash));
     }
-    [[nodiscard]] const packet_mark& mark() const noexcept
+    [[nodiscard]] const packet_metadata& metadata() const noexcept
     {
-        return const_cast<packet*>(this)->mark();
+        return const_cast<packet*>(this)->metadata();
     }
     [[nodiscard]] packet_note& note() noexcept
     {
@@ -126,7 +126,7 @@ public:
     }
     [[nodiscard]] bool traced() const noexcept
     {
-        return (mark().flags & packet_mark::traced) != 0;
+        return (metadata().flags & packet_metadata::traced) != 0;
     }
 
 private:

@@ -13,7 +13,7 @@
 
 namespace weft {
 
-node_store::node_store(engine& host, unsigned thread, const node_entry& entry)
+node_store::node_store(engine& engine, unsigned thread, const node_entry& entry)
     : reasons{entry.descriptor->reasons.size() + 1}, // an array of none has no data()
       reason_count{entry.descriptor->reasons.size()}, name{entry.name},
       type_{entry.descriptor->context}
@@ -26,7 +26,7 @@ node_store::node_store(engine& host, unsigned thread, const node_entry& entry)
     context = std::aligned_alloc(alignment, size);
     if (context == nullptr)
         throw std::bad_alloc{};
-    type_.make(context, node_setup{host, thread, entry.id, entry.name, entry.argument});
+    type_.make(context, node_setup{engine, thread, entry.id, entry.name, entry.argument});
 }
 
 node_store::~node_store()
@@ -231,7 +231,7 @@ result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph
     static_assert(sizeof(node_counters) <= cache_line && alignof(node_store) == cache_line);
     static_assert(alignof(graph_thread) == cache_line && sizeof(graph_thread) % cache_line == 0);
     static_assert(sizeof(frame) % cache_line == 0);
-    auto ranked = order(registry, thread.index(), thread.host().nodes_of(thread.index()));
+    auto ranked = order(registry, thread.index(), thread.engine().nodes_of(thread.index()));
     if (!ranked)
         return pass(ranked);
     std::unique_ptr<plan> made{new plan};

@@ -17,7 +17,7 @@ namespace weft {
 // What a thread keeps of a node as long as the node exists, whatever plans come and go.
 class node_store {
 public:
-    node_store(engine& host, unsigned thread, const node_entry& entry);
+    node_store(engine& engine, unsigned thread, const node_entry& entry);
     ~node_store();
     node_store(const node_store&) = delete;
     node_store& operator=(const node_store&) = delete;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What makes a shared object a plugin: WEFT_PLUGIN in one of its files. All else that it registers, it registers as the
-// daemon's own rooms do: nodes, processes, commands, sections of the configuration, init functions.
+// daemon's own modules do: nodes, processes, commands, sections of the configuration, init functions.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
         RTE_VER_YEAR) "." WEFT_TEXT_OF(RTE_VER_MONTH) WEFT_PLUGIN_FATES WEFT_PLUGIN_SANITIZER
 #define WEFT_TEXT_OF(macro) WEFT_TEXT_OF_(macro)
 #define WEFT_TEXT_OF_(value) #value
-#if WEFT_CHECK_FATES
+#if WEFT_CHECK_VERDICTS
 #define WEFT_PLUGIN_FATES ", checked fates"
 #else
 #define WEFT_PLUGIN_FATES ""
@@ -42,13 +42,13 @@ namespace weft {
 
 inline constexpr uint32_t plugin_note_type = 1;
 inline constexpr char plugin_note_owner[] = "weft";
-inline constexpr size_t plugin_note_limit = 4096; // bytes of text
+inline constexpr size_t max_plugin_note = 4096; // bytes of text
 
 // An ELF note (gABI, "Note Section"), which the daemon reads from the file before any of the plugin's code runs. Its
 // text is ABI, name, version and description, each ended by a NUL. An aggregate, so that it is read-only data.
 template <size_t text_size>
 struct plugin_note {
-    static_assert(text_size <= plugin_note_limit);
+    static_assert(text_size <= max_plugin_note);
 
     struct {
         uint32_t owner_bytes = sizeof plugin_note_owner;

@@ -11,11 +11,11 @@
 
 namespace weft {
 
-process_table::process_table(engine& host) : host_{host} {}
+process_table::process_table(engine& engine) : engine_{engine} {}
 
 bool process_table::alive(const entry& e) const
 {
-    return host_.loop().alive(e.id);
+    return engine_.loop().alive(e.id);
 }
 
 result<process_id> process_table::add(process_description what)
@@ -67,7 +67,7 @@ result<process_id> process_table::launch(entry& e)
             throw;
         }
     };
-    auto& loop = host_.loop();
+    auto& loop = engine_.loop();
     auto started = e.id == 0 ? loop.start(e.what.name, body, e.what.stack_size)
                              : loop.start_again(e.id, e.what.name, body, e.what.stack_size);
     if (!started)
@@ -80,7 +80,7 @@ result<process_id> process_table::launch(entry& e)
 
 result<void> process_table::halt(entry& e, std::string_view how)
 {
-    if (auto done = host_.loop().stop(e.id); !done)
+    if (auto done = engine_.loop().stop(e.id); !done)
         return done;
     e.ended = how;
     return {};
@@ -91,7 +91,7 @@ result<process_table::entry*> process_table::known(std::string_view name, std::s
     const auto found = entries_.find(name);
     if (found != entries_.end())
         return found->second.get();
-    if (host_.loop().find(name) != 0)
+    if (engine_.loop().find(name) != 0)
         return fail(errc::unsupported,
                     "process {} cannot be {}: it belongs to what it serves; expected {}",
                     quote(name), action, fmt::join(names(), ", "));
@@ -139,7 +139,7 @@ result<process_id> process_table::restart(std::string_view name)
 
 std::vector<process_status> process_table::status() const
 {
-    auto all = host_.loop().status();
+    auto all = engine_.loop().status();
     for (const auto& [name, e] : entries_) {
         const auto found = std::find_if(all.begin(), all.end(),
                                         [id = e->id](const auto& each) { return each.id == id; });

@@ -24,11 +24,11 @@ struct process_description {
     std::source_location where = std::source_location::current();
 };
 
-// A room of the engine. Main thread. Processes that somebody else has in hand (a CLI session, the
+// A module of the engine. Main thread. Processes that somebody else has in hand (a CLI session, the
 // listener of a socket) are not in it: they are started and stopped by him alone.
 class process_table {
 public:
-    explicit process_table(engine& host);
+    explicit process_table(engine& engine);
     process_table(const process_table&) = delete;
     process_table& operator=(const process_table&) = delete;
 
@@ -64,7 +64,7 @@ private:
     result<process_id> launch(entry& e);
     result<void> halt(entry& e, std::string_view how);
 
-    engine& host_;
+    engine& engine_;
     std::map<std::string, std::unique_ptr<entry>, std::less<>> entries_;
 };
 

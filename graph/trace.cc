@@ -6,7 +6,7 @@
 
 namespace weft {
 
-void trace_buffer::record(const packet& p, node_id node, fate to, uint64_t tsc) noexcept
+void trace_buffer::record(const packet& p, node_id node, verdict to, uint64_t tsc) noexcept
 {
     const size_t index = used_.load(std::memory_order_relaxed);
     if (index == capacity) {
@@ -21,7 +21,7 @@ void trace_buffer::record(const packet& p, node_id node, fate to, uint64_t tsc) 
     r.length = p.length();
     r.thread = static_cast<uint16_t>(thread_);
     r.captured = static_cast<uint16_t>(std::min<size_t>(p.contiguous(), trace_record::snapshot));
-    r.mark = p.mark();
+    r.metadata = p.metadata();
     r.note = p.note();
     std::memcpy(r.bytes.data(), p.data(), r.captured);
     used_.store(index + 1, std::memory_order_release);

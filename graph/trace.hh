@@ -20,12 +20,12 @@ struct trace_record {
 
     uint32_t trace_id = 0; // the same along the packet's way, also over threads
     node_id node = no_node;
-    fate to = 0;
+    verdict to = next_index{0};
     uint64_t tsc = 0;
     uint32_t length = 0;   // of the whole packet
     uint16_t thread = 0;
     uint16_t captured = 0; // valid bytes in `bytes`
-    packet_mark mark;
+    packet_metadata metadata;
     packet_note note;
     std::array<std::byte, snapshot> bytes;
 
@@ -41,7 +41,7 @@ struct trace_record {
     template <class Header>
     [[nodiscard]] const Header* network() const noexcept
     {
-        return header<Header>(mark.l3_offset);
+        return header<Header>(metadata.l3_offset);
     }
 };
 
@@ -84,10 +84,10 @@ public:
     }
     void begin(packet& p) noexcept
     {
-        p.mark().flags |= packet_mark::traced;
+        p.metadata().flags |= packet_metadata::traced;
         p.note().trace_id = thread_ << 24 | (++started_ & 0xff'ffff);
     }
-    void record(const packet& p, node_id node, fate to, uint64_t tsc) noexcept;
+    void record(const packet& p, node_id node, verdict to, uint64_t tsc) noexcept;
 
 private:
     struct budget {

@@ -78,7 +78,7 @@ std::string comment_of(const recorded_packet& what)
     std::string text = fmt::format("{}node={} thread={} vector={} place={} size={} l3={} flags={}",
                                    beginning, what.node, what.thread, what.vector, what.place,
                                    what.size, what.l3_offset, what.flags);
-    if ((what.flags & packet_mark::aimed) != 0)
+    if ((what.flags & packet_metadata::aimed) != 0)
         text += fmt::format(" next_hop={} out={}", net::to_string(net::ip4_address{what.next_hop}),
                             what.out_interface);
     if (!what.reason.empty())

@@ -34,10 +34,10 @@ struct recorded_packet {
     size_t interface = 0;  // index into the file's interfaces
     uint32_t length = 0;   // of the whole packet
     uint8_t l3_offset = 0; // bytes to the network header
-    uint8_t flags = 0;     // packet_mark's
+    uint8_t flags = 0;     // packet_metadata's
     uint32_t adjacency = 0;
     std::string adjacency_text; // what it was then, in words; empty if 0
-    uint32_t next_hop = 0;      // host order; the next two if packet_mark::aimed
+    uint32_t next_hop = 0;      // host order; the next two if packet_metadata::aimed
     std::string out_interface;
     std::string reason; // why it was dropped, NODE:REASON, for packets at the node that drops
     uint8_t icmp_type = 0;
@@ -64,7 +64,7 @@ struct recording {
 };
 
 inline constexpr uint32_t whole_packets = 65535; // bytes of each packet that are kept: all
-inline constexpr size_t largest_recording = size_t{1} << 30; // bytes
+inline constexpr size_t max_recording = size_t{1} << 30; // bytes
 
 // Reads a whole file. An error names the file, and the byte from which on it makes no sense or what a packet lacks.
 [[nodiscard]] result<recording> read_recording(const std::string& path);

@@ -229,7 +229,7 @@ result<recording> parse_recording(std::vector<std::byte> file)
 
 result<recording> read_recording(const std::string& path)
 {
-    auto file = input_file::open(path, largest_recording);
+    auto file = input_file::open(path, max_recording);
     if (!file)
         return pass(file);
     auto bytes = file->read_all<std::vector<std::byte>>([] { return true; });

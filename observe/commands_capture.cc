@@ -13,16 +13,16 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr uint64_t usual_packets = 100'000;
-constexpr uint64_t most_packets = 100'000'000;
-constexpr uint32_t least_snap = 64;
+constexpr uint64_t max_packets_each = 100'000'000;
+constexpr uint32_t min_snap = 64;
 
 // Where packets come into the graph, so that each is recorded once and its whole way can be replayed.
-std::vector<node_id> first_nodes(const engine& host)
+std::vector<node_id> first_nodes(const engine& engine)
 {
     std::vector<node_id> found;
-    for (const auto& entry : host.registry().all())
+    for (const auto& entry : engine.registry().all())
         // the others lead round about to the first (worker-handoff), or were added for somebody
-        if (entry.descriptor->type != node_type::internal && host.registry().named_slots(entry.id) > 0)
+        if (entry.descriptor->type != node_type::internal && engine.registry().named_slots(entry.id) > 0)
             found.push_back(entry.nexts.front());
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
@@ -33,7 +33,7 @@ result<std::vector<node_id>> chosen_nodes(command_context& context)
 {
     std::vector<node_id> found;
     for (const auto& name : context.arguments.all("name")) {
-        const auto entry = find_node(context.host, name);
+        const auto entry = find_node(context.engine, name);
         if (!entry)
             return pass(entry);
         if ((*entry)->descriptor->type != node_type::internal)
@@ -41,7 +41,7 @@ result<std::vector<node_id>> chosen_nodes(command_context& context)
                         "node `{}' is given no vectors, expected one of those that it sends to", name);
         found.push_back((*entry)->id);
     }
-    return found.empty() ? first_nodes(context.host) : found;
+    return found.empty() ? first_nodes(context.engine) : found;
 }
 
 std::string_view to_string(dispatch_capture::state state)
@@ -53,9 +53,9 @@ std::string_view to_string(dispatch_capture::state state)
     }
 }
 
-json capture_json(engine& host)
+json capture_json(engine& engine)
 {
-    const auto& capture = host.module<dispatch_capture>();
+    const auto& capture = engine.module<dispatch_capture>();
     const auto& asked = capture.request();
     return {{"state", to_string(capture.is())},
             {"file", asked.path},
@@ -92,7 +92,7 @@ std::string capture_text(const json& data)
 // Lives as long as the capture: writes, and lets the others run in between. If it is stopped, so is the capture.
 void write_capture(process& self)
 {
-    auto& capture = self.host().module<dispatch_capture>();
+    auto& capture = self.engine().module<dispatch_capture>();
     struct end_capture {
         dispatch_capture& what;
         ~end_capture() { what.end(); }
@@ -112,10 +112,10 @@ result<json> capture_on(command_context& context)
     wanted.path = args.text("file");
     if (!wanted.path.starts_with('/'))
         return fail(errc::invalid_argument, "file: `{}' is not an absolute path", wanted.path);
-    const auto most = number_within(args, "max", 1, most_packets, usual_packets);
+    const auto most = number_within(args, "max", 1, max_packets_each, usual_packets);
     if (!most)
         return pass(most);
-    const auto snap = number_within(args, "snap", least_snap, whole_packets, whole_packets);
+    const auto snap = number_within(args, "snap", min_snap, whole_packets, whole_packets);
     if (!snap)
         return pass(snap);
     auto nodes = chosen_nodes(context);
@@ -125,12 +125,12 @@ result<json> capture_on(command_context& context)
     wanted.snap = static_cast<uint32_t>(*snap);
     wanted.nodes = std::move(*nodes);
     for (node_id id : wanted.nodes)
-        wanted.names.push_back(context.host.registry().at(id).name);
-    auto& capture = context.host.module<dispatch_capture>();
-    auto buffers = dispatch_capture::make_buffers(context.host, wanted, context.self);
+        wanted.names.push_back(context.engine.registry().at(id).name);
+    auto& capture = context.engine.module<dispatch_capture>();
+    auto buffers = dispatch_capture::make_buffers(context.engine, wanted, context.self);
     if (auto begun = capture.begin(std::move(wanted), std::move(buffers)); !begun)
         return pass(begun);
-    if (auto writer = context.host.loop().start("capture", write_capture); !writer) {
+    if (auto writer = context.engine.loop().start("capture", write_capture); !writer) {
         capture.end();
         return pass(writer);
     }
@@ -140,18 +140,18 @@ result<json> capture_on(command_context& context)
 // Answers when the file is complete.
 result<json> capture_off(command_context& context)
 {
-    auto& capture = context.host.module<dispatch_capture>();
+    auto& capture = context.engine.module<dispatch_capture>();
     if (capture.is() == dispatch_capture::state::off)
         return fail(errc::not_found, "no capture runs");
     capture.end();
     while (context.self != nullptr && capture.is() != dispatch_capture::state::off)
         context.self->sleep_for(1ms);
-    return capture_json(context.host);
+    return capture_json(context.engine);
 }
 
 result<json> show_capture(command_context& context)
 {
-    return capture_json(context.host);
+    return capture_json(context.engine);
 }
 
 const command_registration on{

@@ -134,7 +134,7 @@ void print_thread() noexcept
 void print_process(const siginfo_t& info) noexcept
 {
     if (this_thread != nullptr && this_thread->index() == 0) {
-        const char* const name = this_thread->host().loop().running_name();
+        const char* const name = this_thread->engine().loop().running_name();
         std::array<std::byte, 48> copy{};
         if (name != nullptr && read_memory(name, std::span{copy}.first(copy.size() - 1)) > 0)
             (line{} << "process " << reinterpret_cast<const char*>(copy.data())).print();
@@ -214,14 +214,14 @@ void print_packet(const frame* work) noexcept
     const packet& p = *packet::from(reinterpret_cast<rte_mbuf*>(copy.data()));
     line out;
     (out << "first packet: ").number(p.length()) << " bytes, interface ";
-    out.number(p.mark().interface) << ", network header at ";
-    out.number(p.mark().l3_offset).print();
+    out.number(p.metadata().interface) << ", network header at ";
+    out.number(p.metadata().l3_offset).print();
     std::array<std::byte, header_bytes> bytes{};
     const auto asked = std::min<size_t>(bytes.size(), p.contiguous());
     const auto got = std::span{bytes}.first(read_memory(p.data(), std::span{bytes}.first(asked)));
     if (got.size() < asked)
         (line{} << "  its data cannot be read").print();
-    print_headers(got, p.mark().l3_offset);
+    print_headers(got, p.metadata().l3_offset);
     print_bytes(got);
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t step_bytes = 256 * 1024; // written at a time, so that others take their turn
 constexpr size_t no_index = SIZE_MAX;
-constexpr size_t largest_block = 70'000; // a packet of 65,535 bytes with its comment
+constexpr size_t max_block = 70'000; // a packet of 65,535 bytes with its comment
 
 uint64_t since_1970()
 {
@@ -37,10 +37,10 @@ dispatch_capture::~dispatch_capture()
 }
 
 std::vector<std::shared_ptr<capture_buffer>>
-dispatch_capture::make_buffers(engine& host, const capture_request& what, process* self)
+dispatch_capture::make_buffers(engine& engine, const capture_request& what, process* self)
 {
     std::vector<std::shared_ptr<capture_buffer>> made;
-    for (unsigned thread = 0; thread < host.thread_count(); ++thread) {
+    for (unsigned thread = 0; thread < engine.thread_count(); ++thread) {
         made.push_back(std::make_shared<capture_buffer>(thread, what.nodes, what.snap));
         if (self != nullptr)
             self->yield(); // the kernel takes its time for so much memory
@@ -71,7 +71,7 @@ result<void> dispatch_capture::begin(capture_request what,
     begun_tsc_ = rte_rdtsc();
     begun_ns_ = since_1970();
     append_header(blocks_);
-    for (const auto& i : interfaces_of(host_).all())
+    for (const auto& i : interfaces_of(engine_).all())
         (void)interface_of(i->index);
     flush();
     if (!failure_.empty()) {
@@ -84,7 +84,7 @@ result<void> dispatch_capture::begin(capture_request what,
     for (const auto& buffer : buffers_)
         pointers.push_back(buffer.get());
     state_ = state::on;
-    host_.set_captures(std::move(pointers));
+    engine_.set_captures(std::move(pointers));
     return {};
 }
 
@@ -93,8 +93,8 @@ void dispatch_capture::end()
     if (state_ != state::on)
         return;
     state_ = state::ending;
-    host_.set_captures({});
-    host_.rcu().defer([this] { finish(); });
+    engine_.set_captures({});
+    engine_.rcu().defer([this] { finish(); });
 }
 
 uint64_t dispatch_capture::missed() const noexcept
@@ -132,9 +132,9 @@ bool dispatch_capture::step()
         append(what);
         if (packets_ == request_.most)
             end();
-        else if (file_bytes_ + blocks_.size() + largest_block > request_.most_bytes)
+        else if (file_bytes_ + blocks_.size() + max_block > request_.max_bytes)
             end_early(fmt::format("{}: it has {} bytes, and a replay reads no more than {}", request_.path,
-                                  file_bytes_ + blocks_.size(), request_.most_bytes));
+                                  file_bytes_ + blocks_.size(), request_.max_bytes));
     }
     flush();
     return any;
@@ -142,14 +142,14 @@ bool dispatch_capture::step()
 
 size_t dispatch_capture::interface_of(interface_index index)
 {
-    const bool exists = index < interfaces_of(host_).all().size();
+    const bool exists = index < interfaces_of(engine_).all().size();
     const size_t place = exists ? index : max_interfaces;
     if (interfaces_.size() <= place)
         interfaces_.resize(place + 1, no_index);
     if (interfaces_[place] == no_index) {
         recorded_interface what{"(none)", {}};
         if (exists)
-            what = {interfaces_of(host_).at(index).name, interfaces_of(host_).hot(index).mac};
+            what = {interfaces_of(engine_).at(index).name, interfaces_of(engine_).hot(index).mac};
         append_interface(blocks_, what, request_.snap);
         interfaces_[place] = interface_count_++;
     }
@@ -158,25 +158,25 @@ size_t dispatch_capture::interface_of(interface_index index)
 
 void dispatch_capture::append(const captured_packet& what)
 {
-    const auto& registry = host_.registry();
+    const auto& registry = engine_.registry();
     recorded_packet p;
     const uint64_t tsc = std::max(what.tsc, begun_tsc_) - begun_tsc_;
-    p.nanoseconds = begun_ns_ + static_cast<uint64_t>(host_.seconds_of(tsc) * 1e9);
+    p.nanoseconds = begun_ns_ + static_cast<uint64_t>(engine_.seconds_of(tsc) * 1e9);
     p.node = names_.try_emplace(what.node, registry.at(what.node).name).first->second;
     p.thread = what.thread;
     p.vector = what.vector;
     p.place = what.place;
     p.size = what.size;
-    p.interface = interface_of(what.mark.interface);
+    p.interface = interface_of(what.metadata.interface);
     p.length = what.length;
-    p.l3_offset = what.mark.l3_offset;
-    p.flags = what.mark.flags & static_cast<uint8_t>(~packet_mark::traced);
-    p.adjacency = what.mark.adjacency;
+    p.l3_offset = what.metadata.l3_offset;
+    p.flags = what.metadata.flags & static_cast<uint8_t>(~packet_metadata::traced);
+    p.adjacency = what.metadata.adjacency;
     if (p.adjacency != 0)
-        p.adjacency_text = host_.module<adjacency_names>().of(p.adjacency);
-    if ((p.flags & packet_mark::aimed) != 0) {
+        p.adjacency_text = engine_.module<adjacency_names>().of(p.adjacency);
+    if ((p.flags & packet_metadata::aimed) != 0) {
         p.next_hop = what.note.next_hop;
-        p.out_interface = interfaces_of(host_).at(what.note.out_interface).name;
+        p.out_interface = interfaces_of(engine_).at(what.note.out_interface).name;
     }
     if (what.node == registry.drop_node())
         if (const auto* why = registry.reason_of(what.note.drop_reason))

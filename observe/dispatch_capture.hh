@@ -19,16 +19,16 @@ struct capture_request {
     std::vector<node_id> nodes;
     std::vector<std::string> names; // theirs
     uint64_t most = 0; // packets
-    uint64_t most_bytes = largest_recording; // of the file, about: what a replay reads, so that no disk fills up
+    uint64_t max_bytes = max_recording; // of the file, about: what a replay reads, so that no disk fills up
     uint32_t snap = 0; // bytes of a packet
 };
 
-// A room of the engine. Main thread.
+// A module of the engine. Main thread.
 class dispatch_capture {
 public:
     enum class state { off, on, ending }; // ending: threads may still be writing their last vector
 
-    explicit dispatch_capture(engine& host) : host_{host} {}
+    explicit dispatch_capture(engine& engine) : engine_{engine} {}
     ~dispatch_capture(); // no thread runs the graph
     dispatch_capture(const dispatch_capture&) = delete;
     dispatch_capture& operator=(const dispatch_capture&) = delete;
@@ -38,7 +38,7 @@ public:
     result<void> begin(capture_request what, std::vector<std::shared_ptr<capture_buffer>> buffers);
     // The buffers for that, one for each thread. Lets others run meanwhile where there is a process.
     [[nodiscard]] static std::vector<std::shared_ptr<capture_buffer>>
-    make_buffers(engine& host, const capture_request& what, process* self);
+    make_buffers(engine& engine, const capture_request& what, process* self);
     // Lets them stop; the file is complete when is() is off.
     void end();
     // Writes some of what was copied; false if there was nothing. Called again and again by the process of the capture.
@@ -61,7 +61,7 @@ private:
     void end_early(std::string why);
     void finish();
 
-    engine& host_;
+    engine& engine_;
     state state_ = state::off;
     capture_request request_;
     int fd_ = -1;

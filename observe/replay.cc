@@ -43,32 +43,32 @@ struct sent_out {
 
 class player {
 public:
-    player(engine& host, const recording& what, replay_clock& clock)
-        : host_{host}, what_{what}, clock_{clock},
-          output_{std::make_unique<capture_buffer>(0u, output_nodes(host), whole_packets)}
+    player(engine& engine, const recording& what, replay_clock& clock)
+        : engine_{engine}, what_{what}, clock_{clock},
+          output_{std::make_unique<capture_buffer>(0u, output_nodes(engine), whole_packets)}
     {
     }
 
     result<json> run()
     {
-        host_.main().run_given(); // what bringing up the interfaces has sent
-        host_.module<statistics>().clear_runtime();
-        host_.module<statistics>().clear_reasons();
-        host_.set_captures({output_.get()});
+        engine_.main().run_given(); // what bringing up the interfaces has sent
+        engine_.module<statistics>().clear_runtime();
+        engine_.module<statistics>().clear_reasons();
+        engine_.set_captures({output_.get()});
         auto done = run_vectors();
-        host_.set_captures({});
-        while (host_.rcu().pending() > 0)
-            host_.rcu().reclaim();
+        engine_.set_captures({});
+        while (engine_.rcu().pending() > 0)
+            engine_.rcu().reclaim();
         if (!done)
             return pass(done);
         return report();
     }
 
 private:
-    static std::vector<node_id> output_nodes(const engine& host)
+    static std::vector<node_id> output_nodes(const engine& engine)
     {
         std::vector<node_id> found;
-        for (const auto& entry : host.registry().all())
+        for (const auto& entry : engine.registry().all())
             if (entry.descriptor->role == node_role::output)
                 found.push_back(entry.id);
         return found;
@@ -120,10 +120,10 @@ private:
             made.push_back(*one);
         }
         for (packet* p : made)
-            host_.main().inject_new(*node, p);
-        host_.main().run_given();
-        host_.rcu().reclaim();
-        host_.main().reclaim_plans();
+            engine_.main().inject_new(*node, p);
+        engine_.main().run_given();
+        engine_.rcu().reclaim();
+        engine_.main().reclaim_plans();
         ++vectors_;
         packets_ += made.size();
         return collect();
@@ -131,11 +131,11 @@ private:
 
     result<node_id> node_of(const recorded_packet& p)
     {
-        const auto* entry = host_.registry().find(p.node);
+        const auto* entry = engine_.registry().find(p.node);
         if (entry == nullptr)
             return fault(p, errc::not_found, "this configuration has no node `{}'{}", p.node,
                          p.node.starts_with("dpdk-tx-") ? " (devices are null interfaces here)" : "");
-        plan* const running = host_.main().current_plan();
+        plan* const running = engine_.main().current_plan();
         if (entry->descriptor->type != node_type::internal || running == nullptr ||
             running->run_of(entry->id) == nullptr)
             return fault(p, errc::invalid_argument, "node `{}' is given no vectors here", p.node);
@@ -152,13 +152,13 @@ private:
         const uint64_t since = nanoseconds > first ? std::min(nanoseconds - first, longest) : 0;
         clock_.set(before + std::chrono::nanoseconds{static_cast<int64_t>(since)});
         const std::chrono::duration<double> seconds = clock_.now();
-        host_.main().set_replayed_time(
+        engine_.main().set_replayed_time(
             static_cast<uint64_t>(seconds.count() * static_cast<double>(rte_get_tsc_hz())));
     }
 
     result<uint16_t> interface_named(const recorded_packet& p, const std::string& name)
     {
-        const auto* found = interfaces_of(host_).find(name);
+        const auto* found = interfaces_of(engine_).find(name);
         if (found == nullptr)
             return fault(p, errc::not_found, "this configuration has no interface `{}'", name);
         return found->index;
@@ -167,7 +167,7 @@ private:
     // The adjacency that does here what the recorded one did: numbers depend on what came and went before.
     result<uint32_t> adjacency_like(const recorded_packet& p)
     {
-        const auto& names = host_.module<adjacency_names>();
+        const auto& names = engine_.module<adjacency_names>();
         if (p.adjacency == 0)
             return 0u;
         if (adjacencies_.empty() && names.count)
@@ -183,7 +183,7 @@ private:
     result<uint32_t> reason_named(const recorded_packet& p)
     {
         const size_t colon = p.reason.find(':');
-        const auto* entry = host_.registry().find(p.reason.substr(0, colon));
+        const auto* entry = engine_.registry().find(p.reason.substr(0, colon));
         if (entry != nullptr && colon != std::string::npos)
             for (uint16_t r = 0; r < entry->descriptor->reasons.size(); ++r)
                 if (entry->descriptor->reasons[r].name == std::string_view{p.reason}.substr(colon + 1))
@@ -197,15 +197,15 @@ private:
         const auto adjacency = adjacency_like(p);
         if (!adjacency)
             return pass(adjacency);
-        into.mark() = {.adjacency = *adjacency, .interface = 0, .l3_offset = p.l3_offset,
+        into.metadata() = {.adjacency = *adjacency, .interface = 0, .l3_offset = p.l3_offset,
                        .flags = p.flags};
         if (from != "(none)") {
             const auto index = interface_named(p, from);
             if (!index)
                 return pass(index);
-            into.mark().interface = *index;
+            into.metadata().interface = *index;
         }
-        if ((p.flags & packet_mark::aimed) != 0) {
+        if ((p.flags & packet_metadata::aimed) != 0) {
             const auto index = interface_named(p, p.out_interface);
             if (!index)
                 return pass(index);
@@ -229,7 +229,7 @@ private:
         if (p.bytes.size() != p.length)
             return fault(p, errc::invalid_argument, "{} of its {} bytes were recorded, expected all",
                          p.bytes.size(), p.length);
-        packet* made = host_.make_packet();
+        packet* made = engine_.make_packet();
         if (made == nullptr)
             return fault(p, errc::exhausted, "no packet buffer is free (buffers.count)");
         char* room = p.length > 0xffff
@@ -255,7 +255,7 @@ private:
         captured_packet what;
         std::vector<std::byte> bytes;
         while (output_->take(what, bytes)) {
-            auto& to = sent_[host_.registry().at(what.node).name];
+            auto& to = sent_[engine_.registry().at(what.node).name];
             ++to.packets;
             to.bytes += bytes.size();
             to.data.add(std::as_bytes(std::span{&what.length, 1}));
@@ -270,14 +270,14 @@ private:
     json report()
     {
         json nodes = json::array();
-        for (const auto& n : host_.module<statistics>().of_thread(0).nodes)
+        for (const auto& n : engine_.module<statistics>().of_thread(0).nodes)
             if (n.vectors > 0)
-                nodes.push_back({{"name", host_.registry().at(n.id).name},
+                nodes.push_back({{"name", engine_.registry().at(n.id).name},
                                  {"calls", n.calls},
                                  {"packets", n.vectors}});
         json reasons = json::array();
-        for (const auto& r : host_.module<statistics>().reasons()) {
-            const auto& entry = host_.registry().at(r.node);
+        for (const auto& r : engine_.module<statistics>().reasons()) {
+            const auto& entry = engine_.registry().at(r.node);
             reasons.push_back({{"count", r.count},
                                {"node", entry.name},
                                {"reason", entry.descriptor->reasons[r.reason].name}});
@@ -290,10 +290,10 @@ private:
                             {"hash", fmt::format("{:016x}", s.data.value())}});
         return {{"vectors", vectors_}, {"packets", packets_},
                 {"nodes", nodes},      {"reasons", reasons},
-                {"sent", sent},        {"waiting", host_.packets_in_flight()}};
+                {"sent", sent},        {"waiting", engine_.packets_in_flight()}};
     }
 
-    engine& host_;
+    engine& engine_;
     const recording& what_;
     replay_clock& clock_;
     std::unique_ptr<capture_buffer> output_;
@@ -305,9 +305,9 @@ private:
 
 } // namespace
 
-result<json> replay(engine& host, const recording& what, replay_clock& clock)
+result<json> replay(engine& engine, const recording& what, replay_clock& clock)
 {
-    return player{host, what, clock}.run();
+    return player{engine, what, clock}.run();
 }
 
 std::string replay_text(const json& data)

@@ -26,7 +26,7 @@ private:
 // calls and packets of each node, reasons with their counts, packets with bytes and a hash of them all for each node
 // that sends out, and the packets that wait for something. Errors name the packet and its byte in the file: its node is
 // not in this graph or is given no vectors, its interface or adjacency is not there, or it was not recorded whole.
-[[nodiscard]] result<nlohmann::ordered_json> replay(engine& host, const recording& what,
+[[nodiscard]] result<nlohmann::ordered_json> replay(engine& engine, const recording& what,
                                                     replay_clock& clock);
 
 // The same for people.

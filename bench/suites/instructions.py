@@ -62,9 +62,9 @@ def executed_by_worker(folder):
     raise BenchError("callgrind saw no call of ethernet-input on any thread")
 
 
-def active_form(daemon):
+def active_variant(daemon):
     (node,) = daemon.json("show node ip4-input")["nodes"]
-    return next(form["name"] for form in node["forms"] if form["active"])
+    return next(variant["name"] for variant in node["variants"] if variant["active"])
 
 
 def await_done(daemon):
@@ -84,7 +84,7 @@ def worker_nodes(daemon):
 
 
 def count(lab, config, words):
-    """(form, {node: instructions per packet}, commands) of one daemon and one stream."""
+    """(variant, {node: instructions per packet}, commands) of one daemon and one stream."""
     folder = tempfile.mkdtemp(dir=lab.work)
     under = ["valgrind", "--tool=callgrind", "--compress-strings=no", "--separate-threads=yes"]
     under.append(f"--callgrind-out-file={folder}/counts")
@@ -93,7 +93,7 @@ def count(lab, config, words):
         bed.stream("s", f"{words} limit {VECTORS * VECTOR_SIZE}")
         bed.run("packet-generator enable s")
         await_done(daemon)
-        form, nodes = active_form(daemon), worker_nodes(daemon)
+        variant, nodes = active_variant(daemon), worker_nodes(daemon)
     found = executed_by_worker(folder)
     figures = {}
     for name in FORWARDING:
@@ -103,7 +103,7 @@ def count(lab, config, words):
                 f"callgrind saw {calls} calls of {name}, and `show runtime' {nodes[name]['calls']}"
             )
         figures[name] = instructions / nodes[name]["vectors"]
-    return form, figures, [" ".join(under + ["weftd"])] + bed.commands
+    return variant, figures, [" ".join(under + ["weftd"])] + bed.commands
 
 
 def cases(lab):
@@ -125,13 +125,13 @@ def read_record():
         raise BenchError(f"{error}; --record writes it") from error
 
 
-def write_record(form, found):
+def write_record(variant, found):
     rounded = {
         case: {node: round(value, 3) for node, value in figures.items()}
         for case, figures in found.items()
     }
     with open(RECORD, "w", encoding="utf-8") as file:
-        json.dump({"form": form, "instructions_per_packet": rounded}, file, indent=1)
+        json.dump({"variant": variant, "instructions_per_packet": rounded}, file, indent=1)
         file.write("\n")
 
 
@@ -162,7 +162,7 @@ def run(lab):
     for case, config, words in cases(lab):
         figures = []
         for _ in range(1 if lab.quick else 2):
-            form, each, commands = count(lab, config, words)
+            variant, each, commands = count(lab, config, words)
             figures.append(each)
         found[case] = figures[0]
         for name in FORWARDING:
@@ -172,18 +172,18 @@ def run(lab):
                     f"{case}: {name} took {low:.3f} and {high:.3f} instructions/packet in two "
                     f"counts, which differ by more than {MAY_DIFFER:.1%}"
                 )
-        known = record and record["form"] == form
+        known = record and record["variant"] == variant
         recorded = record["instructions_per_packet"][case] if known else None
         judge(report, case, figures, commands, recorded)
     if not lab.quick:
         report.note(f"each case was counted twice; more than {MAY_DIFFER:.1%} apart is a failure")
     report.note(
-        f"the nodes' form is {form}: valgrind has no AVX-512. A node's figure contains what it "
+        f"the nodes' variant is {variant}: valgrind has no AVX-512. A node's figure contains what it "
         "calls, for a packet that it is given; the sum is for one that passes all of them"
     )
-    if record and record["form"] != form:
-        report.note(f"not compared: the record is of the form {record['form']}")
+    if record and record["variant"] != variant:
+        report.note(f"not compared: the record is of the variant {record['variant']}")
     if lab.record and not report.failures:
-        write_record(form, found)
+        write_record(variant, found)
         report.note(f"recorded: {os.path.relpath(RECORD, lab.root)}")
     return report

@@ -243,13 +243,13 @@ result<command_syntax::walk> parse(command_syntax::matcher matcher, std::string_
 
 } // namespace
 
-result<std::string> command_table::run(engine& host, std::string_view line, bool as_json,
+result<std::string> command_table::run(engine& engine, std::string_view line, bool as_json,
                                        process* self) const
 {
-    const auto found = parse({&host, commands_}, line);
+    const auto found = parse({&engine, commands_}, line);
     if (!found)
         return pass(found);
-    command_context context{host, found->arguments, self};
+    command_context context{engine, found->arguments, self};
     return call(*found->what->registration, context, as_json);
 }
 
@@ -259,7 +259,7 @@ result<void> command_table::check(std::string_view line) const
     return found ? result<void>{} : pass(found);
 }
 
-std::vector<completion> command_table::complete(engine& host, std::string_view partial) const
+std::vector<completion> command_table::complete(engine& engine, std::string_view partial) const
 {
     if (!command_syntax::check_line(partial))
         return {};
@@ -272,7 +272,7 @@ std::vector<completion> command_table::complete(engine& host, std::string_view p
         prefix = words->back().text;
         words->pop_back();
     }
-    command_syntax::matcher matcher{&host, commands_};
+    command_syntax::matcher matcher{&engine, commands_};
     for (const auto& word : *words)
         if (!matcher.take(word.text, word.text) || matcher.took_rest())
             return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CLI commands: registered by their rooms, matched by unique prefixes, answered as data that has a
+// CLI commands: registered by their modules, matched by unique prefixes, answered as data that has a
 // text and a JSON view.
 #pragma once
 
@@ -25,7 +25,7 @@ namespace command_syntax {
 struct command;
 }
 
-inline constexpr size_t command_line_limit = 4096; // bytes, without the newline
+inline constexpr size_t max_command_line = 4096; // bytes, without the newline
 
 // The parameters of one call, by the names that the syntax gives them.
 class command_arguments {
@@ -48,7 +48,7 @@ private:
 };
 
 struct command_context {
-    engine& host;
+    weft::engine& engine;
     const command_arguments& arguments;
     process* self = nullptr; // the session's process, to wait with; null in unit tests
 };
@@ -116,7 +116,7 @@ public:
     // Parses and runs one line. An error says what was expected, what was found and, for a word
     // that is short for several, all of them. Control characters and invalid UTF-8 are an error, so
     // is a line over command_line_limit. `as_json` chooses the view of the answer.
-    [[nodiscard]] result<std::string> run(engine& host, std::string_view line, bool as_json,
+    [[nodiscard]] result<std::string> run(engine& engine, std::string_view line, bool as_json,
                                           process* self = nullptr) const;
 
     // Parses one line without a router: what would make run() fail before it runs anything, but for names that only a
@@ -124,7 +124,7 @@ public:
     [[nodiscard]] result<void> check(std::string_view line) const;
 
     // What may stand next after `partial` (`show ru` -> runtime; `show ` -> all), sorted.
-    [[nodiscard]] std::vector<completion> complete(engine& host, std::string_view partial) const;
+    [[nodiscard]] std::vector<completion> complete(engine& engine, std::string_view partial) const;
 
     // Every command's syntax and help, sorted, for `help` and the generated page docs/commands.md.
     [[nodiscard]] std::vector<const command_registration*> all() const;

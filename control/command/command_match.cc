@@ -88,7 +88,7 @@ struct offer {
     std::string text; // empty for kind::free
 };
 
-void spread(const walk& from, const edge& via, engine* host, std::vector<offer>& out)
+void spread(const walk& from, const edge& via, engine* engine, std::vector<offer>& out)
 {
     const item& one = *via.what;
     if (one.what == item::kind::word) {
@@ -96,8 +96,8 @@ void spread(const walk& from, const edge& via, engine* host, std::vector<offer>&
     } else if (!one.choices.empty()) {
         for (const auto& choice : one.choices)
             out.push_back({&from, via, offer::kind::choice, choice});
-    } else if (auto list = names_of(one.type); list != nullptr && host != nullptr) {
-        for (auto& name : list(*host))
+    } else if (auto list = names_of(one.type); list != nullptr && engine != nullptr) {
+        for (auto& name : list(*engine))
             out.push_back({&from, via, offer::kind::listed, std::move(name)});
         // Keeps the parameter among what was expected where the list is empty.
         out.push_back({&from, via, offer::kind::listed, {}});
@@ -106,7 +106,7 @@ void spread(const walk& from, const edge& via, engine* host, std::vector<offer>&
     }
 }
 
-std::vector<offer> offers_of(const std::vector<walk>& walks, engine* host)
+std::vector<offer> offers_of(const std::vector<walk>& walks, engine* engine)
 {
     std::vector<offer> offers;
     std::vector<edge> edges;
@@ -114,7 +114,7 @@ std::vector<offer> offers_of(const std::vector<walk>& walks, engine* host)
         edges.clear();
         edges_at(one.what->items, one.at, edges);
         for (const auto& via : edges)
-            spread(one, via, host, offers);
+            spread(one, via, engine, offers);
     }
     return offers;
 }
@@ -201,9 +201,9 @@ std::set<std::string> labels_of(const std::vector<offer>& offers)
     return labels;
 }
 
-std::string unknown_name(const item& parameter, std::string_view word, engine* host)
+std::string unknown_name(const item& parameter, std::string_view word, engine* engine)
 {
-    const auto names = names_of(parameter.type)(*host);
+    const auto names = names_of(parameter.type)(*engine);
     std::string text = fmt::format("no {} `{}'", parameter.type, word);
     if (names.empty())
         return text + " (there is none)";
@@ -216,7 +216,7 @@ std::string unknown_name(const item& parameter, std::string_view word, engine* h
 
 // The error for a word that fits nothing.
 tl::unexpected<error> unexpected_word(const std::vector<offer>& offers, const std::string& word,
-                                      engine* host)
+                                      engine* engine)
 {
     const auto labels = labels_of(offers);
     if (labels.empty())
@@ -226,7 +226,7 @@ tl::unexpected<error> unexpected_word(const std::vector<offer>& offers, const st
     errc code = errc::invalid_argument;
     for (const auto& one : offers) {
         if (one.what == offer::kind::listed) {
-            detail = unknown_name(*one.via.what, word, host);
+            detail = unknown_name(*one.via.what, word, engine);
             code = errc::not_found;
         } else if (one.what == offer::kind::free && detail.empty()) {
             const auto checked = check_type(one.via.what->type, word);
@@ -275,7 +275,7 @@ std::string help_of_type(const item& parameter)
 }
 
 // What a completion says of a word: the help of the one command it leads to, or what follows it.
-std::string help_of_word(const std::vector<const offer*>& same, engine* host)
+std::string help_of_word(const std::vector<const offer*>& same, engine* engine)
 {
     std::set<const command*> commands;
     std::vector<walk> walks;
@@ -285,13 +285,13 @@ std::string help_of_word(const std::vector<const offer*>& same, engine* host)
     }
     if (commands.size() == 1)
         return std::string{(*commands.begin())->registration->help};
-    return fmt::format("{}", fmt::join(labels_of(offers_of(walks, host)), ", "));
+    return fmt::format("{}", fmt::join(labels_of(offers_of(walks, engine)), ", "));
 }
 
 } // namespace
 
-matcher::matcher(engine* host, std::span<const std::shared_ptr<const command>> commands)
-    : host_{host}
+matcher::matcher(engine* engine, std::span<const std::shared_ptr<const command>> commands)
+    : engine_{engine}
 {
     for (const auto& one : commands)
         walks_.push_back({one.get(), {}, {}});
@@ -299,12 +299,12 @@ matcher::matcher(engine* host, std::span<const std::shared_ptr<const command>> c
 
 result<void> matcher::take(const std::string& word, std::string_view rest)
 {
-    const auto offers = offers_of(walks_, host_);
+    const auto offers = offers_of(walks_, engine_);
     fit best = fit::none;
     for (const auto& one : offers)
         best = std::max(best, fit_of(one, word));
     if (best == fit::none)
-        return unexpected_word(offers, word, host_);
+        return unexpected_word(offers, word, engine_);
     if (best == fit::prefix) {
         const auto texts = meanings_of(offers, word);
         if (texts.size() > 1)
@@ -334,12 +334,12 @@ result<const walk*> matcher::complete() const
         if (edges_at(one.what->items, one.at, edges))
             return &one;
     return fail(errc::invalid_argument, "incomplete command: expected {}",
-                any_of(labels_of(offers_of(walks_, host_))));
+                any_of(labels_of(offers_of(walks_, engine_))));
 }
 
 std::vector<completion> matcher::next(std::string_view prefix) const
 {
-    const auto offers = offers_of(walks_, host_);
+    const auto offers = offers_of(walks_, engine_);
     std::map<std::string, std::vector<const offer*>> by_text;
     std::map<std::string, std::string> helps;
     for (const auto& one : offers) {
@@ -352,7 +352,7 @@ std::vector<completion> matcher::next(std::string_view prefix) const
                 one.what == offer::kind::listed ? one.via.what->type : one.via.what->name;
     }
     for (const auto& [text, same] : by_text)
-        helps[text] = help_of_word(same, host_);
+        helps[text] = help_of_word(same, engine_);
     std::vector<completion> list;
     if (const auto end = complete(); prefix.empty() && end)
         list.push_back({"<cr>", std::string{(*end)->what->registration->help}});

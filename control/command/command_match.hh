@@ -41,7 +41,7 @@ struct walk {
 class matcher {
 public:
     // Without an engine any word is taken for a name of what only a running router has (an interface).
-    matcher(engine* host, std::span<const std::shared_ptr<const command>> commands);
+    matcher(engine* engine, std::span<const std::shared_ptr<const command>> commands);
 
     // Takes the next word; the error says what was expected in its place. `rest` is the line from
     // this word on.
@@ -56,7 +56,7 @@ public:
     [[nodiscard]] std::vector<completion> next(std::string_view prefix) const;
 
 private:
-    engine* host_;
+    engine* engine_;
     std::vector<walk> walks_;
     bool took_rest_ = false;
 };

@@ -6,9 +6,9 @@
 
 namespace weft {
 
-result<node_entry*> find_node(engine& host, std::string_view name)
+result<node_entry*> find_node(engine& engine, std::string_view name)
 {
-    node_entry* found = host.registry().find(name);
+    node_entry* found = engine.registry().find(name);
     if (found == nullptr)
         return fail(errc::not_found, "no node `{}'", name);
     return found;
@@ -16,7 +16,7 @@ result<node_entry*> find_node(engine& host, std::string_view name)
 
 result<node_entry*> node_of(const command_context& context, std::string_view parameter)
 {
-    return find_node(context.host, context.arguments.text(parameter));
+    return find_node(context.engine, context.arguments.text(parameter));
 }
 
 result<uint64_t> number_within(const command_arguments& args, std::string_view name, uint64_t lowest,

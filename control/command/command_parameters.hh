@@ -10,7 +10,7 @@ namespace weft {
 struct node_entry;
 
 // Main thread. errc::not_found: "no node `ip9'".
-[[nodiscard]] result<node_entry*> find_node(engine& host, std::string_view name);
+[[nodiscard]] result<node_entry*> find_node(engine& engine, std::string_view name);
 [[nodiscard]] result<node_entry*> node_of(const command_context& context, std::string_view parameter);
 
 // A number that was given, if it lies within these bounds (else errc::invalid_argument), or `otherwise`.

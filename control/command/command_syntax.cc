@@ -232,8 +232,8 @@ std::string shape_of(const sequence& items)
 
 result<void> check_line(std::string_view line)
 {
-    if (line.size() > command_line_limit)
-        return fail(errc::invalid_argument, "the line is longer than {} bytes", command_line_limit);
+    if (line.size() > max_command_line)
+        return fail(errc::invalid_argument, "the line is longer than {} bytes", max_command_line);
     for (size_t at = 0; at < line.size();) {
         const auto point = decode(line.substr(at));
         if (!point)

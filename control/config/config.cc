@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration tree, the problems found in it, and the schema that the rooms' sections make.
+// The configuration tree, the problems found in it, and the schema that the modules' sections make.
 #include "control/config/config.hh"
 
 #include "base/nearest.hh"
@@ -224,11 +224,6 @@ private:
     problems& found_;
 };
 
-char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 } // namespace
 
 void problems::add(position at, std::string key, std::string message)
@@ -345,11 +340,11 @@ void schema::check(const value& root, problems& found) const
     }
 }
 
-result<void> schema::apply(const value& root, engine& host) const
+result<void> schema::apply(const value& root, engine& engine) const
 {
     for (const section& s : sections_)
         if (s.apply != nullptr)
-            if (auto applied = s.apply(root, host); !applied)
+            if (auto applied = s.apply(root, engine); !applied)
                 return applied;
     return {};
 }

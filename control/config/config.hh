@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration: a tree of values that know their place in the file, and sections that rooms register
+// Configuration: a tree of values that know their place in the file, and sections that modules register
 // to say which keys they take, check them and bring them to life.
 #pragma once
 

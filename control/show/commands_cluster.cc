@@ -39,8 +39,8 @@ result<json> show_cluster(command_context& context)
     const std::string threads{args.has("workers") ? args.text("threads") : "*"};
     std::vector<std::string> chosen;
     std::vector<std::string> all;
-    for (unsigned i = 0; i < context.host.thread_count(); ++i) {
-        const auto& name = context.host.thread(i).name();
+    for (unsigned i = 0; i < context.engine.thread_count(); ++i) {
+        const auto& name = context.engine.thread(i).name();
         all.push_back(name);
         if (matches(threads, name))
             chosen.push_back(name);
@@ -48,8 +48,8 @@ result<json> show_cluster(command_context& context)
     if (chosen.empty())
         return fail(errc::not_found, "no thread matches `{}'; threads are {}", threads, fmt::join(all, ", "));
     json rows = json::array();
-    for (const auto& n : context.host.module<statistics>().cluster(nodes, threads))
-        rows.push_back(node_row(context.host.registry().at(n.id), n));
+    for (const auto& n : context.engine.module<statistics>().cluster(nodes, threads))
+        rows.push_back(node_row(context.engine.registry().at(n.id), n));
     if (rows.empty())
         return fail(errc::not_found, "no node that runs on {} matches `{}' (show node)", fmt::join(chosen, ", "),
                     nodes);

@@ -26,60 +26,60 @@ std::string_view state_of(const node_entry& entry)
     return entry.descriptor->type == node_type::internal ? "active" : to_string(entry.state);
 }
 
-std::vector<const node_entry*> by_name(engine& host)
+std::vector<const node_entry*> by_name(engine& engine)
 {
     std::vector<const node_entry*> all;
-    for (const auto& entry : host.registry().all())
+    for (const auto& entry : engine.registry().all())
         all.push_back(&entry);
     std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->name < b->name; });
     return all;
 }
 
-json node_json(engine& host, const node_entry& entry)
+json node_json(engine& engine, const node_entry& entry)
 {
-    const auto& stats = host.module<statistics>();
+    const auto& stats = engine.module<statistics>();
     json nexts = json::array();
     for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
         nexts.push_back({{"slot", slot},
                          {"index", entry.nexts[slot]},
-                         {"node", host.registry().at(entry.nexts[slot]).name},
+                         {"node", engine.registry().at(entry.nexts[slot]).name},
                          {"owner", entry.slot_owners[slot]},
                          {"vectors", stats.sent(entry.id, slot)}});
     json previous = json::array();
-    for (node_id id : host.registry().previous(entry.id))
-        if (runs(host.registry().at(id)))
-            previous.push_back({{"node", host.registry().at(id).name}, {"index", id}});
+    for (node_id id : engine.registry().previous(entry.id))
+        if (runs(engine.registry().at(id)))
+            previous.push_back({{"node", engine.registry().at(id).name}, {"index", id}});
     json siblings = json::array();
-    for (node_id id : host.registry().siblings(entry.id))
-        siblings.push_back({{"node", host.registry().at(id).name}, {"index", id}});
+    for (node_id id : engine.registry().siblings(entry.id))
+        siblings.push_back({{"node", engine.registry().at(id).name}, {"index", id}});
     json reasons = json::array();
     for (const auto& r : entry.descriptor->reasons)
         reasons.push_back({{"name", r.name},
                            {"severity", to_string(r.level)},
                            {"description", r.description}});
-    json forms = json::array();
-    for (size_t i = 0; i < entry.forms.size(); ++i)
-        forms.push_back({{"name", to_string(entry.forms[i].which)},
-                         {"priority", static_cast<unsigned>(entry.forms[i].which)},
-                         {"active", i == entry.active_form},
-                         {"supported", is_supported(entry.forms[i].which)},
-                         {"description", description_of(entry.forms[i].which)}});
+    json variants = json::array();
+    for (size_t i = 0; i < entry.variants.size(); ++i)
+        variants.push_back({{"name", to_string(entry.variants[i].which)},
+                         {"priority", static_cast<unsigned>(entry.variants[i].which)},
+                         {"active", i == entry.active_variant},
+                         {"supported", is_supported(entry.variants[i].which)},
+                         {"description", description_of(entry.variants[i].which)}});
     json data{{"name", entry.name},
               {"type", to_string(entry.descriptor->type)},
               {"state", state_of(entry)},
               {"index", entry.id},
               {"clone_of", entry.clone_of == no_node
                                ? json(nullptr)
-                               : json(host.registry().at(entry.clone_of).name)},
+                               : json(engine.registry().at(entry.clone_of).name)},
               {"sibling_of", entry.sibling_of == no_node
                                  ? json(nullptr)
-                                 : json(host.registry().at(entry.sibling_of).name)},
+                                 : json(engine.registry().at(entry.sibling_of).name)},
               {"thread", entry.thread ? json(*entry.thread) : json(nullptr)},
               {"owner", entry.owner},
               {"nexts", nexts},
               {"previous", previous},
               {"siblings", siblings},
-              {"forms", forms},
+              {"variants", variants},
               {"reasons", reasons}};
     return data;
 }
@@ -91,25 +91,25 @@ result<json> show_node(command_context& context)
         const auto entry = node_of(context, "name");
         if (!entry)
             return pass(entry);
-        nodes.push_back(node_json(context.host, **entry));
+        nodes.push_back(node_json(context.engine, **entry));
         return json{{"detail", true}, {"nodes", nodes}};
     }
-    for (const auto* entry : by_name(context.host))
-        nodes.push_back(node_json(context.host, *entry));
+    for (const auto* entry : by_name(context.engine))
+        nodes.push_back(node_json(context.engine, *entry));
     return json{{"detail", false}, {"nodes", nodes}};
 }
 
-std::string forms_text(const json& forms)
+std::string variants_text(const json& variants)
 {
-    text_table table{{{"Form", 10, left}, {"Priority", 8, right}, {"Active", 6, left},
+    text_table table{{{"Variant", 10, left}, {"Priority", 8, right}, {"Active", 6, left},
                       {"Description", 40, left, left}}};
-    for (const auto& f : forms)
+    for (const auto& f : variants)
         table.row({f["name"], to_string(f["priority"]),
                    f["active"].get<bool>()      ? "yes"
                    : f["supported"].get<bool>() ? ""
                                                 : "not on this processor",
                    f["description"]});
-    return "\n\n node function forms:\n" + table.str();
+    return "\n\n node function variants:\n" + table.str();
 }
 
 // Three to a line, as VPP does.
@@ -149,8 +149,8 @@ std::string node_detail(const json& n)
         out += "\n\n next nodes:\n" + nexts.str();
     out += nodes_text("known previous nodes", n["previous"]);
     out += nodes_text("siblings, which share the next nodes", n["siblings"]);
-    if (n["forms"].size() > 1)
-        out += forms_text(n["forms"]);
+    if (n["variants"].size() > 1)
+        out += variants_text(n["variants"]);
     if (!n["reasons"].empty())
         out += "\n\n reasons to drop or refuse:";
     for (const auto& r : n["reasons"])
@@ -172,12 +172,12 @@ std::string node_text(const json& data)
 }
 
 const command_registration node{"show node [<name:node>]",
-                                "A node's type, state, next and previous nodes, siblings, forms and drop reasons",
+                                "A node's type, state, next and previous nodes, siblings, variants, drop reasons",
                                 show_node, node_text};
 
-const completion_registration node_names{"node", [](engine& host) {
+const completion_registration node_names{"node", [](engine& engine) {
                                              std::vector<std::string> names;
-                                             for (const auto* entry : by_name(host))
+                                             for (const auto* entry : by_name(engine))
                                                  names.push_back(entry->name);
                                              return names;
                                          }};

@@ -18,10 +18,10 @@ using json = nlohmann::ordered_json;
 
 constexpr duration measured = 1s;
 
-std::vector<const node_entry*> running_nodes(engine& host)
+std::vector<const node_entry*> running_nodes(engine& engine)
 {
     std::vector<const node_entry*> found;
-    for (const auto& entry : host.registry().all())
+    for (const auto& entry : engine.registry().all())
         if (!entry.descriptor->is_template || entry.clone_of != no_node)
             found.push_back(&entry);
     std::sort(found.begin(), found.end(), [](auto* a, auto* b) { return a->name < b->name; });
@@ -33,10 +33,10 @@ std::optional<graph_rates> measure(command_context& context)
 {
     if (!context.arguments.has("live"))
         return {};
-    const graph_look from{context.host};
+    const graph_look from{context.engine};
     if (context.self != nullptr)
         context.self->sleep_for(measured);
-    return graph_rates{from, graph_look{context.host}};
+    return graph_rates{from, graph_look{context.engine}};
 }
 
 json node_json(const node_entry& entry, const std::optional<graph_rates>& rates)
@@ -66,11 +66,11 @@ result<json> show_graph(command_context& context)
     const auto rate = [&](double value) { return rates ? std::optional{value} : std::nullopt; };
     json nodes = json::array();
     json edges = json::array();
-    for (const auto* entry : running_nodes(context.host)) {
+    for (const auto* entry : running_nodes(context.engine)) {
         nodes.push_back(node_json(*entry, rates));
         for (size_t slot = 0; slot < entry->nexts.size(); ++slot)
             edges.push_back(edge_json(entry->name,
-                                      context.host.registry().at(entry->nexts[slot]).name, false,
+                                      context.engine.registry().at(entry->nexts[slot]).name, false,
                                       rate(rates ? rates->sent(entry->id, slot) : 0)));
         if (!entry->descriptor->reasons.empty())
             edges.push_back(edge_json(entry->name, "drop", true,

@@ -15,7 +15,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr size_t longest_name = 64;
+constexpr size_t max_name = 64;
 
 // What was asked for, in short, for show workers.
 std::string called(const command_context& context, std::string_view command, std::string_view first,
@@ -28,7 +28,7 @@ std::string called(const command_context& context, std::string_view command, std
 result<json> change(const command_context& context, const std::string& why,
                     const std::function<result<void>(node_registry&)>& edit)
 {
-    auto done = context.host.change_graph(edit, why);
+    auto done = context.engine.change_graph(edit, why);
     if (done && context.self != nullptr)
         done = wait_grace_period(*context.self);
     if (!done)
@@ -58,7 +58,7 @@ result<json> add_next(command_context& context)
     std::optional<size_t> wanted;
     if (context.arguments.has("slot"))
         wanted = context.arguments.number("slot");
-    fate slot = 0;
+    next_index slot = 0;
     const auto done = change(context, called(context, "node add next", "from", "to"),
                              [&](node_registry& registry) -> result<void> {
         const auto added = registry.add_next(ends->from, ends->to, wanted);
@@ -105,10 +105,10 @@ result<json> shrink(command_context& context)
 result<json> clone(command_context& context)
 {
     const std::string name{context.arguments.text("name")};
-    if (!good_name(name, longest_name))
+    if (!good_name(name, max_name))
         return fail(errc::invalid_argument,
                     "`{}' is no name of a node (1 to {} letters, digits, `-', `_' and `.')", name,
-                    longest_name);
+                    max_name);
     const auto of = node_of(context, "of");
     if (!of)
         return pass(of);
@@ -146,17 +146,17 @@ result<json> set_function(command_context& context)
     if (!node)
         return pass(node);
     const node_id id = (*node)->id;
-    constexpr std::array all{form::plain, form::baseline, form::avx2, form::avx512};
-    const auto wanted = std::find_if(all.begin(), all.end(), [&](form f) {
-        return to_string(f) == context.arguments.text("form"); // the syntax has no others
+    constexpr std::array all{variant::plain, variant::baseline, variant::avx2, variant::avx512};
+    const auto wanted = std::find_if(all.begin(), all.end(), [&](variant f) {
+        return to_string(f) == context.arguments.text("variant"); // the syntax has no others
     });
-    return change(context, called(context, "set node function", "name", "form"),
-                  [&](node_registry& registry) { return registry.set_form(id, *wanted); });
+    return change(context, called(context, "set node function", "name", "variant"),
+                  [&](node_registry& registry) { return registry.set_variant(id, *wanted); });
 }
 
 const command_registration function_command{
-    "set node function <name:node> <form:plain|baseline|avx2|avx512>",
-    "Makes a node run one of the forms of its function", set_function};
+    "set node function <name:node> <variant:plain|baseline|avx2|avx512>",
+    "Makes a node run one of the variants of its function", set_function};
 const command_registration add_next_command{
     "node add next <from:node> <to:node> [slot <slot:number>]",
     "Adds a next node at a given slot or the first free one, and tells the slot", add_next,

@@ -16,9 +16,9 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-json node_row(engine& host, graph_thread& thread, const node_run& run, size_t rank)
+json node_row(engine& engine, graph_thread& thread, const node_run& run, size_t rank)
 {
-    const auto& entry = host.registry().at(run.id());
+    const auto& entry = engine.registry().at(run.id());
     const auto& descriptor = *entry.descriptor;
     const uint64_t turns = thread.store_of(run.id())->counters.turns.get();
     json row{{"rank", rank},
@@ -32,32 +32,32 @@ json node_row(engine& host, graph_thread& thread, const node_run& run, size_t ra
     return row;
 }
 
-json plan_json(engine& host, unsigned index)
+json plan_json(engine& engine, unsigned index)
 {
-    graph_thread& thread = host.thread(index);
+    graph_thread& thread = engine.thread(index);
     plan* p = thread.published();
     json nodes = json::array();
     if (p != nullptr)
         for (const auto& run : p->runs())
-            nodes.push_back(node_row(host, thread, run, nodes.size()));
+            nodes.push_back(node_row(engine, thread, run, nodes.size()));
     return {{"id", index},
             {"name", thread.name()},
             {"version", p == nullptr ? 0 : p->version()},
             {"why", p == nullptr ? "" : p->why()},
-            {"patterns", host.nodes_of(index).list()},
+            {"patterns", engine.nodes_of(index).list()},
             {"nodes", nodes}};
 }
 
 result<json> show_plan(command_context& context)
 {
     const auto& args = context.arguments;
-    const unsigned count = context.host.thread_count();
+    const unsigned count = context.engine.thread_count();
     if (args.has("worker") && args.number("worker") >= count)
         return fail(errc::not_found, "no thread {}; threads are 0 (main) to {}", args.number("worker"), count - 1);
     json plans = json::array();
     for (unsigned index = 0; index < count; ++index)
         if (!args.has("worker") || args.number("worker") == index)
-            plans.push_back(plan_json(context.host, index));
+            plans.push_back(plan_json(context.engine, index));
     return json{{"detail", args.has("worker")}, {"plans", plans}};
 }
 
@@ -100,16 +100,16 @@ const command_registration plans{
     show_plan, plan_text};
 
 // A worker's pattern that no node's name matches is most often a mistake, but the node may come later.
-result<void> warn_of_idle_patterns(engine& host)
+result<void> warn_of_idle_patterns(engine& engine)
 {
     const auto any_is = [&](const std::string& pattern) {
-        for (const auto& entry : host.registry().all())
+        for (const auto& entry : engine.registry().all())
             if (matches(pattern, entry.name))
                 return true;
         return false;
     };
-    for (unsigned index = 0; index < host.thread_count(); ++index)
-        for (const auto& pattern : host.nodes_of(index).list()) {
+    for (unsigned index = 0; index < engine.thread_count(); ++index)
+        for (const auto& pattern : engine.nodes_of(index).list()) {
             if (!any_is(pattern.substr(pattern.starts_with('!') ? 1 : 0)))
                 spdlog::warn("cpu.workers[{}].nodes: no node's name matches `{}'", index - 1, pattern);
         }

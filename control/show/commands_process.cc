@@ -29,7 +29,7 @@ json time_left(const process_status& p)
 result<json> show_processes(command_context& context)
 {
     json rows = json::array();
-    for (const auto& p : context.host.module<statistics>().processes())
+    for (const auto& p : context.engine.module<statistics>().processes())
         rows.push_back({{"id", p.id},
                         {"name", p.name},
                         {"state", to_short_string(p.state)},
@@ -76,7 +76,7 @@ const command_registration processes{"show processes",
 
 result<json> control(command_context& context)
 {
-    auto& table = context.host.module<process_table>();
+    auto& table = context.engine.module<process_table>();
     const auto name = context.arguments.text("name");
     const auto action = context.arguments.text("action");
     if (action == "stop") {
@@ -94,7 +94,7 @@ const command_registration control_command{
 
 result<json> show_timers(command_context& context)
 {
-    auto& loop = context.host.loop();
+    auto& loop = context.engine.loop();
     const timing_wheel& wheel = loop.timers();
     const auto& counts = wheel.counts();
     json next = nullptr;
@@ -132,9 +132,9 @@ const command_registration timers{"show timers",
                                   show_timers, timers_text};
 
 // Those that cannot be stopped too: the table's errors say why.
-const completion_registration process_names{"process", [](engine& host) {
+const completion_registration process_names{"process", [](engine& engine) {
                                                 std::vector<std::string> names;
-                                                for (auto& p : host.module<process_table>().status())
+                                                for (auto& p : engine.module<process_table>().status())
                                                     names.push_back(std::move(p.name));
                                                 return names;
                                             }};

@@ -21,11 +21,11 @@ double ratio(double a, double b)
 }
 
 // An adaptive input is on each thread what it is just now.
-std::string_view state_word(const engine& host, unsigned thread, const node_entry& entry)
+std::string_view state_word(const engine& engine, unsigned thread, const node_entry& entry)
 {
     if (entry.descriptor->type == node_type::internal)
         return "active";
-    const auto* store = host.thread(thread).store_of(entry.id);
+    const auto* store = engine.thread(thread).store_of(entry.id);
     const bool quiet = store != nullptr && store->activity.quiet.load(std::memory_order_relaxed);
     switch (entry.state) {
     case node_state::adaptive: return quiet ? "interrupt wait" : "polling";
@@ -34,12 +34,12 @@ std::string_view state_word(const engine& host, unsigned thread, const node_entr
     }
 }
 
-json node_row(const engine& host, unsigned thread, const node_entry& entry, const node_statistics& n)
+json node_row(const engine& engine, unsigned thread, const node_entry& entry, const node_statistics& n)
 {
     const auto clocks = static_cast<double>(n.clocks);
     const uint64_t per = n.vectors > 0 ? n.vectors : n.calls;
     return {{"name", entry.name},
-            {"state", state_word(host, thread, entry)},
+            {"state", state_word(engine, thread, entry)},
             {"calls", n.calls},
             {"vectors", n.vectors},
             {"suspends", 0},
@@ -68,23 +68,23 @@ json process_row(const process_status& p)
             {"max_clocks", 0.0}};
 }
 
-json thread_json(engine& host, unsigned index)
+json thread_json(engine& engine, unsigned index)
 {
-    const auto& stats = host.module<statistics>();
+    const auto& stats = engine.module<statistics>();
     const thread_statistics t = stats.of_thread(index);
     std::array<uint64_t, 4> by_role{};
     uint64_t internal_calls = 0;
     uint64_t internal_vectors = 0;
     std::vector<json> rows;
     for (const auto& n : t.nodes) {
-        const auto& entry = host.registry().at(n.id);
+        const auto& entry = engine.registry().at(n.id);
         by_role[static_cast<size_t>(entry.descriptor->role)] += n.vectors;
         if (entry.descriptor->type == node_type::internal) {
             internal_calls += n.calls;
             internal_vectors += n.vectors;
         }
         if (n.calls > 0)
-            rows.push_back(node_row(host, index, entry, n));
+            rows.push_back(node_row(engine, index, entry, n));
     }
     if (index == 0)
         for (const auto& p : stats.processes())
@@ -96,8 +96,8 @@ json thread_json(engine& host, unsigned index)
         return ratio(static_cast<double>(by_role[static_cast<size_t>(role)]), t.seconds);
     };
     return {{"index", index},
-            {"name", host.thread(index).name()},
-            {"core", host.thread(index).core()},
+            {"name", engine.thread(index).name()},
+            {"core", engine.thread(index).core()},
             {"seconds", t.seconds},
             {"vectors_per_node", ratio(static_cast<double>(internal_vectors),
                                        static_cast<double>(internal_calls))},
@@ -113,12 +113,12 @@ result<json> show_runtime(command_context& context)
 {
     json threads = json::array();
     const auto& args = context.arguments;
-    if (args.has("worker") && args.number("worker") >= context.host.thread_count())
+    if (args.has("worker") && args.number("worker") >= context.engine.thread_count())
         return fail(errc::not_found, "no thread {}; threads are 0 (main) to {}", args.number("worker"),
-                    context.host.thread_count() - 1);
-    for (unsigned index = 0; index < context.host.thread_count(); ++index)
+                    context.engine.thread_count() - 1);
+    for (unsigned index = 0; index < context.engine.thread_count(); ++index)
         if (!args.has("worker") || args.number("worker") == index)
-            threads.push_back(thread_json(context.host, index));
+            threads.push_back(thread_json(context.engine, index));
     return json{{"max", args.has("max")}, {"summary", args.has("summary")}, {"threads", threads}};
 }
 
@@ -176,8 +176,8 @@ const command_registration runtime{
 result<json> show_errors(command_context& context)
 {
     json rows = json::array();
-    for (const auto& r : context.host.module<statistics>().reasons()) {
-        const auto& entry = context.host.registry().at(r.node);
+    for (const auto& r : context.engine.module<statistics>().reasons()) {
+        const auto& entry = context.engine.registry().at(r.node);
         const reason& what = entry.descriptor->reasons[r.reason];
         rows.push_back({{"count", r.count},
                         {"node", entry.name},
@@ -204,8 +204,8 @@ const command_registration errors{"show errors", "Why packets were dropped or re
 result<json> show_workers(command_context& context)
 {
     json rows = json::array();
-    for (unsigned i = 0; i < context.host.thread_count(); ++i) {
-        const graph_thread& t = context.host.thread(i);
+    for (unsigned i = 0; i < context.engine.thread_count(); ++i) {
+        const graph_thread& t = context.engine.thread(i);
         const change_pause pause = t.longest_pause();
         rows.push_back({{"id", i},
                         {"name", t.name()},
@@ -215,7 +215,7 @@ result<json> show_workers(command_context& context)
                         {"sleeps", t.sleeps()},
                         {"packets_in", t.entered()},
                         {"plan_changes", t.plan_changes()},
-                        {"longest_pause_us", context.host.seconds_of(pause.clocks) * 1e6},
+                        {"longest_pause_us", context.engine.seconds_of(pause.clocks) * 1e6},
                         {"longest_pause_cause", pause.cause},
                         {"events_lost", t.events_lost()}});
     }
@@ -242,12 +242,12 @@ const command_registration workers{
 
 result<json> clear_runtime(command_context& context)
 {
-    context.host.module<statistics>().clear_runtime();
+    context.engine.module<statistics>().clear_runtime();
     return json("");
 }
 result<json> clear_errors(command_context& context)
 {
-    context.host.module<statistics>().clear_reasons();
+    context.engine.module<statistics>().clear_reasons();
     return json("");
 }
 const command_registration clear_1{"clear runtime", "Starts the counts and maxima of `show runtime' anew",
@@ -257,8 +257,8 @@ const command_registration clear_2{"clear errors", "Starts the counts of `show e
 
 // The time of `show runtime' begins when the router does its work.
 const init_registration begin{"statistics", init_phase::main_loop_enter,
-                              [](engine& host) -> result<void> {
-                                  host.module<statistics>().clear_runtime();
+                              [](engine& engine) -> result<void> {
+                                  engine.module<statistics>().clear_runtime();
                                   return {};
                               }};
 

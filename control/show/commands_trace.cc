@@ -14,74 +14,74 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr uint64_t most_packets = 1000;
+constexpr uint64_t max_packets_each = 1000;
 
 // On every thread, as in VPP: each samples its own packets.
 result<json> trace_add(command_context& context)
 {
-    engine& host = context.host;
+    engine& engine = context.engine;
     const auto count = context.arguments.number("count");
-    if (count == 0 || count > most_packets)
-        return fail(errc::invalid_argument, "count: {} is not from 1 to {}", count, most_packets);
+    if (count == 0 || count > max_packets_each)
+        return fail(errc::invalid_argument, "count: {} is not from 1 to {}", count, max_packets_each);
     const auto entry = node_of(context, "node");
     if (!entry)
         return pass(entry);
-    if (!host.tracing())
-        host.reset_trace(true);
-    for (unsigned i = 0; i < host.thread_count(); ++i)
-        host.thread(i).trace()->arm((*entry)->id, static_cast<uint32_t>(count));
+    if (!engine.tracing())
+        engine.reset_trace(true);
+    for (unsigned i = 0; i < engine.thread_count(); ++i)
+        engine.thread(i).trace()->arm((*entry)->id, static_cast<uint32_t>(count));
     return json("");
 }
 
-std::string fate_text(const engine& host, const trace_record& record)
+std::string verdict_text(const engine& engine, const trace_record& record)
 {
-    const auto& entry = host.registry().at(record.node);
+    const auto& entry = engine.registry().at(record.node);
     if (record.to == consumed)
         return "";
-    if ((record.to & drop_bit) != 0) {
-        const auto* why = host.registry().reason_of(
-            make_reason_id(record.node, static_cast<uint16_t>(record.to & ~drop_bit)));
+    if (record.to.is_drop()) {
+        const auto* why = engine.registry().reason_of(
+            make_reason_id(record.node, record.to.reason()));
         return why == nullptr ? "drop" : fmt::format("drop: {} ({})", why->name, why->description);
     }
-    return record.to < entry.nexts.size()
-               ? "next " + host.registry().at(entry.nexts[record.to]).name
+    return record.to.next() < entry.nexts.size()
+               ? "next " + engine.registry().at(entry.nexts[record.to.next()]).name
                : "";
 }
 
-std::string detail_text(const engine& host, const trace_record& record)
+std::string detail_text(const engine& engine, const trace_record& record)
 {
-    const auto format = host.registry().at(record.node).descriptor->format_trace;
+    const auto format = engine.registry().at(record.node).descriptor->format_trace;
     std::string detail = format != nullptr ? format(record) : "";
-    if (host.registry().drop_node() == record.node)
-        if (const auto* why = host.registry().reason_of(record.note.drop_reason))
+    if (engine.registry().drop_node() == record.node)
+        if (const auto* why = engine.registry().reason_of(record.note.drop_reason))
             detail = fmt::format("{}: {} ({})",
-                                 host.registry().at(static_cast<node_id>(record.note.drop_reason >>
+                                 engine.registry().at(static_cast<node_id>(record.note.drop_reason >>
                                                                          16)).name,
                                  why->name, why->description);
-    const std::string to = fate_text(host, record);
+    const std::string to = verdict_text(engine, record);
     if (!detail.empty() && !to.empty())
         detail += '\n';
     return detail + to;
 }
 
-json record_json(const engine& host, const trace_record& record)
+json record_json(const engine& engine, const trace_record& record)
 {
-    return {{"seconds", host.seconds_of(record.tsc)},
+    return {{"seconds", engine.seconds_of(record.tsc)},
             {"thread", record.thread},
-            {"node", host.registry().at(record.node).name},
-            {"interface", record.mark.interface},
+            {"node", engine.registry().at(record.node).name},
+            {"interface", record.metadata.interface},
             {"length", record.length},
-            {"detail", detail_text(host, record)}};
+            {"detail", detail_text(engine, record)}};
 }
 
 // A packet's records from all threads that it visited, in order of time; packets by their first.
 result<json> show_trace(command_context& context)
 {
-    engine& host = context.host;
+    engine& engine = context.engine;
     std::map<uint32_t, std::vector<const trace_record*>> packets;
     uint64_t lost = 0;
-    for (unsigned i = 0; i < host.thread_count(); ++i)
-        if (const auto* buffer = host.thread(i).trace()) {
+    for (unsigned i = 0; i < engine.thread_count(); ++i)
+        if (const auto* buffer = engine.thread(i).trace()) {
             lost += buffer->lost();
             for (const auto& record : buffer->records())
                 packets[record.trace_id].push_back(&record);
@@ -100,9 +100,9 @@ result<json> show_trace(command_context& context)
     for (size_t i = 0; i < order.size() && i < most; ++i) {
         json records = json::array();
         for (const auto* record : order[i])
-            records.push_back(record_json(host, *record));
+            records.push_back(record_json(engine, *record));
         list.push_back({{"thread", order[i].front()->thread},
-                        {"thread_name", host.thread(order[i].front()->thread).name()},
+                        {"thread_name", engine.thread(order[i].front()->thread).name()},
                         {"records", records}});
     }
     return json{{"packets", list}, {"all", order.size()}, {"records_lost", lost}};
@@ -167,7 +167,7 @@ std::string trace_text(const json& data)
 
 result<json> clear_trace(command_context& context)
 {
-    context.host.reset_trace(false);
+    context.engine.reset_trace(false);
     return json("");
 }
 

@@ -18,15 +18,15 @@ uint64_t difference(uint64_t to, uint64_t from) noexcept
 
 } // namespace
 
-graph_look::graph_look(engine& host) : at_{host.loop().now()}
+graph_look::graph_look(engine& engine) : at_{engine.loop().now()}
 {
-    for (const auto& entry : host.registry().all()) {
+    for (const auto& entry : engine.registry().all()) {
         if (nodes_.size() <= entry.id)
             nodes_.resize(entry.id + size_t{1}); // numbers may have gaps
         node& n = nodes_[entry.id];
         n.sent.resize(entry.nexts.size());
-        for (unsigned thread = 0; thread < host.thread_count(); ++thread) {
-            const node_store* store = host.thread(thread).store_of(entry.id);
+        for (unsigned thread = 0; thread < engine.thread_count(); ++thread) {
+            const node_store* store = engine.thread(thread).store_of(entry.id);
             if (store == nullptr)
                 continue;
             n.clocks += store->counters.clocks.get();

@@ -15,7 +15,7 @@ class engine;
 // What all threads have counted of the graph since the start. Main thread.
 class graph_look {
 public:
-    explicit graph_look(engine& host);
+    explicit graph_look(engine& engine);
 
 private:
     friend class graph_rates;

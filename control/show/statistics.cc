@@ -8,11 +8,11 @@
 
 namespace weft {
 
-statistics::statistics(engine& host) : host_{host}, bases_(host.thread_count())
+statistics::statistics(engine& engine) : engine_{engine}, bases_(engine.thread_count())
 {
     for (auto& b : bases_)
-        b.at = host.loop().now();
-    host.observe_release([this](node_id id) { forget(id); });
+        b.at = engine.loop().now();
+    engine.observe_release([this](node_id id) { forget(id); });
 }
 
 void statistics::forget(node_id id)
@@ -27,12 +27,12 @@ void statistics::forget(node_id id)
 node_statistics statistics::raw(unsigned thread, node_id id) const
 {
     node_statistics found{.id = id};
-    if (const node_store* store = host_.thread(thread).store_of(id)) {
+    if (const node_store* store = engine_.thread(thread).store_of(id)) {
         found.calls = store->counters.calls.get();
         found.vectors = store->counters.vectors.get();
         found.clocks = store->counters.clocks.get();
         if (store->counters.maxima_epoch.load(std::memory_order_acquire) ==
-            host_.thread(thread).maxima_epoch()) {
+            engine_.thread(thread).maxima_epoch()) {
             found.max_clocks = store->counters.max_clocks_calls.get();
             found.max_clocks_vectors = store->counters.max_clocks_vectors.get();
         }
@@ -59,7 +59,7 @@ void statistics::add_thread(cluster_statistics& node, unsigned thread)
     node.calls += counted.calls;
     node.vectors += counted.vectors;
     node.clocks += counted.clocks;
-    const duration now = host_.loop().now();
+    const duration now = engine_.loop().now();
     look& last = looks_.try_emplace({thread, node.id}, look{.at = bases_[thread].at}).first->second;
     const double seconds = std::chrono::duration<double>(now - last.at).count();
     if (seconds > 0) {
@@ -73,18 +73,18 @@ void statistics::add_thread(cluster_statistics& node, unsigned thread)
 std::vector<cluster_statistics> statistics::cluster(const std::string& nodes, const std::string& threads)
 {
     std::vector<cluster_statistics> found;
-    for (const auto& entry : host_.registry().all()) {
+    for (const auto& entry : engine_.registry().all()) {
         if (!matches(nodes, entry.name))
             continue;
         cluster_statistics node{.id = entry.id};
-        for (unsigned index = 0; index < host_.thread_count(); ++index)
-            if (matches(threads, host_.thread(index).name()) && host_.thread(index).store_of(entry.id) != nullptr)
+        for (unsigned index = 0; index < engine_.thread_count(); ++index)
+            if (matches(threads, engine_.thread(index).name()) && engine_.thread(index).store_of(entry.id) != nullptr)
                 add_thread(node, index);
         if (node.threads > 0)
             found.push_back(node);
     }
     std::sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
-        return host_.registry().at(a.id).name < host_.registry().at(b.id).name;
+        return engine_.registry().at(a.id).name < engine_.registry().at(b.id).name;
     });
     return found;
 }
@@ -94,16 +94,16 @@ thread_statistics statistics::of_thread(unsigned index) const
     const base& from = bases_[index];
     thread_statistics found;
     found.index = index;
-    found.seconds = std::chrono::duration<double>(host_.loop().now() - from.at).count();
-    found.loops = host_.thread(index).loops() - from.loops;
-    found.entered = host_.thread(index).entered() - from.entered;
-    for (const auto& entry : host_.registry().all()) {
-        if (host_.thread(index).store_of(entry.id) == nullptr)
+    found.seconds = std::chrono::duration<double>(engine_.loop().now() - from.at).count();
+    found.loops = engine_.thread(index).loops() - from.loops;
+    found.entered = engine_.thread(index).entered() - from.entered;
+    for (const auto& entry : engine_.registry().all()) {
+        if (engine_.thread(index).store_of(entry.id) == nullptr)
             continue;
         found.nodes.push_back(since_clear(index, entry.id));
     }
     std::sort(found.nodes.begin(), found.nodes.end(), [&](const auto& a, const auto& b) {
-        return host_.registry().at(a.id).name < host_.registry().at(b.id).name;
+        return engine_.registry().at(a.id).name < engine_.registry().at(b.id).name;
     });
     return found;
 }
@@ -111,8 +111,8 @@ thread_statistics statistics::of_thread(unsigned index) const
 uint64_t statistics::sent(node_id id, size_t slot) const
 {
     uint64_t sum = 0;
-    for (unsigned thread = 0; thread < host_.thread_count(); ++thread)
-        if (const node_store* store = host_.thread(thread).store_of(id))
+    for (unsigned thread = 0; thread < engine_.thread_count(); ++thread)
+        if (const node_store* store = engine_.thread(thread).store_of(id))
             sum += store->sent(slot);
     return sum;
 }
@@ -120,9 +120,9 @@ uint64_t statistics::sent(node_id id, size_t slot) const
 std::map<reason_id, uint64_t> statistics::raw_reasons() const
 {
     std::map<reason_id, uint64_t> sums;
-    for (const auto& entry : host_.registry().all())
-        for (unsigned thread = 0; thread < host_.thread_count(); ++thread)
-            if (const node_store* store = host_.thread(thread).store_of(entry.id))
+    for (const auto& entry : engine_.registry().all())
+        for (unsigned thread = 0; thread < engine_.thread_count(); ++thread)
+            if (const node_store* store = engine_.thread(thread).store_of(entry.id))
                 for (uint16_t r = 0; r < store->reason_count; ++r)
                     if (const uint64_t count = store->reasons[r].get(); count > 0)
                         sums[make_reason_id(entry.id, r)] += count;
@@ -143,7 +143,7 @@ std::vector<reason_statistics> statistics::reasons() const
 
 std::vector<process_status> statistics::processes() const
 {
-    auto all = host_.module<process_table>().status();
+    auto all = engine_.module<process_table>().status();
     for (auto& p : all)
         // one that was started again counts from there
         if (const auto before = process_bases_.find(p.id);
@@ -160,16 +160,16 @@ void statistics::clear_runtime()
 {
     looks_.clear(); // those of the cluster views begin with the counts
     process_bases_.clear();
-    for (auto& p : host_.module<process_table>().status())
+    for (auto& p : engine_.module<process_table>().status())
         process_bases_.emplace(p.id, p);
-    for (unsigned index = 0; index < host_.thread_count(); ++index) {
-        host_.thread(index).clear_maxima();
+    for (unsigned index = 0; index < engine_.thread_count(); ++index) {
+        engine_.thread(index).clear_maxima();
         base& b = bases_[index];
-        b.at = host_.loop().now();
-        b.loops = host_.thread(index).loops();
-        b.entered = host_.thread(index).entered();
+        b.at = engine_.loop().now();
+        b.loops = engine_.thread(index).loops();
+        b.entered = engine_.thread(index).entered();
         b.nodes.clear();
-        for (const auto& entry : host_.registry().all())
+        for (const auto& entry : engine_.registry().all())
             b.nodes[entry.id] = raw(index, entry.id);
     }
 }

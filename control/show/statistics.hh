@@ -46,10 +46,10 @@ struct reason_statistics {
     uint64_t count;
 };
 
-// A room of the engine. Main thread. Counters have one writer, so to clear them is to remember where they stood.
+// A module of the engine. Main thread. Counters have one writer, so to clear them is to remember where they stood.
 class statistics {
 public:
-    explicit statistics(engine& host);
+    explicit statistics(engine& engine);
 
     [[nodiscard]] thread_statistics of_thread(unsigned index) const;
     // The nodes of these names on the threads of these names, both as shell patterns; sorted by name. A look less than
@@ -84,7 +84,7 @@ private:
     void add_thread(cluster_statistics& node, unsigned thread);
     [[nodiscard]] std::map<reason_id, uint64_t> raw_reasons() const;
 
-    engine& host_;
+    engine& engine_;
     std::vector<base> bases_;
     std::map<std::pair<unsigned, node_id>, look> looks_; // by thread
     std::map<process_id, process_status> process_bases_;

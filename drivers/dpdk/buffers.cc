@@ -154,10 +154,10 @@ rte_mempool* make_in_own_memory(const pool_shape& shape, unsigned cache)
     return pool;
 }
 
-result<void> make_pool(const config::value& root, engine& host)
+result<void> make_pool(const config::value& root, engine& engine)
 {
     const pool_shape shape{root};
-    const unsigned cache = std::min(cache_size, shape.count / (2 * host.thread_count()));
+    const unsigned cache = std::min(cache_size, shape.count / (2 * engine.thread_count()));
     const bool own = wants_own_memory(root);
     rte_mempool* pool = own ? make_in_own_memory(shape, cache)
                             : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, room_of(shape),
@@ -168,7 +168,7 @@ result<void> make_pool(const config::value& root, engine& host)
                     rte_strerror(rte_errno),
                     own ? ""
                         : fmt::format(" (memory.size holds {} MB)", rte_eal_get_physmem_size() >> 20));
-    host.add_pool(pool);
+    engine.add_pool(pool);
     return {};
 }
 
@@ -186,7 +186,7 @@ const config::registration registration{{
 result<nlohmann::ordered_json> show_buffers(command_context& context)
 {
     nlohmann::ordered_json pools = nlohmann::ordered_json::array();
-    for (rte_mempool* pool : context.host.pools())
+    for (rte_mempool* pool : context.engine.pools())
         pools.push_back({{"name", pool->name},
                          {"size", pool->size},
                          {"free", rte_mempool_avail_count(pool)},
@@ -194,7 +194,7 @@ result<nlohmann::ordered_json> show_buffers(command_context& context)
                          {"bytes_each", rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM},
                          {"cache", pool->cache_size}});
     return nlohmann::ordered_json{{"pools", pools},
-                                  {"packets_in_flight", context.host.packets_in_flight()}};
+                                  {"packets_in_flight", context.engine.packets_in_flight()}};
 }
 
 std::string buffers_text(const nlohmann::ordered_json& data)
@@ -214,11 +214,11 @@ const command_registration show{"show buffers",
                                 "Packet buffers: size, free and used, and the packets in flight",
                                 show_buffers, buffers_text};
 
-// Every packet must have come back once ports and rooms are gone.
-result<void> count_returned(engine& host)
+// Every packet must have come back once ports and modules are gone.
+result<void> count_returned(engine& engine)
 {
     result<void> outcome;
-    for (rte_mempool* pool : host.pools()) {
+    for (rte_mempool* pool : engine.pools()) {
         const unsigned free = rte_mempool_avail_count(pool);
         spdlog::log(free == pool->size ? spdlog::level::info : spdlog::level::err,
                     "{}: {} of {} returned", pool->name, free, pool->size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // device-input: names the next nodes of everything that brings packets in from outside. Its siblings share them, and
 // what is added for one of them is there for all. It does not run itself.
-#include "graph/node.hh"
+#include "drivers/dpdk/device.hh"
 
 namespace weft::drivers {
 
@@ -11,7 +11,7 @@ const node_registration registration{{
     .name = "device-input",
     .type = node_type::input,
     .state = node_state::disabled,
-    .nexts = {"ethernet-input", "worker-handoff"},
+    .nexts = {{to_ethernet_input, "ethernet-input"}, {to_worker_handoff, "worker-handoff"}},
     .is_template = true,
 }};
 

@@ -14,17 +14,17 @@ namespace {
 
 constexpr duration look = 1s;
 
-void tell_link(engine& host, interface& i)
+void tell_link(engine& engine, interface& i)
 {
     i.link = i.driver->link();
-    interfaces_of(host).notify(i);
+    interfaces_of(engine).notify(i);
 }
 
 // Closes what has been let go once no thread can be using it: all have taken up plans without its inputs meanwhile.
 bool close_device(process& self, const interface& i, device& driver)
 {
     const auto inputs = inputs_of(driver.rx_queues());
-    auto done = self.host().module<input_control>().change(inputs, &self, [&] { driver.unplug(); });
+    auto done = self.engine().module<input_control>().change(inputs, &self, [&] { driver.unplug(); });
     if (!done)
         spdlog::warn("interface {}: its device is not closed yet: {}", i.name, done.error().message);
     return done.has_value();
@@ -33,41 +33,41 @@ bool close_device(process& self, const interface& i, device& driver)
 // One that turns out to have no interrupts must not be waited for.
 void keep_polled(process& self, const interface& i)
 {
-    engine& host = self.host();
+    engine& engine = self.engine();
     std::vector<node_id> deaf;
     for (const auto& q : i.driver->rx_queues())
-        if (!q.has_interrupt && host.registry().at(q.input).state == node_state::interrupt)
+        if (!q.has_interrupt && engine.registry().at(q.input).state == node_state::interrupt)
             deaf.push_back(q.input);
     if (deaf.empty())
         return;
     spdlog::warn("interface {}: its device has no receive interrupts; rx-mode is adaptive", i.name);
-    if (auto done = host.module<input_control>().set_state(deaf, node_state::adaptive, &self); !done)
+    if (auto done = engine.module<input_control>().set_state(deaf, node_state::adaptive, &self); !done)
         spdlog::error("interface {}: {}", i.name, done.error().message);
 }
 
 // From when a device is not there until it is. Says once why it is not, and again when that changes.
 class absence {
 public:
-    void lose(interface& i, device& driver, engine& host)
+    void lose(interface& i, device& driver, engine& engine)
     {
         spdlog::warn("interface {}: its device is gone; it is opened again every {} s until it is there", i.name,
                      replug_seconds);
         closed_ = false;
-        next_ = host.loop().now() + pause;
+        next_ = engine.loop().now() + pause;
         driver.let_go();
-        tell_link(host, i);
+        tell_link(engine, i);
     }
 
     void end(process& self, interface& i, device& driver)
     {
-        engine& host = self.host();
+        engine& engine = self.engine();
         if (!closed_)
             closed_ = close_device(self, i, driver);
-        if (!closed_ || host.loop().now() < next_)
+        if (!closed_ || engine.loop().now() < next_)
             return;
-        next_ = host.loop().now() + pause;
-        auto& hot = interfaces_of(host).hot(i.index);
-        auto opened = driver.plug(host);
+        next_ = engine.loop().now() + pause;
+        auto& hot = interfaces_of(engine).hot(i.index);
+        auto opened = driver.plug(engine);
         if (opened)
             opened = driver.set_admin(hot.admin_up.load());
         if (!opened) {
@@ -80,7 +80,7 @@ public:
         keep_polled(self, i);
         why_.clear();
         spdlog::info("interface {}: its device is there", i.name);
-        tell_link(host, i);
+        tell_link(engine, i);
     }
 
 private:
@@ -96,12 +96,12 @@ void watch_devices(process& self)
     std::map<interface_index, absence> absent;
     while (true) {
         self.sleep_for(look);
-        for (const auto& i : interfaces_of(self.host()).all()) {
+        for (const auto& i : interfaces_of(self.engine()).all()) {
             auto* driver = dynamic_cast<device*>(i->driver.get());
             if (driver == nullptr)
                 continue;
             if (driver->state() == device_state::present && driver->has_gone())
-                absent[i->index].lose(*i, *driver, self.host());
+                absent[i->index].lose(*i, *driver, self.engine());
             if (driver->state() != device_state::present)
                 absent[i->index].end(self, *i, *driver);
         }

@@ -17,8 +17,8 @@ namespace {
 struct context {
     explicit context(const node_setup& setup)
         : queue{*static_cast<rx_queue*>(setup.argument)},
-          hot{interfaces_of(setup.host).hot(queue.interface)},
-          counters{&interfaces_of(setup.host).counters(setup.thread, queue.interface)}
+          hot{interfaces_of(setup.engine).hot(queue.interface)},
+          counters{&interfaces_of(setup.engine).counters(setup.thread, queue.interface)}
     {
     }
     const rx_queue& queue;
@@ -53,7 +53,7 @@ uint32_t dpdk_input(node_run& run) noexcept
         ctx.drains_fd = ctx.armed = ctx.no_fd = false;
         return 0;
     }
-    const fate to = ctx.hot.input_slot.load(std::memory_order_relaxed);
+    const next_index to = ctx.hot.input_slot.load(std::memory_order_relaxed);
     const auto space = run.input_space(to);
     uint32_t count =
         rte_eth_rx_burst(port, ctx.queue.queue,
@@ -117,7 +117,7 @@ const node_registration registration{{
     .poll = dpdk_input,
     .wait = wait_for_queue,
     .sibling_of = "device-input",
-    .reasons = {{"too_long", "a frame is longer than a packet buffer"}},
+    .reasons = {{too_long, "too_long", "a frame is longer than a packet buffer"}},
     .context = context_of<context>(),
     .start = take_queue,
     .stop = leave_queue,

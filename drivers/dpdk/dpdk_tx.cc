@@ -20,13 +20,13 @@ constexpr int tries = 2;
 struct context {
     explicit context(const node_setup& setup)
         : tx{*static_cast<const tx_queues*>(setup.argument)},
-          counters{&interfaces_of(setup.host).counters(setup.thread, tx.interface)},
-          host{setup.host}, thread{setup.thread}
+          counters{&interfaces_of(setup.engine).counters(setup.thread, tx.interface)},
+          engine{setup.engine}, thread{setup.thread}
     {
     }
     const tx_queues& tx;
     interface_counters* counters;
-    engine& host;
+    weft::engine& engine;
     unsigned thread;
 };
 
@@ -40,7 +40,7 @@ void dpdk_tx(node_run& run, frame& in) noexcept
     }
     const uint16_t queue = ctx.tx.queue_of_thread[ctx.thread];
     if (queue == tx_queues::none) {
-        hand_to_owner(run, in, ctx.host.thread(ctx.tx.owner_of_thread[ctx.thread]), handoff_full);
+        hand_to_owner(run, in, ctx.engine.thread(ctx.tx.owner_of_thread[ctx.thread]), handoff_full);
         return;
     }
     run.trace(in, consumed);
@@ -66,9 +66,9 @@ void dpdk_tx(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "dpdk-tx",
     .function = dpdk_tx,
-    .reasons = {{"tx_full", "the transmit queue took no more packets"},
-                {"handoff_full", "the thread that owns the transmit queue is behind"},
-                {"device_gone", "the interface's device is not there"}},
+    .reasons = {{tx_full, "tx_full", "the transmit queue took no more packets"},
+                {handoff_full, "handoff_full", "the thread that owns the transmit queue is behind"},
+                {device_gone, "device_gone", "the interface's device is not there"}},
     .context = context_of<context>(),
     .role = node_role::output,
     .is_template = true,

@@ -24,7 +24,7 @@ namespace weft::drivers {
 
 namespace {
 
-constexpr uint16_t lowest_mtu = 68; // RFC 791
+constexpr uint16_t min_mtu = 68; // RFC 791
 constexpr duration link_interval = 100ms;
 
 // Every receive ring is filled with buffers before the first packet comes, and as many must be left to be
@@ -119,10 +119,10 @@ void check(const config::value& root, config::problems& problems)
     check_patterns(root, *interfaces, problems);
     check_owners(*interfaces, problems);
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
-        if (!good_name(name, longest_name))
+        if (!good_name(name, max_name))
             problems.add(key_at, settings.path(),
                          fmt::format("`{}' is no name of an interface (1 to {} letters, digits, "
-                                     "`-', `_' and `.')", name, longest_name));
+                                     "`-', `_' and `.')", name, max_name));
         const auto* device = settings.find("device");
         if (const auto fault = fault_of_arguments(device->text(), settings.get<uint16_t>("queues", 1)); !fault.empty())
             problems.add(*device, "{}", fault);
@@ -146,61 +146,61 @@ port_options options_of(const config::value& settings)
 }
 
 // Opens nothing yet.
-result<std::unique_ptr<device>> make_device(engine& host, const std::string& name, const port_options& options)
+result<std::unique_ptr<device>> make_device(engine& engine, const std::string& name, const port_options& options)
 {
     if (options.device == null_device)
         return make_null_device(options.mac);
-    if (const auto& others = host.module<stand_in_devices>(); others.wanted) {
+    if (const auto& others = engine.module<stand_in_devices>(); others.wanted) {
         const auto own = others.macs.find(name);
         return make_null_device(options.mac || own == others.macs.end() ? options.mac : own->second);
     }
     if (memif::is_memif(options.device))
-        return memif::memif_device::open(options.device, options.queues, options.mac, host);
-    return std::make_unique<port>(options, host, host.pools().front());
+        return memif::memif_device::open(options.device, options.queues, options.mac, engine);
+    return std::make_unique<port>(options, engine, engine.pools().front());
 }
 
-result<void> open_one(engine& host, const std::string& name, const config::value& settings)
+result<void> open_one(engine& engine, const std::string& name, const config::value& settings)
 {
     const port_options options = options_of(settings);
-    auto made = make_device(host, name, options);
+    auto made = make_device(engine, name, options);
     if (!made)
         return fail(made.error().code, "interfaces.{}: {}", name, made.error().message);
     device& driver = **made;
-    if (auto opened = driver.plug(host); !opened) {
+    if (auto opened = driver.plug(engine); !opened) {
         if (!settings.get("optional", false))
             return fail(opened.error().code, "interfaces.{}: {}", name, opened.error().message);
         spdlog::warn("interface {}: it starts without its device, which is tried again every {} s: {}", name,
                      replug_seconds, opened.error().message);
     }
-    auto added = interfaces_of(host).add(name, std::move(*made));
+    auto added = interfaces_of(engine).add(name, std::move(*made));
     if (!added)
         return pass(added);
     const interface_index index = (*added)->index;
-    auto& hot = interfaces_of(host).hot(index);
+    auto& hot = interfaces_of(engine).hot(index);
     hot.mac = driver.mac(index);
     hot.mtu.store(options.mtu);
-    if (auto done = driver.join(host, name, index); !done)
+    if (auto done = driver.join(engine, name, index); !done)
         return done;
     const auto mode = *node_state_of(settings.get<std::string>("rx-mode", "adaptive")); // the schema has no others
     for (const auto& q : driver.rx_queues())
-        host.registry().at(q.input).state = mode;
+        engine.registry().at(q.input).state = mode;
     const auto workers = settings.list<uint32_t>("handoff");
     const std::vector<unsigned> threads{workers.begin(), workers.end()};
-    auto& handoff = host.module<handoff_table>();
+    auto& handoff = engine.module<handoff_table>();
     if (auto done = handoff.check(threads); !done)
         return fail(done.error().code, "interfaces.{}.handoff: {}", name, done.error().message);
     if (!threads.empty())
-        handoff.begin(interfaces_of(host).at(index), threads);
+        handoff.begin(interfaces_of(engine).at(index), threads);
     return {};
 }
 
-result<void> apply(const config::value& root, engine& host)
+result<void> apply(const config::value& root, engine& engine)
 {
     const auto* interfaces = root.find("interfaces");
     if (interfaces == nullptr)
         return {};
     for (const auto& [name, key_at, settings] : interfaces->entries())
-        if (auto done = open_one(host, name, settings); !done)
+        if (auto done = open_one(engine, name, settings); !done)
             return done;
     return {};
 }
@@ -217,7 +217,7 @@ const config::registration registration{{
               true},
              {"interfaces.*.macaddress", config::mac_address(),
               "MAC address (default: the device's own)."},
-             {"interfaces.*.mtu", config::number(lowest_mtu, 9216),
+             {"interfaces.*.mtu", config::number(min_mtu, 9216),
               "Largest IP packet in bytes (default 1500)."},
              {"interfaces.*.rx-mode", config::one_of({"polling", "interrupt", "adaptive"}),
               "When its receive queues are polled: always, on interrupts, or as traffic asks for "
@@ -235,14 +235,14 @@ const config::registration registration{{
     .also_reads = {"buffers", "cpu"},
 }};
 
-result<void> bring_up(engine& host)
+result<void> bring_up(engine& engine)
 {
-    for (const auto& i : interfaces_of(host).all())
-        if (auto done = interfaces_of(host).set_admin(*i, true); !done)
+    for (const auto& i : interfaces_of(engine).all())
+        if (auto done = interfaces_of(engine).set_admin(*i, true); !done)
             return fail(done.error().code, "interfaces.{}: {}", i->name, done.error().message);
-    for (const auto& i : interfaces_of(host).all())
+    for (const auto& i : interfaces_of(engine).all())
         for (const auto& q : i->driver->rx_queues())
-            if (!q.has_interrupt && i->driver->state() == device_state::present && host.registry().at(q.input).state == node_state::interrupt)
+            if (!q.has_interrupt && i->driver->state() == device_state::present && engine.registry().at(q.input).state == node_state::interrupt)
                 return fail(errc::unsupported, "interfaces.{}.rx-mode: its device has no receive interrupts; "
                             "expected polling or adaptive", i->name);
     return {};
@@ -254,7 +254,7 @@ const init_registration up{"interfaces-up", init_phase::start, bring_up};
 // turn, since some have to ask their device.
 void watch_links(process& self)
 {
-    auto& interfaces = interfaces_of(self.host());
+    auto& interfaces = interfaces_of(self.engine());
     while (true) {
         self.sleep_for(link_interval);
         for (size_t n = 0; n < interfaces.all().size(); ++n) {
@@ -279,9 +279,9 @@ void hand_to_owner(node_run& run, frame& in, graph_thread& owner, uint16_t reaso
         run.drop_rest(in.packets.data() + handed, in.count - handed, reason);
 }
 
-std::vector<unsigned> sending_threads(engine& host, const std::string& tx_node)
+std::vector<unsigned> sending_threads(engine& engine, const std::string& tx_node)
 {
-    auto order = host.polling_threads_for(tx_node).value_or(std::vector<unsigned>{});
+    auto order = engine.polling_threads_for(tx_node).value_or(std::vector<unsigned>{});
     if (std::find(order.begin(), order.end(), 0u) == order.end())
         order.push_back(0);
     return order;
@@ -295,10 +295,10 @@ result<void> check_mtu(uint16_t mtu, uint16_t room)
     return {};
 }
 
-result<void> join_output(engine& host, std::string_view of, const std::string& name,
+result<void> join_output(engine& engine, std::string_view of, const std::string& name,
                          interface_index index, void* argument)
 {
-    auto& registry = host.registry();
+    auto& registry = engine.registry();
     auto tx = registry.clone(of, fmt::format("{}-{}", of, name), argument);
     if (!tx)
         return pass(tx);
@@ -310,7 +310,7 @@ result<void> join_output(engine& host, std::string_view of, const std::string& n
     auto slot = registry.add_next(output->id, *tx, {}, owner);
     if (!slot)
         return pass(slot);
-    interfaces_of(host).hot(index).output_slot.store(*slot);
+    interfaces_of(engine).hot(index).output_slot.store(*slot);
     return {};
 }
 

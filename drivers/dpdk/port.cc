@@ -73,8 +73,8 @@ std::string input_name(const std::string& interface, uint16_t queue)
     return fmt::format("dpdk-input-{}-{}", interface, queue);
 }
 
-port::port(const port_options& options, engine& host, rte_mempool* pool)
-    : options_{options}, host_{host}, pool_{pool},
+port::port(const port_options& options, engine& engine, rte_mempool* pool)
+    : options_{options}, engine_{engine}, pool_{pool},
       room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)}, mtu_{options.mtu},
       tx_descriptors_{options.tx_descriptors}, mac_{options.mac.value_or(net::mac_address{})},
       mac_known_{options.mac.has_value()}
@@ -91,9 +91,9 @@ port::~port()
     rte_eth_dev_close(id_);
 }
 
-result<void> port::plug(engine& host)
+result<void> port::plug(engine& engine)
 {
-    if (auto done = host.module<device_claims>().claim(options_.device); !done)
+    if (auto done = engine.module<device_claims>().claim(options_.device); !done)
         return done;
     std::optional<quiet_dpdk> again; // what it says of a device that is not there is known after the first time
     if (index_ != no_interface)
@@ -187,7 +187,7 @@ result<void> port::configure()
         return fail(errc::invalid_argument, "device `{}' has {} receive queues at most, {} are asked "
                     "for", options_.device, info.max_rx_queues, options_.queues);
     const uint16_t rx_count = options_.queues;
-    tx_count_ = std::min<uint16_t>(info.max_tx_queues, static_cast<uint16_t>(host_.thread_count()));
+    tx_count_ = std::min<uint16_t>(info.max_tx_queues, static_cast<uint16_t>(engine_.thread_count()));
     rte_eth_conf conf{};
     conf.intr_conf.rxq = 1; // an idle worker sleeps on it
     if (rx_count > 1 && info.flow_type_rss_offloads != 0) {
@@ -246,7 +246,7 @@ result<void> port::set_up_queues()
 result<void> port::bind_receive(const std::string& name)
 {
     for (uint16_t q = 0; q < options_.queues; ++q) {
-        const auto pollers = host_.polling_threads_for(input_name(name, q));
+        const auto pollers = engine_.polling_threads_for(input_name(name, q));
         if (!pollers)
             return pass(pollers);
         // one interface after the other, so that two ports of one queue each use two workers
@@ -259,8 +259,8 @@ result<void> port::bind_receive(const std::string& name)
 // How many queues there are is known when the device is.
 void port::bind_transmit()
 {
-    tx_.queue_of_thread.assign(host_.thread_count(), tx_queues::none);
-    tx_.owner_of_thread.assign(host_.thread_count(), senders_[0]);
+    tx_.queue_of_thread.assign(engine_.thread_count(), tx_queues::none);
+    tx_.owner_of_thread.assign(engine_.thread_count(), senders_[0]);
     for (size_t i = 0; i < senders_.size(); ++i) {
         if (i < tx_count_)
             tx_.queue_of_thread[senders_[i]] = static_cast<uint16_t>(i);
@@ -268,23 +268,23 @@ void port::bind_transmit()
     }
 }
 
-result<void> port::join(engine& host, const std::string& name, interface_index index)
+result<void> port::join(engine& engine, const std::string& name, interface_index index)
 {
     index_ = tx_.interface = index;
     if (auto done = bind_receive(name); !done)
         return done;
-    senders_ = sending_threads(host, "dpdk-tx-" + name);
+    senders_ = sending_threads(engine, "dpdk-tx-" + name);
     bind_transmit();
     for (const auto& queue : rx_) {
-        auto input = host.registry().clone("dpdk-input",
+        auto input = engine.registry().clone("dpdk-input",
                                            input_name(name, queue->queue), queue.get(),
                                            queue->thread);
         if (!input)
             return pass(input);
-        host.registry().at(*input).owner = fmt::format("interface {}", name);
+        engine.registry().at(*input).owner = fmt::format("interface {}", name);
         queue->input = *input;
     }
-    return join_output(host, "dpdk-tx", name, index, &tx_);
+    return join_output(engine, "dpdk-tx", name, index, &tx_);
 }
 
 // A device is started once and stops when it is closed: an interface that is down goes on being polled, and its
@@ -317,12 +317,12 @@ result<void> port::start()
     for (unsigned thread = 0; thread < tx_.queue_of_thread.size(); ++thread)
         if (const uint16_t queue = tx_.queue_of_thread[thread];
             queue != tx_queues::none && rte_eth_tx_done_cleanup(id_, queue, 0) >= 0)
-            host_.module<tx_cleanup>().add(thread, {&tx_.port, queue, tx_.interface, rte_eth_tx_done_cleanup});
+            engine_.module<tx_cleanup>().add(thread, {&tx_.port, queue, tx_.interface, rte_eth_tx_done_cleanup});
     tx_.port.store(id_, std::memory_order_release);
     for (const auto& queue : rx_) {
         queue->port.store(id_, std::memory_order_release);
         // a thread that sleeps knows of nothing that could come
-        host_.thread(*host_.registry().at(queue->input).thread).post_interrupt(queue->input);
+        engine_.thread(*engine_.registry().at(queue->input).thread).post_interrupt(queue->input);
     }
     return {};
 }
@@ -366,7 +366,7 @@ hardware_status port::hardware() const
     status.rx_descriptors = rx_descriptors_;
     status.tx_descriptors = tx_descriptors_;
     for (const auto& queue : rx_) {
-        const auto& input = host_.registry().at(queue->input);
+        const auto& input = engine_.registry().at(queue->input);
         status.rx_queues.push_back(
             {queue->queue, *input.thread, std::string{to_string(input.state)}});
     }

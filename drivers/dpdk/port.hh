@@ -56,18 +56,18 @@ struct port_options {
 // Owned by the interface table; the port is stopped and closed when it goes. Main thread.
 class port final : public device {
 public:
-    port(const port_options& options, engine& host, rte_mempool* pool);
+    port(const port_options& options, engine& engine, rte_mempool* pool);
     ~port() override;
 
     [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
     // Probes the device and sets it up; after join() it is started as well, and threads use it. Errors name the device and
     // what DPDK said.
-    result<void> plug(engine& host) override;
+    result<void> plug(engine& engine) override;
     [[nodiscard]] bool has_gone() override;
     void let_go() override;
     void unplug() override;
     // One input node for each receive queue, one tx node.
-    result<void> join(engine& host, const std::string& name, interface_index index) override;
+    result<void> join(engine& engine, const std::string& name, interface_index index) override;
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
     [[nodiscard]] link_status link() const override;
@@ -89,7 +89,7 @@ private:
     void bind_transmit();
 
     const port_options options_;
-    engine& host_;
+    engine& engine_;
     rte_mempool* const pool_;
     device_state state_ = device_state::missing;
     bool started_ = false;

@@ -14,7 +14,7 @@ namespace {
 
 struct context {
     explicit context(const node_setup& setup)
-        : cleaner{setup.host.module<tx_cleanup>()}, interfaces{interfaces_of(setup.host)},
+        : cleaner{setup.engine.module<tx_cleanup>()}, interfaces{interfaces_of(setup.engine)},
           thread{setup.thread}
     {}
     const tx_cleanup& cleaner;
@@ -53,9 +53,9 @@ const node_registration registration{{
 
 } // namespace
 
-tx_cleanup::tx_cleanup(engine& host)
+tx_cleanup::tx_cleanup(engine& engine)
 {
-    for (unsigned thread = 0; thread < host.thread_count(); ++thread)
+    for (unsigned thread = 0; thread < engine.thread_count(); ++thread)
         lists_.push_back(std::make_unique<list>());
 }
 

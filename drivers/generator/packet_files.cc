@@ -18,9 +18,9 @@ namespace weft::drivers {
 
 namespace {
 
-constexpr uint64_t largest_capture_file = 256 << 20; // bytes: what may be kept of one, and what is around the frames
-constexpr uint64_t largest_list = 512 << 20;
-constexpr size_t longest_line = 4096;
+constexpr uint64_t max_capture_file = 256 << 20; // bytes: what may be kept of one, and what is around the frames
+constexpr uint64_t max_list = 512 << 20;
+constexpr size_t max_line = 4096;
 
 // Others take their turn after every so many steps of work.
 class turns {
@@ -60,7 +60,7 @@ public:
     [[nodiscard]] const std::optional<error>& failure() const noexcept { return failure_; }
 
 private:
-    static constexpr size_t most_between = 1 << 20; // bytes
+    static constexpr size_t max_between = 1 << 20; // bytes
 
     static ssize_t read(void* self, char* into, size_t bytes)
     {
@@ -68,8 +68,8 @@ private:
         auto got = input.file_.read({into, bytes});
         if (got)
             input.since_frame_ += *got;
-        if (got && input.since_frame_ > most_between)
-            got = fail(errc::exhausted, "{}: more than {} bytes without a frame", input.file_.path(), most_between);
+        if (got && input.since_frame_ > max_between)
+            got = fail(errc::exhausted, "{}: more than {} bytes without a frame", input.file_.path(), max_between);
         if (got)
             return static_cast<ssize_t>(*got);
         input.failure_ = got.error();
@@ -92,9 +92,9 @@ result<void> append(capture& to, const pcap_pkthdr& header, const u_char* data, 
     if (header.len < least || header.len > most)
         return fail(errc::invalid_argument, "frame {} has {} bytes, not from {} to {}", number,
                     header.len, least, most);
-    if (number > most_captured_frames || to.bytes.size() + header.len > most_captured_bytes)
-        return fail(errc::exhausted, "more than {} frames or {} MB", most_captured_frames,
-                    most_captured_bytes >> 20);
+    if (number > max_captured_frames || to.bytes.size() + header.len > max_captured_bytes)
+        return fail(errc::exhausted, "more than {} frames or {} MB", max_captured_frames,
+                    max_captured_bytes >> 20);
     to.frames.push_back(
         {static_cast<uint32_t>(to.bytes.size()), static_cast<uint16_t>(header.len)});
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
@@ -147,11 +147,11 @@ private:
         ++number_;
         if (line.empty() || line[0] == '#')
             return;
-        const auto prefix = line.size() > longest_line ? std::nullopt : prefix_of(line);
+        const auto prefix = line.size() > max_line ? std::nullopt : prefix_of(line);
         if (!prefix)
             wrong_ = fail(errc::invalid_argument, "{}:{}:1: expected an address such as 10.0.0.1, or a network such as "
                           "10.0.0.0/24 with no bits set beyond its length", path_, number_);
-        else if (found_.size() == 4 * most_destinations)
+        else if (found_.size() == 4 * max_destinations)
             wrong_ = fail(errc::exhausted, "{}: more than {} lines", path_, found_.size());
         else
             found_.push_back(*prefix);
@@ -165,12 +165,12 @@ private:
 
 result<std::vector<net::ip4_prefix>> read_prefixes(const std::string& path, const turns& turn)
 {
-    auto file = input_file::open(path, largest_list);
+    auto file = input_file::open(path, max_list);
     if (!file)
         return pass(file);
     prefix_list list{path};
     const auto take = [&](std::string_view text, bool last) { return list.take(text, last); };
-    if (auto done = file->read_pieces(longest_line, [&] { return turn.take(); }, take); !done)
+    if (auto done = file->read_pieces(max_line, [&] { return turn.take(); }, take); !done)
         return pass(done);
     return list.finish();
 }
@@ -182,7 +182,7 @@ result<capture> read_frames(pcap_t* file, pcap_input& input, const std::string& 
         return fail(errc::invalid_argument, "{}: its link type is {}, not Ethernet ({})", path, pcap_datalink(file),
                     DLT_EN10MB);
     capture read;
-    read.bytes.reserve(std::min<size_t>(size, most_captured_bytes));
+    read.bytes.reserve(std::min<size_t>(size, max_captured_bytes));
     pcap_pkthdr* header = nullptr;
     const u_char* data = nullptr;
     int code = 0;
@@ -205,7 +205,7 @@ result<capture> read_frames(pcap_t* file, pcap_input& input, const std::string& 
 
 result<capture> read_capture(const std::string& path, uint32_t least, uint32_t most, process* self)
 {
-    auto file = input_file::open(path, largest_capture_file);
+    auto file = input_file::open(path, max_capture_file);
     if (!file)
         return pass(file);
     pcap_input input{*file};
@@ -229,7 +229,7 @@ result<std::vector<net::ip4_address>> read_destinations(const std::string& path,
     const auto prefixes = read_prefixes(path, turn);
     if (!prefixes)
         return pass(prefixes);
-    std::vector<net::ip4_address> drawn(std::min(16 * prefixes->size(), most_destinations));
+    std::vector<net::ip4_address> drawn(std::min(16 * prefixes->size(), max_destinations));
     std::mt19937 chance; // the same in each run
     for (auto& address : drawn) {
         const auto& prefix = (*prefixes)[chance() % prefixes->size()];

@@ -20,11 +20,11 @@ constexpr event_type stream_done = 1;
 
 struct context {
     explicit context(const node_setup& setup)
-        : host{setup.host},
+        : engine{setup.engine},
           packets{*static_cast<stream*>(setup.argument)},
-          pool{setup.host.pools().front()}
+          pool{setup.engine.pools().front()}
     {}
-    engine& host;
+    weft::engine& engine;
     stream& packets;
     rte_mempool* pool;
     interface_counters* counters = nullptr; // of the stream's interface
@@ -38,7 +38,7 @@ bool is_done(const stream& s) noexcept
 void begin(context& ctx, stream& s, unsigned thread, uint64_t starts) noexcept
 {
     const uint64_t now = rte_rdtsc();
-    ctx.counters = &interfaces_of(ctx.host).counters(thread, s.options.interface);
+    ctx.counters = &interfaces_of(ctx.engine).counters(thread, s.options.interface);
     s.packets->restart();
     s.pace.restart(now);
     s.made.set(0);
@@ -60,7 +60,7 @@ constexpr uint32_t group = 64;
 
 // All of them, or none for want of buffers.
 uint32_t make_some(node_run& run, context& ctx, stream& s, std::span<packet*> packets,
-                   fate to) noexcept
+                   next_index to) noexcept
 {
     const auto count = static_cast<uint32_t>(packets.size());
     if (rte_pktmbuf_alloc_bulk(ctx.pool, reinterpret_cast<rte_mbuf**>(packets.data()), count) != 0)
@@ -71,7 +71,7 @@ uint32_t make_some(node_run& run, context& ctx, stream& s, std::span<packet*> pa
     run.admit(packets.data(), count, s.options.interface, to);
     if (s.to != to_ethernet_input)
         for (packet* p : packets)
-            p->mark().l3_offset = sizeof(net::ethernet_header);
+            p->metadata().l3_offset = sizeof(net::ethernet_header);
     return count;
 }
 
@@ -82,9 +82,9 @@ uint32_t packet_generator_input(node_run& run) noexcept
     const uint64_t starts = s.starts.load(std::memory_order_acquire);
     if (starts != s.started.get()) [[unlikely]]
         begin(ctx, s, run.thread_index(), starts);
-    const fate to = s.to != to_ethernet_input
+    const next_index to = s.to != to_ethernet_input
                         ? s.to
-                        : interfaces_of(ctx.host).hot(s.options.interface).input_slot.load();
+                        : interfaces_of(ctx.engine).hot(s.options.interface).input_slot.load();
     const auto space = run.input_space(to);
     const uint32_t wanted = due(s, static_cast<uint32_t>(space.size()));
     uint32_t made = 0;
@@ -116,7 +116,7 @@ const node_registration registration{{
 
 void retire(process& self)
 {
-    auto& generator = self.host().module<packet_generator>();
+    auto& generator = self.engine().module<packet_generator>();
     generator.set_retirer(self.id());
     while (true) {
         [[maybe_unused]] const auto done =
@@ -143,14 +143,14 @@ result<void> packet_generator::add(const std::string& name, const stream_options
 {
     if (find(name))
         return fail(errc::exists, "a stream `{}' exists already", name);
-    if (streams_.size() == most_streams)
-        return fail(errc::exhausted, "{} streams exist, the most there can be", most_streams);
+    if (streams_.size() == max_streams)
+        return fail(errc::exhausted, "{} streams exist, the most there can be", max_streams);
     size_t memory = packets->memory();
     for (const auto& [other, s] : streams_)
         memory += s->packets->memory();
-    if (memory > most_stream_memory)
+    if (memory > max_stream_memory)
         return fail(errc::exhausted, "all streams would take {} bytes of memory, {} are the most", memory,
-                    most_stream_memory);
+                    max_stream_memory);
     const auto made = std::make_shared<stream>(options, std::move(packets), rte_get_tsc_hz());
     made->retirer = retirer_;
     const auto join = [&](node_registry& registry) -> result<void> {
@@ -168,7 +168,7 @@ result<void> packet_generator::add(const std::string& name, const stream_options
         made->to = *to;
         return {};
     };
-    if (auto done = host_.change_graph(join, "packet-generator new " + name); !done)
+    if (auto done = engine_.change_graph(join, "packet-generator new " + name); !done)
         return done;
     streams_.emplace(name, made);
     return {};
@@ -177,13 +177,13 @@ result<void> packet_generator::add(const std::string& name, const stream_options
 result<void> packet_generator::set_polled(const std::string& name, const stream& s, bool polled)
 {
     const auto wanted = polled ? node_state::adaptive : node_state::disabled;
-    if (host_.registry().at(s.self).state == wanted)
+    if (engine_.registry().at(s.self).state == wanted)
         return {};
     const auto edit = [&](node_registry& registry) -> result<void> {
         registry.at(s.self).state = wanted;
         return {};
     };
-    return host_.change_graph(edit, fmt::format("packet-generator {} {}", polled ? "enable" : "disable", name));
+    return engine_.change_graph(edit, fmt::format("packet-generator {} {}", polled ? "enable" : "disable", name));
 }
 
 result<void> packet_generator::enable(const std::string& name, bool on)
@@ -209,7 +209,7 @@ result<void> packet_generator::remove(const std::string& name)
     if (!found)
         return pass(found);
     const auto leave = [&](node_registry& registry) { return registry.remove((*found)->self); };
-    if (auto done = host_.change_graph(leave, "packet-generator delete " + name); !done)
+    if (auto done = engine_.change_graph(leave, "packet-generator delete " + name); !done)
         return done;
     streams_.erase(name);
     return {};
@@ -250,7 +250,7 @@ result<stream_status> packet_generator::status(const std::string& name) const
     if (is_done(s))
         status.state = "done";
     if (end > s.began.get())
-        status.measured = static_cast<double>(status.made) / host_.seconds_of(end - s.began.get());
+        status.measured = static_cast<double>(status.made) / engine_.seconds_of(end - s.began.get());
     return status;
 }
 

@@ -18,8 +18,8 @@
 
 namespace weft::drivers {
 
-inline constexpr size_t most_streams = 64;
-inline constexpr size_t most_stream_memory = 512 << 20; // bytes of what all are made from
+inline constexpr size_t max_streams = 64;
+inline constexpr size_t max_stream_memory = 512 << 20; // bytes of what all are made from
 struct stream_options {
     interface_index interface = no_interface; // where its packets seem to come in
     unsigned thread = 0;                      // that makes them
@@ -38,7 +38,7 @@ struct stream {
     const stream_options options;
     bool enabled = false;    // main thread
     node_id self = no_node;  // its node; like what follows written before that runs
-    fate to = 0;             // the slot of options.node
+    next_index to = 0;            // the slot of options.node
     process_id retirer = 0;  // told when the stream is done
 
     // Written by the main thread: how often it was enabled. The maker begins anew when it sees
@@ -66,7 +66,7 @@ struct stream_status {
 // The streams by name. Main thread.
 class packet_generator {
 public:
-    explicit packet_generator(engine& host) : host_{host} {}
+    explicit packet_generator(engine& engine) : engine_{engine} {}
 
     // Adds a stream, disabled. errc::exists, errc::exhausted, errc::invalid_argument.
     result<void> add(const std::string& name, const stream_options& options,
@@ -87,7 +87,7 @@ private:
     [[nodiscard]] result<stream*> find(const std::string& name) const;
     result<void> set_polled(const std::string& name, const stream& s, bool polled);
 
-    engine& host_;
+    engine& engine_;
     process_id retirer_ = 0;
     std::map<std::string, std::shared_ptr<stream>> streams_;
 };

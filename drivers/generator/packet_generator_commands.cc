@@ -20,17 +20,17 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-constexpr uint32_t smallest_frame = 60;  // IEEE 802.3, without the checksum
-constexpr uint32_t largest_frame = 9018; // a jumbo frame of 9000 bytes with a VLAN tag
+constexpr uint32_t min_frame = 60;  // IEEE 802.3, without the checksum
+constexpr uint32_t max_frame = 9018; // a jumbo frame of 9000 bytes with a VLAN tag
 
 packet_generator& generator_of(command_context& context)
 {
-    return context.host.module<packet_generator>();
+    return context.engine.module<packet_generator>();
 }
 
-uint32_t buffer_room(engine& host)
+uint32_t buffer_room(engine& engine)
 {
-    return rte_pktmbuf_data_room_size(host.pools().front()) - uint32_t{RTE_PKTMBUF_HEADROOM};
+    return rte_pktmbuf_data_room_size(engine.pools().front()) - uint32_t{RTE_PKTMBUF_HEADROOM};
 }
 
 // "A" or "A-B", each read by `read`.
@@ -104,7 +104,7 @@ result<std::unique_ptr<packet_source>> specified(command_context& context, const
 {
     const auto& args = context.arguments;
     packet_specification what;
-    what.to = interfaces_of(context.host).hot(from.index).mac;
+    what.to = interfaces_of(context.engine).hot(from.index).mac;
     if (args.has("mac"))
         what.to = net::parse<net::mac_address>(args.text("mac")).value();
     if (!args.has("source"))
@@ -122,12 +122,12 @@ result<std::unique_ptr<packet_source>> specified(command_context& context, const
         return pass(ttl);
     what.ttl = static_cast<uint8_t>(*ttl);
     what.random = args.has("random");
-    const uint32_t largest = std::min(largest_frame, buffer_room(context.host));
+    const uint32_t largest = std::min(max_frame, buffer_room(context.engine));
     for (const auto& taken :
          {take_addresses(args, "source", what.source),
           take_numbers(args, "source-port", 0, 65535, what.source_port),
           take_numbers(args, "destination-port", 0, 65535, what.destination_port),
-          take_numbers(args, "size", smallest_frame, largest, what.size),
+          take_numbers(args, "size", min_frame, largest, what.size),
           take_destination(context, what)})
         if (!taken)
             return pass(taken);
@@ -143,7 +143,7 @@ result<std::unique_ptr<packet_source>> captured(command_context& context, bool f
             return fail(errc::invalid_argument, "pcap and {} exclude each other", word);
     // the nodes behind ethernet-input are given packets whose Ethernet header has been seen
     const uint32_t least = from_ethernet ? 0 : sizeof(net::ethernet_header);
-    auto read = read_capture(std::string{args.text("pcap")}, least, buffer_room(context.host),
+    auto read = read_capture(std::string{args.text("pcap")}, least, buffer_room(context.engine),
                              context.self);
     if (!read)
         return pass(read);
@@ -154,7 +154,7 @@ result<std::unique_ptr<packet_source>> captured(command_context& context, bool f
 // what they get.
 result<node_id> entry_of(command_context& context)
 {
-    const auto& registry = context.host.registry();
+    const auto& registry = context.engine.registry();
     const auto* ethernet = registry.find("ethernet-input");
     if (!context.arguments.has("node"))
         return ethernet->id;
@@ -174,7 +174,7 @@ result<node_id> entry_of(command_context& context)
 // The worker that was asked for, or that polls the interface, or the first.
 result<unsigned> thread_of(command_context& context, const interface& from)
 {
-    const auto threads = context.host.polling_threads();
+    const auto threads = context.engine.polling_threads();
     if (!context.arguments.has("worker")) {
         const auto queues = from.driver->hardware().rx_queues;
         return queues.empty() ? threads.front() : queues.front().thread;
@@ -189,7 +189,7 @@ result<unsigned> thread_of(command_context& context, const interface& from)
 result<stream_options> options_of(command_context& context, const interface& from)
 {
     const auto& args = context.arguments;
-    const auto rate = number_within(args, "rate", 1, token_bucket::highest_rate, 0);
+    const auto rate = number_within(args, "rate", 1, token_bucket::max_rate, 0);
     const auto limit = number_within(args, "limit", 1, UINT64_MAX, 0);
     const auto thread = thread_of(context, from);
     const auto node = entry_of(context);
@@ -207,16 +207,16 @@ result<json> create(command_context& context)
 {
     const auto& args = context.arguments;
     const std::string name{args.text("name")};
-    if (!good_name(name, longest_name))
+    if (!good_name(name, max_name))
         return fail(errc::invalid_argument,
                     "`{}' is no name of a stream (1 to {} letters, digits, "
                     "`-', `_' and `.')",
-                    name, longest_name);
-    const interface& from = *interfaces_of(context.host).find(args.text("interface"));
+                    name, max_name);
+    const interface& from = *interfaces_of(context.engine).find(args.text("interface"));
     const auto options = options_of(context, from);
     if (!options)
         return pass(options);
-    const bool from_ethernet = options->node == context.host.registry().find("ethernet-input")->id;
+    const bool from_ethernet = options->node == context.engine.registry().find("ethernet-input")->id;
     auto packets = args.has("pcap") ? captured(context, from_ethernet) : specified(context, from);
     if (!packets)
         return pass(packets);
@@ -260,8 +260,8 @@ result<json> show(command_context& context)
             return pass(s);
         list.push_back({{"name", s->name},
                         {"state", s->state},
-                        {"interface", interfaces_of(context.host).at(s->options.interface).name},
-                        {"node", context.host.registry().at(s->options.node).name},
+                        {"interface", interfaces_of(context.engine).at(s->options.interface).name},
+                        {"node", context.engine.registry().at(s->options.node).name},
                         {"worker", s->options.thread},
                         {"rate", s->options.rate},
                         {"measured", s->measured},
@@ -314,7 +314,7 @@ const command_registration show_beside_others{"packet-generator show [<stream:st
                                               "The same as show packet-generator", show, show_text};
 
 const completion_registration names{
-    "stream", [](engine& host) { return host.module<packet_generator>().names(); }};
+    "stream", [](engine& engine) { return engine.module<packet_generator>().names(); }};
 
 } // namespace
 

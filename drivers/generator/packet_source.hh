@@ -63,9 +63,9 @@ struct capture {
 };
 [[nodiscard]] std::unique_ptr<packet_source> make_captured(capture what);
 
-inline constexpr size_t most_captured_frames = 262'144;
-inline constexpr size_t most_captured_bytes = 64 << 20;
-inline constexpr size_t most_destinations = 1 << 20;
+inline constexpr size_t max_captured_frames = 262'144;
+inline constexpr size_t max_captured_bytes = 64 << 20;
+inline constexpr size_t max_destinations = 1 << 20;
 
 // Reads a capture file (pcap or pcapng, Ethernet) whose frames are from `least` to `most` bytes
 // long. Lets others run meanwhile where there is a process.

@@ -16,7 +16,7 @@ namespace weft::drivers::memif {
 namespace {
 
 constexpr duration patience = 2s;         // for a message
-constexpr duration handshake_limit = 10s; // for all of them
+constexpr duration max_handshake = 10s; // for all of them
 
 } // namespace
 
@@ -54,7 +54,7 @@ void put_text(char* to, size_t most, std::string_view text) noexcept
 }
 
 channel::channel(process& self, foreign_fd socket)
-    : self_{self}, deadline_{self.now() + handshake_limit}, socket_{std::move(socket)}
+    : self_{self}, deadline_{self.now() + max_handshake}, socket_{std::move(socket)}
 {
 }
 
@@ -101,7 +101,7 @@ result<message> channel::receive(foreign_fd* file)
 {
     if (!self_.wait_readable(socket_.get(), time_left()))
         return self_.now() < deadline_ ? fail(errc::timeout, "it says nothing for {} s", patience / 1s)
-                                       : fail(errc::timeout, "it takes more than {} s to connect", handshake_limit / 1s);
+                                       : fail(errc::timeout, "it takes more than {} s to connect", max_handshake / 1s);
     return read(file);
 }
 

@@ -91,10 +91,10 @@ result<void> client_story::add_region(const region_message& m, const foreign_fd&
 {
     if (!begun_)
         return fail(errc::invalid_argument, "a region before it has said what for");
-    if (m.index != link_->regions.size() || m.index >= most_regions)
+    if (m.index != link_->regions.size() || m.index >= max_regions)
         return fail(errc::invalid_argument, "expected region {} of {} at most, found {}", link_->regions.size(),
-                    most_regions, uint16_t{m.index});
-    const uint64_t most = own_.options.region_limit;
+                    max_regions, uint16_t{m.index});
+    const uint64_t most = own_.options.max_region;
     if (m.bytes > most || bytes_ > most - m.bytes)
         return fail(errc::exhausted, "its regions have {} bytes; expected at most {} MiB in all (region-limit)",
                     bytes_ + std::min(m.bytes, UINT64_MAX - bytes_), most >> 20);
@@ -110,12 +110,12 @@ result<void> client_story::add_ring(const ring_message& m, foreign_fd bell)
 {
     const bool receives = (m.flags & ring_to_server) != 0;
     auto& rings = receives ? to_server_ : to_client_;
-    const size_t most = receives ? own_.most_receive : own_.most_transmit;
+    const size_t most = receives ? own_.max_receive : own_.max_transmit;
     if (m.index != rings.size() || m.index >= most)
         return fail(errc::invalid_argument, "expected ring {} of {} at most, found {}", rings.size(), most,
                     uint16_t{m.index});
-    if (m.log2 == 0 || m.log2 > largest_log2)
-        return fail(errc::invalid_argument, "a ring of 2^{} descriptors; expected 2^1 to 2^{}", m.log2, largest_log2);
+    if (m.log2 == 0 || m.log2 > max_log2)
+        return fail(errc::invalid_argument, "a ring of 2^{} descriptors; expected 2^1 to 2^{}", m.log2, max_log2);
     if (m.region >= link_->regions.size() || !link_->regions[m.region].holds(m.offset, ring_bytes(m.log2)) ||
         m.offset % alignof(uint64_t) != 0)
         return fail(errc::invalid_argument, "ring {} does not lie in region {} at {}", uint16_t{m.index},

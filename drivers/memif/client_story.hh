@@ -17,8 +17,8 @@ namespace weft::drivers::memif {
 struct own_end {
     const memif_options& options;
     const std::string& interface;
-    uint16_t most_receive;  // rings
-    uint16_t most_transmit;
+    uint16_t max_receive;  // rings
+    uint16_t max_transmit;
 };
 
 // Needs neither a socket nor a process. Main thread.

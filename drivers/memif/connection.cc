@@ -66,7 +66,7 @@ foreign_fd find_server(process& self, const memif_device& device)
 void keep_connected(process& self, memif_device& device)
 {
     const bool serves = device.options().end == role::server;
-    const own_end whole{device.options(), device.name(), device.most_receive(), device.most_transmit()};
+    const own_end whole{device.options(), device.name(), device.max_receive(), device.max_transmit()};
     own_end own = whole;
     std::string last_refusal;
     while (true) {
@@ -77,8 +77,8 @@ void keep_connected(process& self, memif_device& device)
             const attachment held{device, std::move(*made)};
             const std::string why = peer.wait_for_end();
             spdlog::info("interface {}: {}", device.name(), why);
-            own.most_receive = whole.most_receive;
-            own.most_transmit = whole.most_transmit;
+            own.max_receive = whole.max_receive;
+            own.max_transmit = whole.max_transmit;
         } else if (made.error().message != last_refusal) { // a peer that tries again and again is told of once
             last_refusal = made.error().message;
             spdlog::warn("interface {}: no link: {}", device.name(), last_refusal);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plain form of the copying, and the choice between the forms.
+// The plain variant of the copying, and the choice between the variants.
 #include "drivers/memif/copy.hh"
 
 #include <cstring>
@@ -8,7 +8,7 @@ namespace weft::drivers::memif {
 
 namespace {
 
-std::array<copy_function, 4>& forms() noexcept
+std::array<copy_function, 4>& variants() noexcept
 {
     static std::array<copy_function, 4> all{copy_plain};
     return all;
@@ -22,19 +22,19 @@ void copy_plain(const copies& all) noexcept
         std::memcpy(all.to[i], all.from[i], all.length[i]);
 }
 
-copy_registration::copy_registration(form which, copy_function function) noexcept
+copy_registration::copy_registration(variant which, copy_function function) noexcept
 {
-    forms()[static_cast<size_t>(which)] = function;
+    variants()[static_cast<size_t>(which)] = function;
 }
 
-copy_function copy_of(form which) noexcept
+copy_function copy_of(variant which) noexcept
 {
-    return is_supported(which) ? forms()[static_cast<size_t>(which)] : nullptr;
+    return is_supported(which) ? variants()[static_cast<size_t>(which)] : nullptr;
 }
 
 copy_function best_copy() noexcept
 {
-    for (const form which : {form::avx512, form::avx2, form::baseline})
+    for (const variant which : {variant::avx512, variant::avx2, variant::baseline})
         if (const auto function = copy_of(which); function != nullptr)
             return function;
     return copy_plain;

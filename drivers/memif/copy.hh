@@ -29,14 +29,14 @@ struct copies {
 using copy_function = void (*)(const copies&) noexcept;
 
 void copy_plain(const copies& all) noexcept;
-// The forms that this processor runs, compiled from one source for a level of x86-64 each; all copy the same bytes and
+// The variants that this processor runs, compiled from one source for a level of x86-64 each; all copy the same bytes and
 // touch no others.
-[[nodiscard]] copy_function copy_of(form which) noexcept; // null: it is not there, or the processor does not run it
+[[nodiscard]] copy_function copy_of(variant which) noexcept; // null: it is not there, or the processor does not run it
 [[nodiscard]] copy_function best_copy() noexcept;
 
-// Registers a form before main().
+// Registers a variant before main().
 struct copy_registration {
-    copy_registration(form which, copy_function function) noexcept;
+    copy_registration(variant which, copy_function function) noexcept;
 };
 
 } // namespace weft::drivers::memif

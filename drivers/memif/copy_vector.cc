@@ -76,7 +76,7 @@ void copy(const copies& all) noexcept
     }
 }
 
-const copy_registration registration{form::WEFT_FORM, copy};
+const copy_registration registration{variant::WEFT_VARIANT, copy};
 
 } // namespace
 

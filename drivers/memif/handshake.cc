@@ -29,10 +29,10 @@ result<link_ptr> hear_client(channel& client, const own_end& own)
     message hello = make(message_type::hello);
     put_text(hello.hello.name, name_bytes - 1, program);
     hello.hello.oldest_version = hello.hello.newest_version = protocol_version;
-    hello.hello.last_region = most_regions - 1;
-    hello.hello.last_ring_to_server = static_cast<uint16_t>(own.most_receive - 1);
-    hello.hello.last_ring_to_client = static_cast<uint16_t>(own.most_transmit - 1);
-    hello.hello.largest_log2 = largest_log2;
+    hello.hello.last_region = max_regions - 1;
+    hello.hello.last_ring_to_server = static_cast<uint16_t>(own.max_receive - 1);
+    hello.hello.last_ring_to_client = static_cast<uint16_t>(own.max_transmit - 1);
+    hello.hello.max_log2 = max_log2;
     if (auto sent = client.send(hello); !sent)
         return pass(sent);
     client_story story{own};
@@ -67,9 +67,9 @@ client_memory memory_for(const own_end& own, const hello_message& server)
     const auto at_most = [](uint16_t wanted, uint16_t last) {
         return static_cast<uint16_t>(std::min<uint32_t>(wanted, last + 1u));
     };
-    return {.log2 = std::min(own.options.log2, server.largest_log2),
-            .rings_to_server = at_most(own.most_transmit, server.last_ring_to_server),
-            .rings_to_client = at_most(own.most_receive, server.last_ring_to_client),
+    return {.log2 = std::min(own.options.log2, server.max_log2),
+            .rings_to_server = at_most(own.max_transmit, server.last_ring_to_server),
+            .rings_to_client = at_most(own.max_receive, server.last_ring_to_client),
             .buffer_bytes = own.options.buffer_bytes};
 }
 
@@ -99,7 +99,7 @@ result<void> add_rings(channel& server, link& made, const client_memory& memory,
         m.ring.log2 = memory.log2;
         if (const auto answer = server.ask(m, bell.get(), message_type::ack); !answer) {
             if (m.ring.index > 0)
-                (sends ? own.most_transmit : own.most_receive) = m.ring.index;
+                (sends ? own.max_transmit : own.max_receive) = m.ring.index;
             return pass(answer);
         }
         auto& header = *reinterpret_cast<ring_header*>(made.regions[0].base() + memory.ring_offset(r));

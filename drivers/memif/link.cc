@@ -17,7 +17,7 @@ constexpr size_t rounded_up(size_t bytes, size_t unit)
     return (bytes + unit - 1) / unit * unit;
 }
 
-constexpr uint64_t most_bytes = uint64_t{1} << 32; // what an offset reaches
+constexpr uint64_t max_bytes = uint64_t{1} << 32; // what an offset reaches
 constexpr size_t huge_page = size_t{2} << 20;
 
 } // namespace
@@ -25,7 +25,7 @@ constexpr size_t huge_page = size_t{2} << 20;
 result<region> region::map(int file, uint64_t bytes)
 {
     struct stat about {};
-    if (bytes == 0 || bytes > most_bytes)
+    if (bytes == 0 || bytes > max_bytes)
         return fail(errc::invalid_argument, "a region has 1 byte to 4 GiB, found {} bytes", bytes);
     // only memory has seals; what else it may be, whoever serves it could let fstat() wait
     const int seals = fcntl(file, F_GET_SEALS);
@@ -106,7 +106,7 @@ size_t client_memory::buffer_offset(size_t ring, size_t place) const noexcept
 
 result<region> client_memory::make(unique_fd& file) const
 {
-    if (buffer_offset(ring_count(), 0) > most_bytes)
+    if (buffer_offset(ring_count(), 0) > max_bytes)
         return fail(errc::invalid_argument, "{} rings of {} buffers of {} bytes take more than 4 GiB", ring_count(),
                     1u << log2, buffer_bytes);
     auto made = region::make(buffer_offset(ring_count(), 0), file);

@@ -18,9 +18,9 @@
 
 namespace weft::drivers::memif {
 
-inline constexpr uint8_t largest_log2 = 14; // of a ring's descriptors
-inline constexpr size_t most_regions = 256;
-inline constexpr size_t most_rings = 64; // in each direction
+inline constexpr uint8_t max_log2 = 14; // of a ring's descriptors
+inline constexpr size_t max_regions = 256;
+inline constexpr size_t max_rings = 64; // in each direction
 
 enum class role : uint8_t { client, server };
 enum class direction : uint8_t { receive, transmit };

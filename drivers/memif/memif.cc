@@ -16,9 +16,9 @@
 
 namespace weft::drivers::memif {
 
-ringers::ringers(engine& host)
+ringers::ringers(engine& engine)
 {
-    for (unsigned thread = 0; thread < host.thread_count(); ++thread) {
+    for (unsigned thread = 0; thread < engine.thread_count(); ++thread) {
         auto made = ringer::make();
         if (!made) {
             state_ = pass(made);
@@ -33,9 +33,9 @@ std::string input_name(const std::string& interface, uint16_t queue)
     return fmt::format("memif-input-{}-{}", interface, queue);
 }
 
-memif_device::memif_device(const std::string& text, memif_options options, uint16_t queues, engine& host)
-    : host_{host}, text_{without_secret(text)}, options_{std::move(options)}, queue_count_{queues},
-      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(host.pools().front()) - RTE_PKTMBUF_HEADROOM)}
+memif_device::memif_device(const std::string& text, memif_options options, uint16_t queues, engine& engine)
+    : engine_{engine}, text_{without_secret(text)}, options_{std::move(options)}, queue_count_{queues},
+      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(engine.pools().front()) - RTE_PKTMBUF_HEADROOM)}
 {
     rte_ether_addr random;
     rte_eth_random_addr(random.addr_bytes);
@@ -44,15 +44,15 @@ memif_device::memif_device(const std::string& text, memif_options options, uint1
 }
 
 result<std::unique_ptr<device>> memif_device::open(const std::string& text, uint16_t queues,
-                                                   const std::optional<net::mac_address>& mac, engine& host)
+                                                   const std::optional<net::mac_address>& mac, engine& engine)
 {
     auto options = parse_options(text);
     if (!options)
         return pass(options);
-    std::unique_ptr<memif_device> made{new memif_device{text, std::move(*options), queues, host}};
+    std::unique_ptr<memif_device> made{new memif_device{text, std::move(*options), queues, engine}};
     made->mac_ = mac.value_or(made->mac_);
-    if (queues > most_rings)
-        return fail(errc::invalid_argument, "a memif has {} receive queues at most, {} are asked for", most_rings, queues);
+    if (queues > max_rings)
+        return fail(errc::invalid_argument, "a memif has {} receive queues at most, {} are asked for", max_rings, queues);
     return made;
 }
 
@@ -72,15 +72,15 @@ memif_device::~memif_device()
     link_ptr{link_.load()}.reset(); // the workers have stopped
 }
 
-result<void> memif_device::join(engine& host, const std::string& name, interface_index index)
+result<void> memif_device::join(engine& engine, const std::string& name, interface_index index)
 {
-    if (const auto& able = host.module<ringers>().state(); !able)
+    if (const auto& able = engine.module<ringers>().state(); !able)
         return fail(able.error().code, "interface {}: {}", name, able.error().message);
     name_ = name;
     index_ = index;
     for (uint16_t q = 0; q < queue_count_; ++q) {
         const std::string node = input_name(name, q);
-        const auto pollers = host.polling_threads_for(node);
+        const auto pollers = engine.polling_threads_for(node);
         if (!pollers)
             return pass(pollers);
         // one interface after the other, so that two of one queue each use two workers
@@ -89,24 +89,24 @@ result<void> memif_device::join(engine& host, const std::string& name, interface
             receive_queue{this, q, thread, unique_fd{epoll_create1(EPOLL_CLOEXEC)}}));
         if (queues_.back()->bells.get() < 0)
             return fail(errc::io, "interface {}: no file to wait for: {}", name, std::strerror(errno));
-        auto input = host.registry().clone("memif-input", node, queues_.back().get(), thread);
+        auto input = engine.registry().clone("memif-input", node, queues_.back().get(), thread);
         if (!input)
             return pass(input);
-        host.registry().at(*input).owner = fmt::format("interface {}", name);
+        engine.registry().at(*input).owner = fmt::format("interface {}", name);
         queues_.back()->input = *input;
     }
-    thread_at_place_ = sending_threads(host, "memif-tx-" + name);
-    place_of_thread_.assign(host.thread_count(), 0);
+    thread_at_place_ = sending_threads(engine, "memif-tx-" + name);
+    place_of_thread_.assign(engine.thread_count(), 0);
     for (unsigned place = 0; place < thread_at_place_.size(); ++place)
         place_of_thread_[thread_at_place_[place]] = place;
-    return join_output(host, "memif-tx", name, index, this);
+    return join_output(engine, "memif-tx", name, index, this);
 }
 
 result<void> memif_device::set_admin(bool up)
 {
     if (started_ || !up || is_deaf())
         return {};
-    auto added = host_.module<process_table>().add(
+    auto added = engine_.module<process_table>().add(
         {.name = "memif-" + name_, .function = [this](weft::process& self) { keep_connected(self, *this); }});
     if (!added)
         return pass(added);
@@ -131,7 +131,7 @@ hardware_status memif_device::hardware() const
     status.driver = "memif";
     status.link = link();
     for (const auto& queue : queues_) {
-        const auto& input = host_.registry().at(queue->input);
+        const auto& input = engine_.registry().at(queue->input);
         status.rx_queues.push_back({queue->number, *input.thread, std::string{to_string(input.state)}});
     }
     const memif::link* const now = current();
@@ -171,11 +171,11 @@ void memif_device::attach(link_ptr made)
                  made->receive.size(), made->transmit.size());
     ++connections_;
     attached_ = true;
-    look_at_link(interfaces_of(host_), interfaces_of(host_).at(index_)); // before frames come: they can be answered then
+    look_at_link(interfaces_of(engine_), interfaces_of(engine_).at(index_)); // before frames come: they can be answered then
     link_.store(made.release(), std::memory_order_release);
     // a thread that sleeps looks at the new rings, and asks to be woken by them
     for (const auto& queue : queues_)
-        host_.thread(*host_.registry().at(queue->input).thread).post_interrupt(queue->input);
+        engine_.thread(*engine_.registry().at(queue->input).thread).post_interrupt(queue->input);
 }
 
 void memif_device::detach()
@@ -188,7 +188,7 @@ void memif_device::detach()
         if (queue->number < old->receive.size())
             epoll_ctl(queue->bells.get(), EPOLL_CTL_DEL, old->receive[queue->number].bell(), nullptr);
     spdlog::info("interface {}: {} has left", name_, old->peer);
-    host_.rcu().defer([old] { link_ptr{old}.reset(); });
+    engine_.rcu().defer([old] { link_ptr{old}.reset(); });
 }
 
 } // namespace weft::drivers::memif

@@ -38,18 +38,18 @@ class memif_device final : public device {
 public:
     // Opens nothing yet. Errors name the argument.
     [[nodiscard]] static result<std::unique_ptr<device>> open(const std::string& text, uint16_t queues,
-                                                              const std::optional<net::mac_address>& mac, engine& host);
+                                                              const std::optional<net::mac_address>& mac, engine& engine);
     ~memif_device() override;
 
     [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
     // Listens, if it is a server. Errors name the socket.
-    result<void> plug(engine& host) override;
+    result<void> plug(engine& engine) override;
     [[nodiscard]] device_state state() const override
     {
         return is_deaf() ? device_state::missing : device_state::present;
     }
     // One input node for each queue, one tx node.
-    result<void> join(engine& host, const std::string& name, interface_index index) override;
+    result<void> join(engine& engine, const std::string& name, interface_index index) override;
     // Brought up for the first time it looks for its peer, and stays connected from then on.
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
@@ -68,16 +68,16 @@ public:
     [[nodiscard]] const memif_options& options() const noexcept { return options_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] int listener() const noexcept { return listener_.get(); }
-    [[nodiscard]] uint16_t most_receive() const noexcept { return queue_count_; }
-    [[nodiscard]] uint16_t most_transmit() const noexcept { return static_cast<uint16_t>(thread_at_place_.size()); }
+    [[nodiscard]] uint16_t max_receive() const noexcept { return queue_count_; }
+    [[nodiscard]] uint16_t max_transmit() const noexcept { return static_cast<uint16_t>(thread_at_place_.size()); }
     void attach(link_ptr made);
     void detach();
 
 private:
-    memif_device(const std::string& text, memif_options options, uint16_t queues, engine& host);
+    memif_device(const std::string& text, memif_options options, uint16_t queues, engine& engine);
     [[nodiscard]] bool is_deaf() const noexcept { return options_.end == role::server && listener_.get() < 0; }
 
-    engine& host_;
+    engine& engine_;
     const std::string text_;
     const memif_options options_;
     const uint16_t queue_count_;

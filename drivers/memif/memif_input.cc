@@ -29,9 +29,9 @@ static_assert(offsetof(rte_mbuf, rearm_data) % 16 == 0 &&
 struct context {
     explicit context(const node_setup& setup)
         : queue{*static_cast<const receive_queue*>(setup.argument)}, device{*queue.device},
-          hot{interfaces_of(setup.host).hot(device.index())},
-          counters{interfaces_of(setup.host).counters(setup.thread, device.index())},
-          pool{setup.host.pools().front()}, copy{best_copy()},
+          hot{interfaces_of(setup.engine).hot(device.index())},
+          counters{interfaces_of(setup.engine).counters(setup.thread, device.index())},
+          pool{setup.engine.pools().front()}, copy{best_copy()},
           room{static_cast<uint32_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)}
     {
     }
@@ -97,7 +97,7 @@ uint32_t memif_input(node_run& run) noexcept
     const uint32_t there = r.available();
     if (there == 0)
         return 0;
-    const fate to = ctx.hot.input_slot.load(std::memory_order_relaxed);
+    const next_index to = ctx.hot.input_slot.load(std::memory_order_relaxed);
     const auto space = run.input_space(to);
     const uint32_t count = std::min(there, static_cast<uint32_t>(space.size()));
     auto** const mbufs = reinterpret_cast<rte_mbuf**>(space.data());
@@ -159,10 +159,10 @@ const node_registration registration{{
     .poll = memif_input,
     .wait = wait_for_ring,
     .sibling_of = "device-input",
-    .reasons = {{"no_buffers", "no packet buffers were free for what waits in the ring", severity::warning},
-                {"bad_descriptor", "the peer's descriptor names no bytes of the shared memory"},
-                {"too_long", "a frame is longer than a packet buffer"},
-                {"broken_chain", "the last part of a frame was not there"}},
+    .reasons = {{no_buffers, "no_buffers", "no packet buffers were free for what waits in the ring", severity::warning},
+                {bad_descriptor, "bad_descriptor", "the peer's descriptor names no bytes of the shared memory"},
+                {too_long, "too_long", "a frame is longer than a packet buffer"},
+                {broken_chain, "broken_chain", "the last part of a frame was not there"}},
     .context = context_of<context>(),
     .stop = leave_queue,
     .is_template = true,

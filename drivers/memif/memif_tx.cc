@@ -17,12 +17,12 @@ enum reasons : uint16_t { no_peer, tx_full, bad_descriptor, handoff_full };
 
 struct context {
     explicit context(const node_setup& setup)
-        : host{setup.host}, device{*static_cast<const memif_device*>(setup.argument)},
-          counters{interfaces_of(setup.host).counters(setup.thread, device.index())}, copy{best_copy()},
-          bells{setup.host.module<ringers>().of(setup.thread)}, place{device.place_of(setup.thread)}
+        : engine{setup.engine}, device{*static_cast<const memif_device*>(setup.argument)},
+          counters{interfaces_of(setup.engine).counters(setup.thread, device.index())}, copy{best_copy()},
+          bells{setup.engine.module<ringers>().of(setup.thread)}, place{device.place_of(setup.thread)}
     {
     }
-    engine& host;
+    weft::engine& engine;
     const memif_device& device;
     interface_counters& counters;
     const copy_function copy;
@@ -134,7 +134,7 @@ void memif_tx(node_run& run, frame& in) noexcept
         return;
     }
     if (ctx.place >= rings) {
-        hand_to_owner(run, in, ctx.host.thread(ctx.device.thread_at(ctx.place % rings)), handoff_full);
+        hand_to_owner(run, in, ctx.engine.thread(ctx.device.thread_at(ctx.place % rings)), handoff_full);
         return;
     }
     run.trace(in, consumed);
@@ -166,10 +166,10 @@ void memif_tx(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "memif-tx",
     .function = memif_tx,
-    .reasons = {{"no_peer", "nobody is connected"},
-                {"tx_full", "the ring took no more packets"},
-                {"bad_descriptor", "the peer's descriptor names no bytes of the shared memory"},
-                {"handoff_full", "the thread that owns the transmit ring is behind"}},
+    .reasons = {{no_peer, "no_peer", "nobody is connected"},
+                {tx_full, "tx_full", "the ring took no more packets"},
+                {bad_descriptor, "bad_descriptor", "the peer's descriptor names no bytes of the shared memory"},
+                {handoff_full, "handoff_full", "the thread that owns the transmit ring is behind"}},
     .context = context_of<context>(),
     .role = node_role::output,
     .is_template = true,

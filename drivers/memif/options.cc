@@ -99,11 +99,11 @@ const std::map<std::string_view, setter> setters{
          const auto mib = number<uint64_t>(text, 1, uint64_t{1} << 20);
          if (!mib)
              return pass(mib);
-         o.region_limit = *mib << 20;
+         o.max_region = *mib << 20;
          return {};
      }},
     {"rsize", [](memif_options& o, std::string_view text) {
-         return set(o, &memif_options::log2, number<uint8_t>(text, 1, largest_log2));
+         return set(o, &memif_options::log2, number<uint8_t>(text, 1, max_log2));
      }},
     {"bsize", [](memif_options& o, std::string_view text) {
          return set(o, &memif_options::buffer_bytes, number<uint32_t>(text, 64, UINT16_MAX));

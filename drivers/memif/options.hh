@@ -30,7 +30,7 @@ struct memif_options {
     socket_access access;
     uint8_t log2 = 10; // of a client's rings
     uint32_t buffer_bytes = 2048; // of a client's buffers
-    uint64_t region_limit = uint64_t{256} << 20; // bytes of a client's memory that a server maps
+    uint64_t max_region = uint64_t{256} << 20; // bytes of a client's memory that a server maps
     std::string secret;
     std::optional<net::mac_address> mac;
 };

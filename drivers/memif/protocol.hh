@@ -35,7 +35,7 @@ struct [[gnu::packed]] hello_message {
     uint16_t last_region;
     uint16_t last_ring_to_client; // so many rings, less one
     uint16_t last_ring_to_server;
-    uint8_t largest_log2;
+    uint8_t max_log2;
 };
 
 struct [[gnu::packed]] init_message {

@@ -40,7 +40,7 @@ private:
 // One for each thread of an engine.
 class ringers {
 public:
-    explicit ringers(engine& host);
+    explicit ringers(engine& engine);
     // Why there are none.
     [[nodiscard]] const result<void>& state() const noexcept { return state_; }
     [[nodiscard]] ringer& of(unsigned thread) noexcept { return *all_[thread]; }

@@ -19,10 +19,10 @@ public:
     {
         return mac_.value_or(net::mac_address{{2, 0, 0, 0, 0xff, static_cast<uint8_t>(index)}});
     }
-    result<void> join(engine& host, const std::string& name, interface_index index) override
+    result<void> join(engine& engine, const std::string& name, interface_index index) override
     {
         index_ = index;
-        return join_output(host, "null-tx", name, index, &index_);
+        return join_output(engine, "null-tx", name, index, &index_);
     }
     result<void> set_admin(bool up) override
     {
@@ -49,7 +49,7 @@ static_assert(max_interfaces <= 256, "an index fits into the last byte of a MAC 
 
 struct context {
     explicit context(const node_setup& setup)
-        : counters{interfaces_of(setup.host).counters(
+        : counters{interfaces_of(setup.engine).counters(
               setup.thread, *static_cast<const interface_index*>(setup.argument))}
     {}
     interface_counters& counters;

@@ -14,7 +14,7 @@ using test::packet_builder;
 
 namespace {
 
-constexpr size_t most_steps = 100;
+constexpr size_t max_steps = 100;
 
 struct step {
     uint8_t kind, how, address, station;
@@ -72,9 +72,9 @@ void check_neighbours(router& on)
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
-    static auto& on = *new router{form::plain};
+    static auto& on = *new router{variant::plain};
     input in{data, size};
-    for (size_t n = 0; n < most_steps && !in.empty(); ++n) {
+    for (size_t n = 0; n < max_steps && !in.empty(); ++n) {
         const step s{in.u8(), in.u8(), in.u8(), in.u8(), in.u16()};
         const auto frame = packet_of(s).bytes();
         for (unsigned copies = 1 + (s.how >> 4); copies > 0; --copies)

@@ -15,8 +15,8 @@ using namespace weft::fuzz;
 
 namespace {
 
-constexpr size_t most_lines = 8;
-constexpr size_t most_words = 12;
+constexpr size_t max_lines = 8;
+constexpr size_t max_words = 12;
 constexpr unsigned lines_of_one_router = 20'000; // commands leave routes and neighbours behind
 
 engine& host()
@@ -29,14 +29,14 @@ engine& host()
         used = 0;
     }
     router->run();
-    return router->host;
+    return router->engine;
 }
 
 void check_line(engine& on, std::string_view line)
 {
     const auto& commands = safe_commands();
     size_t words = 0;
-    for (size_t end = 0; end <= line.size() && words < most_words; ++end)
+    for (size_t end = 0; end <= line.size() && words < max_words; ++end)
         if (end == line.size() || line[end] == ' ') {
             ++words;
             for (const auto& one : commands.complete(on, line.substr(0, end)))
@@ -54,9 +54,9 @@ void check_line(engine& on, std::string_view line)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     auto text = text_of({data, size});
-    for (size_t lines = 0; !text.empty() && lines < most_lines; ++lines) {
+    for (size_t lines = 0; !text.empty() && lines < max_lines; ++lines) {
         const size_t end = std::min(text.find('\n'), text.size());
-        check_line(host(), text.substr(0, end));
+        check_line(engine(), text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return 0;

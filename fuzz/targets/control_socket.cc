@@ -63,15 +63,15 @@ void talk(test::node_tester& router, std::string_view text)
     const unique_fd mine{ends[0]};
     answer_memory memory{SIZE_MAX};
     control_session session{foreign_fd{ends[1]}, safe_commands(), 10s, memory};
-    const auto started = router.host.loop().start(
-        "session", [&](process& self) { session.serve(self, router.host); }, 256 << 10);
+    const auto started = router.engine.loop().start(
+        "session", [&](process& self) { session.serve(self, router.engine); }, 256 << 10);
     REQUIRE(started);
     REQUIRE(send(mine.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
     shutdown(mine.get(), SHUT_WR);
     std::string answers;
     for (unsigned quiet = 0; quiet < 20;) {
         router.run();
-        router.host.loop().wait(duration::zero());
+        router.engine.loop().wait(duration::zero());
         char part[4096];
         const ssize_t got = recv(mine.get(), part, sizeof part, 0);
         if (got > 0)
@@ -80,7 +80,7 @@ void talk(test::node_tester& router, std::string_view text)
             break;
         quiet = got > 0 ? 0 : quiet + 1;
     }
-    static_cast<void>(router.host.loop().stop(*started));
+    static_cast<void>(router.engine.loop().stop(*started));
     check_answers(answers);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames through the whole graph, several to a vector, in every form of the nodes: each meets one verdict (the build
-// checks that), the forms agree on what leaves and what is counted, and no packet stays behind.
+// Frames through the whole graph, several to a vector, in every variant of the nodes: each meets one verdict (the build
+// checks that), the variants agree on what leaves and what is counted, and no packet stays behind.
 //
 // Input, over and over: one byte (0x01: comes in by b, 0x02: its checksums are mended, 0x04: the vector ends here, 0x08: a
 // second passes then, 0xf0: copies, less one), two bytes of length, the frame.
@@ -14,15 +14,15 @@ using namespace weft::fuzz;
 
 namespace {
 
-constexpr size_t longest_frame = 1600;
-constexpr size_t most_frames = 300; // more than one vector
+constexpr size_t max_frame_bytes = 1600;
+constexpr size_t max_frames = 300; // more than one vector
 
 router::outcome pass(router& through, input in)
 {
     size_t frames = 0;
-    while (!in.empty() && frames < most_frames) {
+    while (!in.empty() && frames < max_frames) {
         const uint8_t how = in.u8();
-        const auto given = in.bytes(in.u16() % (longest_frame + 1));
+        const auto given = in.bytes(in.u16() % (max_frame_bytes + 1));
         test::byte_string frame{given.begin(), given.end()};
         if ((how & 2) != 0)
             mend_checksums(frame);
@@ -39,7 +39,7 @@ router::outcome pass(router& through, input in)
     return found;
 }
 
-// Whether a packet may have been given the time of day, which goes on from one form to the next.
+// Whether a packet may have been given the time of day, which goes on from one variant to the next.
 bool is_timed(const test::sent_packet& p)
 {
     constexpr std::byte timestamp{68}; // RFC 781

@@ -22,7 +22,7 @@ using namespace weft::drivers::memif;
 
 namespace {
 
-constexpr size_t most_messages = 64;
+constexpr size_t max_messages = 64;
 constexpr size_t memory_bytes = 64 << 10;
 
 // Memory whose every word is a ring's cookie, so that any place may be a ring.
@@ -122,7 +122,7 @@ void meet(input in)
         own_end own{options, name, 2, 2};
         met = peer_is_client ? greet_client(to, own) : greet_server(to, own);
     }, 256 << 10);
-    for (size_t n = 0; n < most_messages && !in.empty() && !met; ++n) {
+    for (size_t n = 0; n < max_messages && !in.empty() && !met; ++n) {
         send_message(peer.get(), in);
         t.loop.wait(duration::zero());
         t.advance(1ms);

@@ -22,7 +22,7 @@ using namespace weft::drivers::memif;
 namespace {
 
 constexpr client_memory shape{.log2 = 5, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 1024};
-constexpr size_t most_steps = 200;
+constexpr size_t max_steps = 200;
 
 unique_fd bell()
 {
@@ -33,21 +33,21 @@ class memif_router {
 public:
     memif_router()
     {
-        auto opened = memif_device::open("net_memif,socket=/nowhere", 1, {}, tester_.host);
+        auto opened = memif_device::open("net_memif,socket=/nowhere", 1, {}, tester_.engine);
         REQUIRE(opened);
         device_ = static_cast<memif_device*>(opened->get());
-        auto added = interfaces_of(tester_.host).add("m0", std::move(*opened));
+        auto added = interfaces_of(tester_.engine).add("m0", std::move(*opened));
         REQUIRE(added);
         const auto index = (*added)->index;
-        interfaces_of(tester_.host).hot(index).mac = test::mac_of(2, 1);
-        REQUIRE(device_->join(tester_.host, "m0", index));
+        interfaces_of(tester_.engine).hot(index).mac = test::mac_of(2, 1);
+        REQUIRE(device_->join(tester_.engine, "m0", index));
         for (const auto& q : device_->rx_queues())
-            tester_.host.registry().at(q.input).state = node_state::polling;
-        REQUIRE(tester_.host.publish_plans());
+            tester_.engine.registry().at(q.input).state = node_state::polling;
+        REQUIRE(tester_.engine.publish_plans());
         tester_.set_up("m0", true);
         REQUIRE(tester_.ip4().add_address(index, test::own_address("10.0.2.1/24")));
         REQUIRE(tester_.neighbours().add_permanent(index, test::ip("10.0.2.2"), test::mac_of(2, 2)));
-        poison_between(tester_.host.pools().front());
+        poison_between(tester_.engine.pools().front());
         tester_.run();
     }
 
@@ -92,7 +92,7 @@ public:
     {
         tester_.run();
         static_cast<void>(tester_.take());
-        REQUIRE(tester_.host.packets_in_flight() == 0);
+        REQUIRE(tester_.engine.packets_in_flight() == 0);
     }
 
 private:
@@ -123,7 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     input in{data, size};
     const bool theirs = (in.u8() & 1) != 0;
     router.connect(theirs);
-    for (size_t step = 0; step < most_steps && !in.empty(); ++step) {
+    for (size_t step = 0; step < max_steps && !in.empty(); ++step) {
         const uint8_t how = in.u8();
         const uint8_t place = in.u8();
         const uint32_t value = in.u32();

@@ -14,13 +14,13 @@ using namespace weft::fuzz;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
-    static auto& on = *new router{form::plain};
+    static auto& on = *new router{variant::plain};
     const auto bytes = std::as_bytes(std::span{data, size});
     const auto what = parse_recording({bytes.begin(), bytes.end()});
     if (!what || what->packets.empty())
         return 0;
     replay_clock clock;
-    const auto done = replay(on.inside().host, *what, clock);
+    const auto done = replay(on.inside().engine, *what, clock);
     if (done)
         REQUIRE(!replay_text(*done).empty());
     else

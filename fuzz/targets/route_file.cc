@@ -39,7 +39,7 @@ std::string parsed(std::string_view text, size_t piece)
         held += text.substr(0, taken);
         text.remove_prefix(taken);
         held.erase(0, parser.parse(held, false));
-        if (held.size() > ip4::route_line_limit)
+        if (held.size() > ip4::max_route_line)
             return ""; // a line without an end is the reader's to find
     }
     static_cast<void>(parser.parse(held, true));

@@ -9,7 +9,7 @@
 
 namespace weft {
 
-drop_counts::drop_counts(engine& host) : drop_counts{host.thread_count()} {}
+drop_counts::drop_counts(engine& engine) : drop_counts{engine.thread_count()} {}
 
 drop_counts::drop_counts(unsigned thread_count) : threads_(thread_count)
 {
@@ -29,7 +29,7 @@ uint64_t drop_counts::total(uint16_t rx_interface) const noexcept
 namespace {
 
 struct context {
-    explicit context(const node_setup& setup) : counts{setup.host.module<drop_counts>()}, thread{setup.thread} {}
+    explicit context(const node_setup& setup) : counts{setup.engine.module<drop_counts>()}, thread{setup.thread} {}
     const drop_counts& counts;
     const unsigned thread;
 };
@@ -43,11 +43,11 @@ void drop_packets(node_run& run, frame& in) noexcept
     };
     uint32_t counted = 0; // once for all in a row that came from one interface
     for (uint32_t i = 1; i < in.count; ++i)
-        if (in.packets[i]->mark().interface != in.packets[counted]->mark().interface) {
-            count(in.packets[counted]->mark().interface, i - counted);
+        if (in.packets[i]->metadata().interface != in.packets[counted]->metadata().interface) {
+            count(in.packets[counted]->metadata().interface, i - counted);
             counted = i;
         }
-    count(in.packets[counted]->mark().interface, in.count - counted);
+    count(in.packets[counted]->metadata().interface, in.count - counted);
     run.free(in.packets.data(), in.count);
 }
 

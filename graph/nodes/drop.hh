@@ -17,7 +17,7 @@ class engine;
 // each thread, read by any thread.
 class drop_counts {
 public:
-    explicit drop_counts(engine& host);
+    explicit drop_counts(engine& engine);
     explicit drop_counts(unsigned thread_count);
 
     [[nodiscard]] counter& at(unsigned thread, uint16_t rx_interface) const noexcept

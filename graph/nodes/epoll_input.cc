@@ -11,14 +11,14 @@ namespace {
 
 uint32_t epoll_input(node_run& run) noexcept
 {
-    engine& host = run.thread().host();
-    if (!host.is_busy())
+    engine& engine = run.thread().engine();
+    if (!engine.is_busy())
         return 0;
     try {
-        host.loop().wait(0ns);
+        engine.loop().wait(0ns);
     } catch (const std::system_error& error) { // as where it sleeps: there is no going on
         spdlog::critical("{}", error.what());
-        host.request_stop();
+        engine.request_stop();
     }
     return 0;
 }

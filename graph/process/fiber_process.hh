@@ -19,7 +19,7 @@ class fiber_process;
 // What the processes of one main loop share.
 struct scheduler {
     const clock_source& clock;
-    engine* host;
+    weft::engine* engine;
     timing_wheel timers;
     poller files;
     std::deque<fiber_process*> ready; // in the order in which they shall run
@@ -51,7 +51,7 @@ public:
 
     [[nodiscard]] process_id id() const noexcept override { return status_.id; }
     [[nodiscard]] const std::string& name() const noexcept override { return status_.name; }
-    [[nodiscard]] engine& host() const noexcept override { return *shared_.host; }
+    [[nodiscard]] weft::engine& engine() const noexcept override { return *shared_.engine; }
     [[nodiscard]] duration now() const noexcept override { return shared_.clock.now(); }
     void sleep_for(duration d) override;
     void yield() override;

@@ -29,9 +29,9 @@ struct main_loop::state {
 
     std::vector<posted_event> delivering; // keeps its memory; the owner thread's
 
-    state(const clock_source& clock, engine* host)
+    state(const clock_source& clock, engine* engine)
         : shared{.clock = clock,
-                 .host = host,
+                 .engine = engine,
                  .timers = timing_wheel{clock.now()},
                  .files = {},
                  .ready = {}},
@@ -76,8 +76,8 @@ void main_loop::state::run_one(fiber_process& next)
         processes.erase(next.id());
 }
 
-main_loop::main_loop(const clock_source& clock, engine* host)
-    : state_{std::make_unique<state>(clock, host)}
+main_loop::main_loop(const clock_source& clock, engine* engine)
+    : state_{std::make_unique<state>(clock, engine)}
 {}
 
 main_loop::~main_loop()
@@ -161,7 +161,7 @@ void main_loop::post(process_id id, const event& e)
 {
     {
         const std::lock_guard lock{state_->mutex};
-        if (state_->posted.size() < post_bound)
+        if (state_->posted.size() < max_posts)
             state_->posted.push_back({id, e});
         else
             ++state_->refused[id];

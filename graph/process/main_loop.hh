@@ -19,15 +19,15 @@ namespace weft {
 // Owner thread: the one that makes it, unless a member says otherwise.
 class main_loop {
 public:
-    static constexpr size_t event_queue_bound = 4096; // events pending for one process
-    static constexpr size_t post_bound = 65536;       // posted events until the next run_ready()
-    static constexpr size_t one_time_bound = 64;      // one-time events open in one process
+    static constexpr size_t max_queued_events = 4096; // events pending for one process
+    static constexpr size_t max_posts = 65536;       // posted events until the next run_ready()
+    static constexpr size_t max_one_time = 64;      // one-time events open in one process
     static constexpr duration long_run = 10ms;
 
     // `clock` outlives the loop; with another one than steady_clock_source wait() does not sleep
-    // for a timer's sake. `host` is what process::host() gives; may be null in tests that
+    // for a timer's sake. `host` is what process::engine() gives; may be null in tests that
     // do not use it. Throws std::system_error without epoll or eventfd.
-    main_loop(const clock_source& clock, engine* host);
+    main_loop(const clock_source& clock, engine* engine);
     ~main_loop(); // stop_all()
     main_loop(const main_loop&) = delete;
     main_loop& operator=(const main_loop&) = delete;

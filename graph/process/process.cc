@@ -214,7 +214,7 @@ bool fiber_process::deliver(const event& e)
             ++status_.events_late;
             return false;
         }
-    } else if (events_.size() >= main_loop::event_queue_bound) {
+    } else if (events_.size() >= main_loop::max_queued_events) {
         ++status_.events_lost;
         return false;
     }
@@ -260,7 +260,7 @@ process_status fiber_process::status() const
 
 result<one_time_event> fiber_process::open_one_time_event()
 {
-    if (one_time_.size() >= main_loop::one_time_bound)
+    if (one_time_.size() >= main_loop::max_one_time)
         return fail(errc::exhausted, "process `{}' waits for {} one-time events, the most there can be",
                     status_.name, one_time_.size());
     // Numbers come again after 2^31 of them; one that is open is passed over.

@@ -75,7 +75,7 @@ public:
 
     [[nodiscard]] virtual process_id id() const noexcept = 0;
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;
-    [[nodiscard]] virtual engine& host() const noexcept = 0;
+    [[nodiscard]] virtual weft::engine& engine() const noexcept = 0;
     [[nodiscard]] virtual duration now() const noexcept = 0;
 
     // Suspends for at least `d`. Events that arrive meanwhile stay queued, in order.

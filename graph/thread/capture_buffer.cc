@@ -73,7 +73,7 @@ void capture_buffer::record(node_id node, std::span<packet* const> packets, uint
     for (packet* p : packets) {
         what.length = p->length();
         what.captured = bytes_of(*p);
-        what.mark = p->mark();
+        what.metadata = p->metadata();
         what.note = p->note();
         put(&what, sizeof what);
         put_data(*p, what.captured);

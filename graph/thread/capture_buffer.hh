@@ -25,7 +25,7 @@ struct captured_packet {
     uint16_t thread = 0;
     uint16_t place = 0; // in the vector, from 0
     uint16_t size = 0;  // of the vector
-    packet_mark mark;
+    packet_metadata metadata;
     packet_note note;
 };
 

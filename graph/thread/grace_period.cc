@@ -12,8 +12,8 @@ result<void> wait_grace_period(process& self, duration limit)
     if (!over)
         return pass(over);
     // The process may be gone when it is over, and the answer then goes nowhere.
-    auto& loop = self.host().loop();
-    self.host().rcu().defer([&loop, to = self.id(), type = over->type()] {
+    auto& loop = self.engine().loop();
+    self.engine().rcu().defer([&loop, to = self.id(), type = over->type()] {
         event answer;
         answer.type = type;
         loop.signal(to, answer);

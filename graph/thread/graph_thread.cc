@@ -21,15 +21,15 @@ namespace weft {
 
 static_assert(plan::max_nodes == 64 * 64, "the pending bitmap has 64 words of 64 ranks");
 
-graph_thread::graph_thread(engine& host, unsigned index, std::string name, unsigned core,
-                           size_t thread_count, size_t packet_bound)
-    : host_{host}, index_{index}, name_{std::move(name)}, core_{core},
+graph_thread::graph_thread(weft::engine& engine, unsigned index, std::string name, unsigned core,
+                           size_t thread_count, size_t max_packets)
+    : engine_{engine}, index_{index}, name_{std::move(name)}, core_{core},
       wake_fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}, epoll_fd_{epoll_create1(EPOLL_CLOEXEC)}
 {
     // Each node has one open frame. A frame waits in a queue only with at least 192 packets in it (see
     // node_run::input_space), and each packet stands in one frame only: so many frames can never run
     // out. Only those that are used become resident.
-    const size_t count = plan::max_nodes + packet_bound / 192 + 4;
+    const size_t count = plan::max_nodes + max_packets / 192 + 4;
     void* region = mmap(nullptr, count * sizeof(frame), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (region == MAP_FAILED)
@@ -77,7 +77,7 @@ bool graph_thread::has_taken(const std::vector<size_t>& handed) const noexcept
 void graph_thread::wake() noexcept
 {
     if (index_ == 0) {
-        host_.loop().wake();
+        engine_.loop().wake();
         return;
     }
     woken_.store(true, std::memory_order_seq_cst);
@@ -290,15 +290,15 @@ void graph_thread::end_loop() noexcept
 void graph_thread::ring_bells() noexcept
 {
     if (bell_main_)
-        host_.loop().wake();
+        engine_.loop().wake();
     for (; bell_threads_ != 0; bell_threads_ &= bell_threads_ - 1)
-        host_.hand_off_bell(static_cast<unsigned>(std::countr_zero(bell_threads_)));
+        engine_.hand_off_bell(static_cast<unsigned>(std::countr_zero(bell_threads_)));
     bell_main_ = false;
 }
 
 bool graph_thread::inject_new(node_id to, packet* p) noexcept
 {
-#if WEFT_CHECK_FATES
+#if WEFT_CHECK_VERDICTS
     p->note().custody = 0; // its buffer may have had an owner before
 #endif
     if (!inject_kept(to, p))
@@ -323,7 +323,7 @@ void graph_thread::drop_kept(reason_id why, packet* p) noexcept
         free_kept(p);
         return;
     }
-    node->mark_dropped(&p, 1, static_cast<uint16_t>(why));
+    node->note_dropped(&p, 1, static_cast<uint16_t>(why));
     node->nexts_[node->next_count_]->receive(&p, 1);
 }
 

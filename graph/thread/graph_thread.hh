@@ -50,8 +50,8 @@ public:
     static constexpr size_t inbox_size = 2048;  // packets from each other thread
 
     // `packet_bound`: packets that can exist, which bounds the frames that can be full.
-    graph_thread(engine& host, unsigned index, std::string name, unsigned core, size_t thread_count,
-                 size_t packet_bound);
+    graph_thread(weft::engine& engine, unsigned index, std::string name, unsigned core, size_t thread_count,
+                 size_t max_packets);
     ~graph_thread();
     graph_thread(const graph_thread&) = delete;
     graph_thread& operator=(const graph_thread&) = delete;
@@ -59,7 +59,7 @@ public:
     [[nodiscard]] unsigned index() const noexcept { return index_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] unsigned core() const noexcept { return core_; }
-    [[nodiscard]] engine& host() const noexcept { return host_; }
+    [[nodiscard]] weft::engine& engine() const noexcept { return engine_; }
 
     // --- main thread ---
 
@@ -164,7 +164,7 @@ public:
     // A worker's life: loops, sleeps when idle, returns after stop was asked for.
     void run(const std::atomic<bool>& stop) noexcept;
 
-    // Puts a packet into the graph in front of a node: one made here (counted as entered), with its mark
+    // Puts a packet into the graph in front of a node: one made here (counted as entered), with its metadata
     // written, or one kept earlier. False if the node is not in this thread's plan.
     bool inject_new(node_id to, packet* p) noexcept;
     bool inject_kept(node_id to, packet* p) noexcept;
@@ -236,7 +236,7 @@ private:
     void recycle(frame* f) noexcept
     {
         f->count = 0;
-        f->word_count = 0;
+        f->aux_count = 0;
         f->next = free_frames_;
         free_frames_ = f;
     }
@@ -285,7 +285,7 @@ private:
     std::vector<std::unique_ptr<spsc_ring<handed_packet>>> inboxes_; // by producer's index
     bool bell_main_ = false;       // rung at the end of the loop
     uint64_t bell_threads_ = 0;    // by index: threads that were handed something
-    engine& host_;
+    weft::engine& engine_;
     const unsigned index_;
     const std::string name_;
     const unsigned core_;

@@ -16,10 +16,10 @@ struct hand_over_target {
 };
 
 // Hands over the packets of the frame from the place `first` on for which `chosen` (asked by place) is true, in order, and
-// gives them their fates: consumed, or a drop for the reason `full` where the inbox has no more room. The node's own thread.
+// gives them their verdicts: consumed, or a drop for the reason `full` where the inbox has no more room. The node's own thread.
 template <class Chosen>
 void hand_over_chosen(node_run& run, const frame& in, uint32_t first, Chosen&& chosen, const hand_over_target& to,
-                      uint16_t full, fate* fates) noexcept
+                      uint16_t full, verdict* verdicts) noexcept
 {
     std::array<packet*, vector_size> those;
     std::array<uint16_t, vector_size> places;
@@ -33,7 +33,7 @@ void hand_over_chosen(node_run& run, const frame& in, uint32_t first, Chosen&& c
         return;
     const uint32_t handed = run.hand_over_some(those.data(), count, to.thread, to.node, to.leave);
     for (uint32_t i = 0; i < count; ++i)
-        fates[places[i]] = i < handed ? consumed : drop(full);
+        verdicts[places[i]] = i < handed ? consumed : drop(full);
 }
 
 } // namespace weft

@@ -26,7 +26,7 @@ public:
     {
         control_.changing_ = true;
         for (node_id id : inputs)
-            before_.push_back({id, control_.host_.registry().at(id).state});
+            before_.push_back({id, control_.engine_.registry().at(id).state});
     }
     ~turn()
     {
@@ -39,12 +39,12 @@ public:
     void put_aside()
     {
         for (const auto& was : before_)
-            control_.host_.registry().at(was.id).state = node_state::disabled;
+            control_.engine_.registry().at(was.id).state = node_state::disabled;
     }
     void give_back()
     {
         for (const auto& was : before_)
-            control_.host_.registry().at(was.id).state = was.state;
+            control_.engine_.registry().at(was.id).state = was.state;
     }
 
 private:
@@ -59,7 +59,7 @@ private:
 
 result<void> input_control::take_turn(process* self)
 {
-    if (!host_.run_until(self, patience, [&] { return !changing_; }))
+    if (!engine_.run_until(self, patience, [&] { return !changing_; }))
         return fail(errc::timeout, "another change of inputs is under way");
     return {};
 }
@@ -80,17 +80,17 @@ result<void> input_control::set_state(std::vector<node_id> inputs, node_state st
         }
         return {};
     };
-    return host_.change_graph(set, "state of inputs set");
+    return engine_.change_graph(set, "state of inputs set");
 }
 
 result<void> input_control::move(std::vector<node_id> inputs, unsigned thread, process* self)
 {
-    std::erase_if(inputs, [&](node_id id) { return host_.registry().at(id).thread == thread; });
+    std::erase_if(inputs, [&](node_id id) { return engine_.registry().at(id).thread == thread; });
     if (inputs.empty())
         return {};
     return change(inputs, self, [&] {
         for (node_id id : inputs)
-            host_.registry().at(id).thread = thread;
+            engine_.registry().at(id).thread = thread;
     });
 }
 
@@ -101,7 +101,7 @@ result<void> input_control::change(std::vector<node_id> inputs, process* self,
         return done;
     turn mine{*this, inputs};
     const auto publish = [&](std::string_view why, auto&& edit) {
-        return host_.change_graph([&](node_registry&) -> result<void> {
+        return engine_.change_graph([&](node_registry&) -> result<void> {
             edit();
             return {};
         }, why);
@@ -131,10 +131,10 @@ result<void> input_control::change(std::vector<node_id> inputs, process* self,
 // transmit queue, and one more.
 bool input_control::settle(process* self)
 {
-    constexpr int most_hand_overs = 3;
-    const unsigned count = host_.thread_count();
+    constexpr int max_hand_overs = 3;
+    const unsigned count = engine_.thread_count();
     const auto all = [&](auto&& done) {
-        return host_.run_until(self, patience, [&] {
+        return engine_.run_until(self, patience, [&] {
             for (unsigned thread = 0; thread < count; ++thread)
                 if (!done(thread))
                     return false;
@@ -143,25 +143,25 @@ bool input_control::settle(process* self)
     };
     std::vector<uint64_t> versions;
     for (unsigned thread = 0; thread < count; ++thread)
-        versions.push_back(host_.thread(thread).published_version());
-    if (!all([&](unsigned t) { return host_.thread(t).has_adopted(versions[t]); }))
+        versions.push_back(engine_.thread(thread).published_version());
+    if (!all([&](unsigned t) { return engine_.thread(t).has_adopted(versions[t]); }))
         return false;
-    for (int round = 0; round < most_hand_overs; ++round) {
+    for (int round = 0; round < max_hand_overs; ++round) {
         std::vector<std::vector<size_t>> handed; // by taker, then giver
         for (unsigned thread = 0; thread < count; ++thread)
-            handed.push_back(host_.thread(thread).handed_in());
+            handed.push_back(engine_.thread(thread).handed_in());
         if (std::all_of(handed.begin(), handed.end(), [](const auto& of) {
                 return std::all_of(of.begin(), of.end(), [](size_t n) { return n == 0; });
             }))
             return true; // nobody ever handed anything over
-        if (!all([&](unsigned t) { return host_.thread(t).has_taken(handed[t]); }))
+        if (!all([&](unsigned t) { return engine_.thread(t).has_taken(handed[t]); }))
             return false;
         std::vector<uint64_t> loops;
         for (unsigned thread = 0; thread < count; ++thread) {
-            loops.push_back(host_.thread(thread).loops());
-            host_.thread(thread).wake();
+            loops.push_back(engine_.thread(thread).loops());
+            engine_.thread(thread).wake();
         }
-        if (!all([&](unsigned t) { return host_.thread(t).loops() > loops[t]; }))
+        if (!all([&](unsigned t) { return engine_.thread(t).loops() > loops[t]; }))
             return false;
     }
     return true;

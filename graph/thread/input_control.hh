@@ -11,11 +11,11 @@
 
 namespace weft {
 
-// A room of the engine. Main thread. Changes wait for each other: `self` is the process to wait with, null in tests and
+// A module of the engine. Main thread. Changes wait for each other: `self` is the process to wait with, null in tests and
 // before engine::run().
 class input_control {
 public:
-    explicit input_control(engine& host) : host_{host} {}
+    explicit input_control(engine& engine) : engine_{engine} {}
 
     // By a new plan. errc::invalid_argument for a node that is no input, and for `disabled` of
     // one that lives on posts.
@@ -35,7 +35,7 @@ private:
     result<void> take_turn(process* self);
     [[nodiscard]] bool settle(process* self);
 
-    engine& host_;
+    engine& engine_;
     bool changing_ = false;
 };
 

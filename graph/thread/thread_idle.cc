@@ -16,12 +16,12 @@ namespace weft {
 
 namespace {
 
-constexpr duration longest_sleep = 100ms;
+constexpr duration max_sleep = 100ms;
 // Without a file to wait for: the first packet after a rest is under way in less than 1 ms.
 constexpr duration back_off = 900us;
 // A file is given up for `file_rest` when it ended so many sleeps in a row for nothing, or at once if it is in an error
 // state: it would be ready for ever.
-constexpr uint8_t most_in_vain = 8;
+constexpr uint8_t max_in_vain = 8;
 constexpr uint64_t file_rest = 1; // seconds
 
 } // namespace
@@ -48,7 +48,7 @@ bool graph_thread::may_sleep() const noexcept
 
 duration graph_thread::arm_inputs() noexcept
 {
-    duration limit = longest_sleep;
+    duration limit = max_sleep;
     for (node_run* node : plan_->inputs()) {
         const int fd = node->wait_ != nullptr ? node->wait_(*node, true) : -1;
         if (fd == nothing_comes)
@@ -125,7 +125,7 @@ void graph_thread::note_ready(int fd, bool failed) noexcept
         const uint64_t vectors = node->counters_->vectors.get();
         node->in_vain_ = vectors == node->in_vain_vectors_ ? static_cast<uint8_t>(node->in_vain_ + 1) : uint8_t{0};
         node->in_vain_vectors_ = vectors;
-        if (!failed && node->in_vain_ < most_in_vain)
+        if (!failed && node->in_vain_ < max_in_vain)
             continue;
         epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
         node->fd_ = -1;
@@ -136,10 +136,10 @@ void graph_thread::note_ready(int fd, bool failed) noexcept
 
 void graph_thread::run(const std::atomic<bool>& stop) noexcept
 {
-    host_.rcu().online(index_);
+    engine_.rcu().online(index_);
     while (!stop.load(std::memory_order_relaxed)) {
         const uint32_t received = run_once();
-        host_.rcu().quiescent(index_);
+        engine_.rcu().quiescent(index_);
         if (received > 0)
             continue;
         if (may_sleep())
@@ -149,7 +149,7 @@ void graph_thread::run(const std::atomic<bool>& stop) noexcept
     }
     run_once(); // what was handed over meanwhile
     leave_plan();
-    host_.rcu().offline(index_);
+    engine_.rcu().offline(index_);
 }
 
 void graph_thread::sleep(const std::atomic<bool>& stop) noexcept
@@ -160,9 +160,9 @@ void graph_thread::sleep(const std::atomic<bool>& stop) noexcept
                       published_.load() != plan_ || run_once() > 0;
     if (!work) {
         sleeps_.add(1);
-        host_.rcu().offline(index_);
+        engine_.rcu().offline(index_);
         wait_for_inputs(limit);
-        host_.rcu().online(index_);
+        engine_.rcu().online(index_);
     }
     sleeping_.store(false, std::memory_order_seq_cst);
     disarm_inputs();

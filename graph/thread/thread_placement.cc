@@ -16,7 +16,7 @@ namespace {
 // A thread on another core is slower, not wrong: so it is a warning.
 void pin(const graph_thread& self)
 {
-    if (!self.host().options().pin)
+    if (!self.engine().options().pin)
         return;
     cpu_set_t cores;
     CPU_ZERO(&cores);
@@ -27,8 +27,8 @@ void pin(const graph_thread& self)
 }
 
 const init_registration main_core{"main-core", init_phase::start,
-                                  [](engine& host) -> result<void> {
-                                      pin(host.main());
+                                  [](engine& engine) -> result<void> {
+                                      pin(engine.main());
                                       return {};
                                   }};
 

@@ -62,7 +62,7 @@ node_store& graph_thread::store_of(const node_entry& entry)
     if (stores_.size() <= entry.id)
         stores_.resize(entry.id + size_t{1});
     if (!stores_[entry.id]) {
-        stores_[entry.id] = std::make_unique<node_store>(host_, index_, entry);
+        stores_[entry.id] = std::make_unique<node_store>(engine_, index_, entry);
         stores_[entry.id]->counters.maxima_epoch.store(maxima_epoch(), std::memory_order_relaxed);
     }
     return *stores_[entry.id];

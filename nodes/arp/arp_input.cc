@@ -16,7 +16,7 @@ namespace weft::arp {
 
 namespace {
 
-enum next : fate { to_output };
+enum next : next_index { to_output };
 enum reasons : uint16_t {
     too_short,
     bad_format,
@@ -34,16 +34,16 @@ constexpr uint32_t news_burst = 100;
 
 struct context {
     explicit context(const node_setup& setup)
-        : host{setup.host}, ip4{setup.host.module<ip4::tables>()}, interfaces{interfaces_of(setup.host)},
-          asked{setup.host.module<neighbour_table>().asked()}, limits{setup.thread != 0 || setup.host.thread_count() == 1},
-          for_us(max_interfaces, budget(setup.host)), for_others(max_interfaces, budget(setup.host))
+        : engine{setup.engine}, ip4{setup.engine.module<ip4::tables>()}, interfaces{interfaces_of(setup.engine)},
+          asked{setup.engine.module<neighbour_table>().asked()}, limits{setup.thread != 0 || setup.engine.thread_count() == 1},
+          for_us(max_interfaces, budget(setup.engine)), for_others(max_interfaces, budget(setup.engine))
     {
     }
-    static token_bucket budget(const engine& host)
+    static token_bucket budget(const engine& engine)
     {
-        return {std::max<uint64_t>(news_per_second / host.polling_threads().size(), 1), rte_get_tsc_hz(), news_burst};
+        return {std::max<uint64_t>(news_per_second / engine.polling_threads().size(), 1), rte_get_tsc_hz(), news_burst};
     }
-    engine& host;
+    weft::engine& engine;
     const ip4::tables& ip4;
     const interface_table& interfaces;
     const asked_lately& asked;
@@ -51,9 +51,9 @@ struct context {
     std::vector<token_bucket> for_us, for_others; // by interface
 };
 
-fate check_format(const packet& p) noexcept
+verdict check_format(const packet& p) noexcept
 {
-    const size_t at = p.mark().l3_offset;
+    const size_t at = p.metadata().l3_offset;
     if (p.contiguous() < at + sizeof(net::arp_header))
         return drop(too_short);
     const auto& arp = p.network<net::arp_header>();
@@ -93,7 +93,7 @@ bool is_own(const interface_table& interfaces, const net::mac_address& mac) noex
 }
 
 // Whether its sender can be trusted; consumed where that does not matter to the router.
-fate check_sender(const context& ctx, const message& m) noexcept
+verdict check_sender(const context& ctx, const message& m) noexcept
 {
     const auto& own = ctx.ip4.own();
     if (is_own(ctx.interfaces, m.mac)) // a loop, or an invented sender: packets for it would come back
@@ -116,19 +116,19 @@ void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
     arp.sender_mac = own_mac;
     arp.operation = net::arp_operation::reply;
     p.header<net::ethernet_header>(0) = {arp.target_mac, own_mac, net::ether_type::arp};
-    p.mark().flags |= packet_mark::locally_made;
-    cut(p, p.mark().l3_offset + uint32_t{sizeof arp}); // what stood behind the request is no part of the answer
+    p.metadata().flags |= packet_metadata::locally_made;
+    cut(p, p.metadata().l3_offset + uint32_t{sizeof arp}); // what stood behind the request is no part of the answer
 }
 
 // A packet that has been heard and asks nothing of the router is at its end, but is no loss.
-fate end(node_run& run, packet& p) noexcept
+verdict end(node_run& run, packet& p) noexcept
 {
     run.kept(p);
     run.thread().free_kept(&p);
     return consumed;
 }
 
-fate answer(node_run& run, packet& p, const message& m) noexcept
+verdict answer(node_run& run, packet& p, const message& m) noexcept
 {
     if (!m.asks())
         return end(run, p);
@@ -137,32 +137,32 @@ fate answer(node_run& run, packet& p, const message& m) noexcept
 }
 
 // On the main thread, which owns the neighbours.
-fate learn(node_run& run, packet& p, const message& m) noexcept
+verdict learn(node_run& run, packet& p, const message& m) noexcept
 {
-    auto& table = run.context<context>().host.module<neighbour_table>();
+    auto& table = run.context<context>().engine.module<neighbour_table>();
     const bool room = table.learn(m.interface, m.sender, m.mac, m.confirms(), m.for_us);
     return room || m.asks() ? answer(run, p, m) : drop(table_full);
 }
 
 // Nobody asked for it, and more of that has come than is learned from. Who asks gets an answer all the same.
-fate not_learned(node_run& run, packet& p, const message& m) noexcept
+verdict not_learned(node_run& run, packet& p, const message& m) noexcept
 {
     return m.confirms() ? drop(rate_limited) : answer(run, p, m);
 }
 
-// `news` is called for what can change the neighbour table, as fate(packet&, const message&, bool asked): what a station says
+// `news` is called for what can change the neighbour table, as verdict(packet&, const message&, bool asked): what a station says
 // that is not in use, that moved, or that answers. The one in use is on this network, or it would not be.
 template <class News>
-fate decide(node_run& run, packet& p, News&& news) noexcept
+verdict decide(node_run& run, packet& p, News&& news) noexcept
 {
     auto& ctx = run.context<context>();
-    const fate form = check_format(p);
+    const verdict form = check_format(p);
     if (form != to_output)
         return form;
-    const message m{ctx.ip4.own(), p.mark().interface, p.network<net::arp_header>()};
+    const message m{ctx.ip4.own(), p.metadata().interface, p.network<net::arp_header>()};
     if (!m.confirms() && ctx.ip4.forwards_to(m.interface, m.sender, m.mac))
         return answer(run, p, m);
-    const fate sender = check_sender(ctx, m);
+    const verdict sender = check_sender(ctx, m);
     if (sender != to_output)
         return sender == consumed ? end(run, p) : sender;
     if (m.sender.value == 0)
@@ -180,22 +180,22 @@ void answer_or_hand_over(node_run& run, frame& in, graph_thread& main) noexcept
     constexpr size_t for_answers = graph_thread::inbox_size / 4; // what nobody asked for leaves them so much
     enum class news : uint8_t { none, asked, unasked };
     std::array<news, vector_size> is{};
-    std::array<fate, vector_size> fates;
+    std::array<verdict, vector_size> verdicts;
     for (uint32_t i = 0; i < in.count; ++i)
-        fates[i] = decide(run, *in.packets[i], [&](packet&, const message&, bool asked) noexcept {
+        verdicts[i] = decide(run, *in.packets[i], [&](packet&, const message&, bool asked) noexcept {
             is[i] = asked ? news::asked : news::unasked;
             return consumed; // unless the main thread is behind
         });
     hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::asked; }, {main, run.id()},
-                     handoff_full, fates.data());
+                     handoff_full, verdicts.data());
     hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::unasked; },
-                     {main, run.id(), for_answers}, handoff_full, fates.data());
-    run.enqueue(in, fates.data());
+                     {main, run.id(), for_answers}, handoff_full, verdicts.data());
+    run.enqueue(in, verdicts.data());
 }
 
 void arp_input(node_run& run, frame& in) noexcept
 {
-    graph_thread& main = run.context<context>().host.main();
+    graph_thread& main = run.context<context>().engine.main();
     if (run.thread_index() != main.index()) {
         answer_or_hand_over(run, in, main);
         return;
@@ -224,16 +224,16 @@ std::string trace_arp(const trace_record& record)
 const node_registration registration{{
     .name = "arp-input",
     .function = arp_input,
-    .nexts = {"interface-output"},
-    .reasons = {{"too_short", "the packet is shorter than an ARP header"},
-                {"bad_format", "it is not ARP for Ethernet and IPv4, or no request or reply"},
-                {"bad_sender", "the sender's MAC address is no station's"},
-                {"own_mac", "the sender's MAC address is one of this router's", severity::warning},
-                {"foreign_sender", "the sender's address is on no network of this interface"},
-                {"duplicate_address", "another station uses an address of this router"},
-                {"table_full", "the neighbour table is full", severity::warning},
-                {"rate_limited", "nobody asked for the answer, as for too many others", severity::warning},
-                {"handoff_full", "the main thread is behind", severity::warning}},
+    .nexts = {{to_output, "interface-output"}},
+    .reasons = {{too_short, "too_short", "the packet is shorter than an ARP header"},
+                {bad_format, "bad_format", "it is not ARP for Ethernet and IPv4, or no request or reply"},
+                {bad_sender, "bad_sender", "the sender's MAC address is no station's"},
+                {own_mac, "own_mac", "the sender's MAC address is one of this router's", severity::warning},
+                {foreign_sender, "foreign_sender", "the sender's address is on no network of this interface"},
+                {duplicate_address, "duplicate_address", "another station uses an address of this router"},
+                {table_full, "table_full", "the neighbour table is full", severity::warning},
+                {rate_limited, "rate_limited", "nobody asked for the answer, as for too many others", severity::warning},
+                {handoff_full, "handoff_full", "the main thread is behind", severity::warning}},
     .context = context_of<context>(),
     .role = node_role::punted,
     .format_trace = trace_arp,

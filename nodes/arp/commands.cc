@@ -61,14 +61,14 @@ void check(const config::value& root, config::problems& problems)
     }
 }
 
-result<void> apply(const config::value& root, engine& host)
+result<void> apply(const config::value& root, engine& engine)
 {
     const auto* list = root.find("neighbors");
     if (list == nullptr)
         return {};
     for (const auto& item : list->items()) {
-        const auto* i = interfaces_of(host).find(item.find("interface")->text());
-        auto done = host.module<neighbour_table>().add_permanent(
+        const auto* i = interfaces_of(engine).find(item.find("interface")->text());
+        auto done = engine.module<neighbour_table>().add_permanent(
             i->index, item.find("address")->as<net::ip4_address>(),
             item.find("macaddress")->as<net::mac_address>());
         if (!done)
@@ -91,19 +91,19 @@ const config::registration section{{
 
 result<json> show(command_context& context)
 {
-    engine& host = context.host;
-    const duration now = host.loop().now();
+    engine& engine = context.engine;
+    const duration now = engine.loop().now();
     json rows = json::array();
-    for (const auto* n : host.module<neighbour_table>().all())
+    for (const auto* n : engine.module<neighbour_table>().all())
         rows.push_back({{"age", std::chrono::duration<double>(now - n->since).count()},
                         {"address", net::to_string(n->address)},
                         {"state", to_string(n->state)},
                         {"macaddress", net::to_string(n->mac)},
-                        {"interface", interfaces_of(host).at(n->interface).name},
+                        {"interface", interfaces_of(engine).at(n->interface).name},
                         {"waiting", n->waiting.size()}});
     json used = json::array();
-    for (const auto& i : interfaces_of(host).all())
-        if (const auto u = host.module<neighbour_table>().used_by(i->index); u.neighbours > 0)
+    for (const auto& i : interfaces_of(engine).all())
+        if (const auto u = engine.module<neighbour_table>().used_by(i->index); u.neighbours > 0)
             used.push_back({{"interface", i->name},
                             {"neighbors", u.neighbours},
                             {"unanswered", u.unanswered},
@@ -136,9 +136,9 @@ const command_registration show_neighbors{"show ip neighbors", "Neighbours, thei
                                           show, text};
 
 // Any address will do that may be a neighbour's, now or once the interface has its network.
-result<void> check_place(engine& host, const interface& i, net::ip4_address a)
+result<void> check_place(engine& engine, const interface& i, net::ip4_address a)
 {
-    const auto& ip4 = host.module<ip4::tables>();
+    const auto& ip4 = engine.module<ip4::tables>();
     const std::string text = net::to_string(a);
     if (const auto name = ip4::unroutable({a, 32}); !name.empty())
         return fail(errc::invalid_argument, "{} lies in {}", text, name);
@@ -146,7 +146,7 @@ result<void> check_place(engine& host, const interface& i, net::ip4_address a)
         return fail(errc::invalid_argument, "{} is an address of this router", text);
     if (const auto towards = ip4.interface_towards(a); towards && *towards != i.index)
         return fail(errc::invalid_argument, "{} is on a network of interface {}", text,
-                    interfaces_of(host).at(*towards).name);
+                    interfaces_of(engine).at(*towards).name);
     if (ip4.table().lookup(a) == ip4::forwarding::special(ip4::adjacency_kind::broadcast))
         return fail(errc::invalid_argument, "{} is the first or the broadcast address of a network", text);
     return {};
@@ -161,9 +161,9 @@ result<json> add(command_context& context)
     const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
     if (mac.is_group() || mac.is_zero())
         return fail(errc::invalid_argument, "{} is no station's MAC address", net::to_string(mac));
-    if (auto good = check_place(context.host, **i, address); !good)
+    if (auto good = check_place(context.engine, **i, address); !good)
         return pass(good);
-    auto done = context.host.module<neighbour_table>().add_permanent((*i)->index, address, mac);
+    auto done = context.engine.module<neighbour_table>().add_permanent((*i)->index, address, mac);
     if (!done)
         return pass(done);
     return json("");
@@ -175,7 +175,7 @@ result<json> del(command_context& context)
     if (!i)
         return pass(i);
     const auto address = *net::parse<net::ip4_address>(context.arguments.text("address"));
-    if (auto done = context.host.module<neighbour_table>().remove((*i)->index, address); !done)
+    if (auto done = context.engine.module<neighbour_table>().remove((*i)->index, address); !done)
         return pass(done);
     return json("");
 }

@@ -52,9 +52,9 @@ void neighbour_table::follow_use(neighbour& n, duration now)
 }
 
 // The one that gives way first, of those that stand no better than `last`; null if all are needed.
-neighbour* neighbour_table::least_needed(segment& s, standing last)
+neighbour* neighbour_table::min_needed(segment& s, standing last)
 {
-    const duration now = host_.loop().now();
+    const duration now = engine_.loop().now();
     for (auto where = standing::failed; where <= last; where = static_cast<standing>(static_cast<int>(where) + 1)) {
         auto& list = s.in(where);
         for (size_t look = std::min(looks, list.size()); look > 0; --look) {
@@ -76,17 +76,17 @@ bool neighbour_table::make_room(interface_index i, bool unanswered)
 {
     segment& own = segment_of(i);
     if (unanswered && own.unanswered() >= max_unanswered) {
-        neighbour* oldest = least_needed(own, standing::unasked);
+        neighbour* oldest = min_needed(own, standing::unasked);
         if (oldest == nullptr)
             return false;
         erase(*oldest);
     }
-    if (room_.room_for(i, interfaces_of(host_).all().size()))
+    if (room_.room_for(i, interfaces_of(engine_).all().size()))
         return true;
     const interface_index most = room_.largest(i);
-    neighbour* n = least_needed(segment_of(most), standing::known);
+    neighbour* n = min_needed(segment_of(most), standing::known);
     if (n == nullptr && most != i)
-        n = least_needed(own, standing::known);
+        n = min_needed(own, standing::known);
     if (n == nullptr)
         return false;
     erase(*n);
@@ -96,14 +96,14 @@ bool neighbour_table::make_room(interface_index i, bool unanswered)
 // Room for one more waiting packet: that one goes which has waited longest where most wait.
 bool neighbour_table::make_waiting_room(interface_index i)
 {
-    const size_t interfaces = interfaces_of(host_).all().size();
+    const size_t interfaces = interfaces_of(engine_).all().size();
     if (waiting_.room_for(i, interfaces))
         return true;
-    const auto* glean = host_.registry().find("ip4-glean");
+    const auto* glean = engine_.registry().find("ip4-glean");
     size_t left = looks;
     for (neighbour* n : segment_of(waiting_.largest(i)).in(standing::asked)) {
         if (!n->waiting.empty()) {
-            host_.main().drop_kept(make_reason_id(glean->id, ip4::glean::queue_full), n->waiting.front());
+            engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::queue_full), n->waiting.front());
             n->waiting.erase(n->waiting.begin());
             waiting_.give_back(n->interface);
             return waiting_.room_for(i, interfaces);

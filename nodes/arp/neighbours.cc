@@ -39,7 +39,7 @@ uint64_t ticks(duration now) noexcept
 
 } // namespace
 
-neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.module<ip4::tables>()}
+neighbour_table::neighbour_table(engine& engine) : engine_{engine}, ip4_{engine.module<ip4::tables>()}
 {
     ip4_.set_holder(this);
     ip4_.observe_addresses([this](interface_index i, net::ip4_address a, bool added) {
@@ -47,8 +47,8 @@ neighbour_table::neighbour_table(engine& host) : host_{host}, ip4_{host.module<i
             announce(i, a);
         follow_networks(i);
     });
-    interfaces_of(host).observe([this](const interface& i) {
-        if (!is_up(interfaces_of(host_), i.index)) {
+    interfaces_of(engine).observe([this](const interface& i) {
+        if (!is_up(interfaces_of(engine_), i.index)) {
             flush(i.index);
             return;
         }
@@ -61,7 +61,7 @@ neighbour_table::~neighbour_table()
 {
     for (auto& [where, n] : table_)
         for (packet* p : n.waiting)
-            host_.main().free_kept(p);
+            engine_.main().free_kept(p);
 }
 
 neighbour_table::segment& neighbour_table::segment_of(interface_index i)
@@ -87,7 +87,7 @@ void neighbour_table::place(neighbour& n, standing where)
 void neighbour_table::set_state(neighbour& n, neighbour_state to)
 {
     n.state = to;
-    n.since = host_.loop().now();
+    n.since = engine_.loop().now();
     n.requests = 0;
 }
 
@@ -110,25 +110,25 @@ neighbour* neighbour_table::find_or_make(interface_index i, net::ip4_address a, 
 void neighbour_table::erase(neighbour& n)
 {
     ip4_.neighbour_down(n.interface, n.address);
-    const auto* glean = host_.registry().find("ip4-glean");
+    const auto* glean = engine_.registry().find("ip4-glean");
     for (packet* p : n.waiting)
-        host_.main().drop_kept(make_reason_id(glean->id, ip4::glean::forgotten), p);
+        engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::forgotten), p);
     waiting_.give_back(n.interface, n.waiting.size());
     room_.give_back(n.interface);
     place(n, standing::configured); // in no list any more
     table_.erase({n.interface, n.address});
 }
 
-ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address next_hop, interface_index interface)
+ip4::packet_holder::outcome neighbour_table::hold(packet* p, net::ip4_address next_hop, interface_index interface)
 {
     neighbour* n = find_or_make(interface, next_hop, standing::unasked);
     if (n == nullptr)
-        return verdict::table_full;
+        return outcome::table_full;
     if (n->state == neighbour_state::failed || n->state == neighbour_state::inactive)
-        return verdict::unreachable;
+        return outcome::unreachable;
     // It comes back although its neighbour is known: round and round it would hold up the thread.
-    if (n->state != neighbour_state::incomplete && (p->mark().flags & packet_mark::resolved) != 0)
-        return verdict::unreachable;
+    if (n->state != neighbour_state::incomplete && (p->metadata().flags & packet_metadata::resolved) != 0)
+        return outcome::unreachable;
     // Who was resolved while the packet was on its way here needs no room.
     const bool known = n->state != neighbour_state::incomplete;
     const bool room = known || (n->waiting.size() < max_waiting_each && make_waiting_room(interface));
@@ -139,19 +139,19 @@ ip4::packet_holder::verdict neighbour_table::hold(packet* p, net::ip4_address ne
     if (known)
         release_waiting(*n);
     else if (n->place == standing::unasked)
-        while (ask_first(segment_of(interface), host_.loop().now())) {
+        while (ask_first(segment_of(interface), engine_.loop().now())) {
         }
-    return room ? verdict::held : verdict::queue_full;
+    return room ? outcome::held : outcome::queue_full;
 }
 
 // Waiting packets take the way through lookup again, which now finds the neighbour.
 void neighbour_table::release_waiting(neighbour& n)
 {
-    const auto* lookup = host_.registry().find("ip4-lookup");
+    const auto* lookup = engine_.registry().find("ip4-lookup");
     for (packet* p : n.waiting) {
-        p->mark().flags |= packet_mark::resolved;
-        if (lookup == nullptr || !host_.main().inject_kept(lookup->id, p))
-            host_.main().free_kept(p);
+        p->metadata().flags |= packet_metadata::resolved;
+        if (lookup == nullptr || !engine_.main().inject_kept(lookup->id, p))
+            engine_.main().free_kept(p);
     }
     waiting_.give_back(n.interface, n.waiting.size());
     n.waiting.clear();
@@ -163,11 +163,11 @@ void neighbour_table::give_up(neighbour& n)
     ip4_.neighbour_down(n.interface, n.address);
     set_state(n, neighbour_state::failed);
     place(n, standing::failed);
-    const auto* glean = host_.registry().find("ip4-glean");
+    const auto* glean = engine_.registry().find("ip4-glean");
     for (packet* p : n.waiting) {
-        p->mark().flags |= packet_mark::aimed; // as it was when it came here
-        if (glean == nullptr || !host_.main().inject_kept(glean->id, p))
-            host_.main().free_kept(p);
+        p->metadata().flags |= packet_metadata::aimed; // as it was when it came here
+        if (glean == nullptr || !engine_.main().inject_kept(glean->id, p))
+            engine_.main().free_kept(p);
     }
     waiting_.give_back(n.interface, n.waiting.size());
     n.waiting.clear();
@@ -267,7 +267,7 @@ void neighbour_table::tick_one(neighbour& n, duration now)
 
 void neighbour_table::tick()
 {
-    const duration now = host_.loop().now();
+    const duration now = engine_.loop().now();
     asked_.advance();
     watches_left_ = watches_per_second;
     for (const auto& s : segments_) {
@@ -286,28 +286,28 @@ void neighbour_table::tick()
 
 void neighbour_table::announce(interface_index i, net::ip4_address own)
 {
-    if (interfaces_of(host_).hot(i).admin_up.load())
+    if (interfaces_of(engine_).hot(i).admin_up.load())
         send(i, 1, net::broadcast_mac, own, own);
 }
 
 bool neighbour_table::send(interface_index i, uint16_t operation, const net::mac_address& to,
                            net::ip4_address sender, net::ip4_address target)
 {
-    const auto* output = host_.registry().find("interface-output");
-    packet* p = output == nullptr ? nullptr : host_.make_packet();
+    const auto* output = engine_.registry().find("interface-output");
+    packet* p = output == nullptr ? nullptr : engine_.make_packet();
     if (p == nullptr)
         return false;
     constexpr uint16_t bytes = sizeof(net::ethernet_header) + sizeof(net::arp_header);
-    const net::mac_address mac = interfaces_of(host_).hot(i).mac;
+    const net::mac_address mac = interfaces_of(engine_).hot(i).mac;
     rte_pktmbuf_append(p->mbuf(), bytes);
     p->header<net::ethernet_header>(0) = {to, mac, net::ether_type::arp};
     p->header<net::arp_header>(sizeof(net::ethernet_header)) = {
         net::arp_hardware_ethernet, net::ether_type::ip4, sizeof(net::mac_address), sizeof(net::be32),
         net::be16{operation}, mac, sender.wire(),
         to == net::broadcast_mac ? net::mac_address{} : to, target.wire()};
-    p->mark().interface = i;
-    p->mark().flags = packet_mark::locally_made;
-    if (host_.main().inject_new(output->id, p))
+    p->metadata().interface = i;
+    p->metadata().flags = packet_metadata::locally_made;
+    if (engine_.main().inject_new(output->id, p))
         return true;
     rte_pktmbuf_free(p->mbuf());
     return false;
@@ -344,7 +344,7 @@ result<void> neighbour_table::remove(interface_index i, net::ip4_address a)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end())
-        return fail(errc::not_found, "interface {} has no neighbour {}", interfaces_of(host_).at(i).name,
+        return fail(errc::not_found, "interface {} has no neighbour {}", interfaces_of(engine_).at(i).name,
                     net::to_string(a));
     erase(known->second);
     return {};
@@ -384,7 +384,7 @@ namespace {
 
 void age_neighbours(process& self)
 {
-    auto& table = self.host().module<neighbour_table>();
+    auto& table = self.engine().module<neighbour_table>();
     while (true) {
         self.sleep_for(1s);
         table.tick();
@@ -394,9 +394,9 @@ void age_neighbours(process& self)
 const process_registration ageing{"neighbours", age_neighbours, 64 * 1024,
                                   process_control::restart};
 
-result<void> make_table(engine& host)
+result<void> make_table(engine& engine)
 {
-    [[maybe_unused]] auto& made = host.module<neighbour_table>();
+    [[maybe_unused]] auto& made = engine.module<neighbour_table>();
     return {};
 }
 

@@ -70,11 +70,11 @@ public:
     static constexpr unsigned first_requests = 2000, more_requests = 500, probes = 1000;
     static constexpr unsigned request_burst = 500;
 
-    explicit neighbour_table(engine& host);
+    explicit neighbour_table(engine& engine);
     ~neighbour_table() override;
 
     // Keeps a packet and asks for the next hop if it is time to.
-    verdict hold(packet* p, net::ip4_address next_hop, interface_index interface) override;
+    outcome hold(packet* p, net::ip4_address next_hop, interface_index interface) override;
     // A station said that it has this address. `answer`: a reply, which confirms; otherwise it is
     // learned only if it is known already or `create`. False if the table is full.
     bool learn(interface_index i, net::ip4_address a, const net::mac_address& mac, bool answer,
@@ -125,7 +125,7 @@ private:
 
     // neighbour_room.cc
     bool make_room(interface_index i, bool unanswered);
-    [[nodiscard]] neighbour* least_needed(segment& s, standing last);
+    [[nodiscard]] neighbour* min_needed(segment& s, standing last);
     [[nodiscard]] bool in_use(const neighbour& n) const;
     void follow_use(neighbour& n, duration now);
     void watch(neighbour& n, bool on);
@@ -138,7 +138,7 @@ private:
               net::ip4_address sender, net::ip4_address target);
     void tick_one(neighbour& n, duration now);
 
-    engine& host_;
+    engine& engine_;
     ip4::tables& ip4_;
     std::map<key, neighbour> table_;
     std::array<std::unique_ptr<segment>, max_interfaces> segments_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the forms of ethernet-input share.
+// What the variants of ethernet-input share.
 #pragma once
 
 #include "graph/engine.hh"
@@ -9,16 +9,16 @@
 namespace weft::ethernet {
 
 namespace input {
-enum next : fate { to_ip4_input, to_arp_input };
+enum next : next_index { to_ip4_input, to_arp_input };
 enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype, unknown_vlan };
 
 struct context {
-    explicit context(const node_setup& setup) : interfaces{interfaces_of(setup.host)} {}
+    explicit context(const node_setup& setup) : interfaces{interfaces_of(setup.engine)} {}
     const interface_table& interfaces;
 };
 
-// One packet's fate.
-[[nodiscard]] fate decide(const context& ctx, packet& p) noexcept;
+// One packet's verdict.
+[[nodiscard]] verdict decide(const context& ctx, packet& p) noexcept;
 } // namespace input
 
 } // namespace weft::ethernet

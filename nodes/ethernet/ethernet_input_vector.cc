@@ -55,8 +55,8 @@ void ethernet_input(node_run& run, frame& in) noexcept
     packet_set odd;
     in.pad();
     odd.find_groups<lanes::count>(in.count, [&](uint32_t i) noexcept {
-        if (packets[i]->mark().interface != want.interface) [[unlikely]]
-            want.take(ctx.interfaces, packets[i]->mark().interface);
+        if (packets[i]->metadata().interface != want.interface) [[unlikely]]
+            want.take(ctx.interfaces, packets[i]->metadata().interface);
         for (uint32_t k = i; k < i + lanes::count; ++k)
             in.prefetch_header(k);
         return odd_ones(packets + i, want);
@@ -65,7 +65,7 @@ void ethernet_input(node_run& run, frame& in) noexcept
                  [&](packet& p) noexcept { return input::decide(ctx, p); });
 }
 
-const node_form_registration registration{"ethernet-input", form::WEFT_FORM, ethernet_input};
+const node_variant_registration registration{"ethernet-input", variant::WEFT_VARIANT, ethernet_input};
 
 } // namespace
 

@@ -15,11 +15,11 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-json interface_json(engine& host, const interface& i)
+json interface_json(engine& engine, const interface& i)
 {
-    const auto counts = interfaces_of(host).count(i.index);
-    const auto losses = interfaces_of(host).losses(i.index);
-    const auto& hot = interfaces_of(host).hot(i.index);
+    const auto counts = interfaces_of(engine).count(i.index);
+    const auto losses = interfaces_of(engine).losses(i.index);
+    const auto& hot = interfaces_of(engine).hot(i.index);
     return {{"name", i.name},
             {"index", i.index},
             {"state", hot.admin_up.load() ? "up" : "down"},
@@ -47,10 +47,10 @@ result<json> show_interface(command_context& context)
         auto one = interface_of(context);
         if (!one)
             return pass(one);
-        list.push_back(interface_json(context.host, **one));
+        list.push_back(interface_json(context.engine, **one));
     } else {
-        for (const auto& i : interfaces_of(context.host).all())
-            list.push_back(interface_json(context.host, *i));
+        for (const auto& i : interfaces_of(context.engine).all())
+            list.push_back(interface_json(context.engine, *i));
     }
     return json{{"interfaces", list}};
 }
@@ -80,26 +80,26 @@ const command_registration show{"show interface [<interface:interface>]",
                                 "State, MTU and counters of interfaces", show_interface,
                                 interface_text};
 
-const completion_registration names{"interface", [](engine& host) {
+const completion_registration names{"interface", [](engine& engine) {
                                         std::vector<std::string> list;
-                                        for (const auto& i : interfaces_of(host).all())
+                                        for (const auto& i : interfaces_of(engine).all())
                                             list.push_back(i->name);
                                         return list;
                                     }};
 
-json hardware_json(engine& host, const interface& i)
+json hardware_json(engine& engine, const interface& i)
 {
     const hardware_status h = i.driver->hardware();
     json queues = json::array();
     for (const auto& q : h.rx_queues)
         queues.push_back({{"direction", "rx"},
                           {"queue", q.queue},
-                          {"thread", host.thread(q.thread).name()},
+                          {"thread", engine.thread(q.thread).name()},
                           {"mode", q.mode}});
     for (const auto& q : h.tx_queues)
         queues.push_back({{"direction", "tx"},
                           {"queue", q.queue},
-                          {"thread", host.thread(q.thread).name()},
+                          {"thread", engine.thread(q.thread).name()},
                           {"mode", q.mode}});
     json counters = json::object();
     for (const auto& c : h.counters)
@@ -113,7 +113,7 @@ json hardware_json(engine& host, const interface& i)
             {"device", h.device},
             {"driver", h.driver},
             {"socket", h.socket},
-            {"macaddress", net::to_string(interfaces_of(host).hot(i.index).mac)},
+            {"macaddress", net::to_string(interfaces_of(engine).hot(i.index).mac)},
             {"rx_descriptors", h.rx_descriptors},
             {"tx_descriptors", h.tx_descriptors},
             {"queues", queues},
@@ -123,8 +123,8 @@ json hardware_json(engine& host, const interface& i)
 result<json> show_hardware(command_context& context)
 {
     json list = json::array();
-    for (const auto& i : interfaces_of(context.host).all())
-        list.push_back(hardware_json(context.host, *i));
+    for (const auto& i : interfaces_of(context.engine).all())
+        list.push_back(hardware_json(context.engine, *i));
     return json{{"hardware", list}};
 }
 
@@ -162,9 +162,9 @@ result<json> set_state(command_context& context)
     if (!i)
         return pass(i);
     const bool up = context.arguments.text("state") == "up";
-    if (up == interfaces_of(context.host).hot((*i)->index).admin_up.load())
+    if (up == interfaces_of(context.engine).hot((*i)->index).admin_up.load())
         return json("");
-    if (auto done = interfaces_of(context.host).set_admin(**i, up); !done)
+    if (auto done = interfaces_of(context.engine).set_admin(**i, up); !done)
         return pass(done);
     return json("");
 }
@@ -180,7 +180,7 @@ result<json> set_mtu(command_context& context)
     const uint64_t mtu = context.arguments.number("mtu");
     if (mtu < 68 || mtu > 9216)
         return fail(errc::invalid_argument, "mtu: {} is not from 68 to 9216", mtu);
-    if (auto done = interfaces_of(context.host).set_mtu(**i, static_cast<uint16_t>(mtu)); !done)
+    if (auto done = interfaces_of(context.engine).set_mtu(**i, static_cast<uint16_t>(mtu)); !done)
         return pass(done);
     return json("");
 }
@@ -190,7 +190,7 @@ const command_registration mtu{"set interface mtu <interface:interface> <mtu:num
 
 result<json> clear_counters(command_context& context)
 {
-    interfaces_of(context.host).clear_counters();
+    interfaces_of(context.engine).clear_counters();
     return json("");
 }
 

@@ -64,12 +64,12 @@ result<json> set(command_context& context)
         return pass(i);
     std::vector<unsigned> threads;
     if (context.arguments.has("workers")) {
-        auto list = parse_workers(context.arguments.text("workers"), context.host.thread_count());
+        auto list = parse_workers(context.arguments.text("workers"), context.engine.thread_count());
         if (!list)
             return pass(list);
         threads = *list;
     }
-    auto done = context.host.module<handoff_table>().set(**i, threads, context.self);
+    auto done = context.engine.module<handoff_table>().set(**i, threads, context.self);
     if (!done)
         return pass(done);
     return json("");
@@ -83,24 +83,24 @@ const command_registration off_command{"set interface handoff <interface:interfa
 
 result<json> show(command_context& context)
 {
-    engine& host = context.host;
-    const auto& table = host.module<handoff_table>();
+    engine& engine = context.engine;
+    const auto& table = engine.module<handoff_table>();
     json list = json::array();
-    for (const auto& i : interfaces_of(host).all())
+    for (const auto& i : interfaces_of(engine).all())
         if (const auto threads = table.workers(i->index); !threads.empty()) {
             json names = json::array();
             for (unsigned thread : threads)
-                names.push_back(host.thread(thread).name());
+                names.push_back(engine.thread(thread).name());
             list.push_back({{"name", i->name}, {"workers", names}});
         }
-    const auto* node = host.registry().find("worker-handoff");
+    const auto* node = engine.registry().find("worker-handoff");
     uint64_t packets = 0, congested = 0;
-    for (unsigned thread = 0; thread < host.thread_count(); ++thread)
-        if (const auto* store = host.thread(thread).store_of(node->id)) {
+    for (unsigned thread = 0; thread < engine.thread_count(); ++thread)
+        if (const auto* store = engine.thread(thread).store_of(node->id)) {
             packets += store->counters.vectors.get();
             congested += store->reasons[0].get();
         }
-    const uint64_t stayed = host.module<statistics>().sent(node->id, 0);
+    const uint64_t stayed = engine.module<statistics>().sent(node->id, 0);
     return json{{"interfaces", list},
                 {"packets", packets},
                 {"handed_over", packets - std::min(packets, stayed + congested)},

@@ -32,18 +32,18 @@ std::string_view to_string(device_state state) noexcept
 result<interface*> interface_of(const command_context& context)
 {
     const auto name = context.arguments.text("interface");
-    interface* found = interfaces_of(context.host).find(name);
+    interface* found = interfaces_of(context.engine).find(name);
     if (found == nullptr)
         return fail(errc::not_found, "no interface `{}'", name);
     return found;
 }
 
-interface_table& interfaces_of(engine& host)
+interface_table& interfaces_of(engine& engine)
 {
-    return host.module<interface_table>();
+    return engine.module<interface_table>();
 }
 
-interface_table::interface_table(engine& host) : interface_table{host.thread_count(), host.module<drop_counts>()} {}
+interface_table::interface_table(engine& engine) : interface_table{engine.thread_count(), engine.module<drop_counts>()} {}
 
 interface_table::interface_table(unsigned thread_count, const drop_counts& dropped)
     : counters_{std::make_unique<interface_counters[]>(thread_count * max_interfaces)},

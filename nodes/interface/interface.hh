@@ -32,8 +32,8 @@ struct alignas(32) interface_hot {
     std::atomic<bool> admin_up{false};
     net::mac_address mac;
     std::atomic<uint16_t> mtu{1500};      // bytes of a network-layer packet
-    std::atomic<fate> output_slot{0};     // of interface-output, to this interface's tx node
-    std::atomic<fate> input_slot{0};      // of its input nodes: ethernet-input, or worker-handoff
+    std::atomic<next_index> output_slot{0};     // of interface-output, to this interface's tx node
+    std::atomic<next_index> input_slot{0};      // of its input nodes: ethernet-input, or worker-handoff
 };
 
 // One thread's counts for one interface: written by that thread only.
@@ -117,7 +117,7 @@ struct interface {
 // A module of the engine. Main thread, but for hot() and counters().
 class interface_table {
 public:
-    explicit interface_table(engine& host);
+    explicit interface_table(engine& engine);
     interface_table(unsigned thread_count, const drop_counts& dropped);
     ~interface_table(); // close()
     interface_table(const interface_table&) = delete;
@@ -177,6 +177,6 @@ private:
 [[nodiscard]] result<interface*> interface_of(const command_context& context);
 
 // The engine's own.
-[[nodiscard]] interface_table& interfaces_of(engine& host);
+[[nodiscard]] interface_table& interfaces_of(engine& engine);
 
 } // namespace weft

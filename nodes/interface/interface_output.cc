@@ -13,14 +13,14 @@ void interface_output(node_run& run, frame& in) noexcept
 {
     const auto& interfaces = run.context<output::context>().interfaces;
     run.each(in, [&](packet& p) noexcept {
-        return output::decide(interfaces.hot(p.mark().interface));
+        return output::decide(interfaces.hot(p.metadata().interface));
     });
 }
 
 const node_registration registration{{
     .name = "interface-output",
     .function = interface_output,
-    .reasons = {{"interface_down", "the interface is administratively down"}},
+    .reasons = {{output::interface_down, "interface_down", "the interface is administratively down"}},
     .context = context_of<output::context>(),
     .format_trace = ethernet::trace_text,
 }};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the forms of interface-output share.
+// What the variants of interface-output share.
 #pragma once
 
 #include "graph/engine.hh"
@@ -11,12 +11,12 @@ namespace weft::output {
 enum reasons : uint16_t { interface_down };
 
 struct context {
-    explicit context(const node_setup& setup) : interfaces{interfaces_of(setup.host)} {}
+    explicit context(const node_setup& setup) : interfaces{interfaces_of(setup.engine)} {}
     const interface_table& interfaces;
 };
 
 // The tx node's slot of an interface, or the drop.
-[[nodiscard]] inline fate decide(const interface_hot& hot) noexcept
+[[nodiscard]] inline verdict decide(const interface_hot& hot) noexcept
 {
     if (!hot.admin_up.load(std::memory_order_relaxed))
         return drop(interface_down);

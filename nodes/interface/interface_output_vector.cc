@@ -11,11 +11,11 @@ void interface_output(node_run& run, frame& in) noexcept
 {
     const auto& interfaces = run.context<output::context>().interfaces;
     run.each_by(
-        in, [](const packet& p) noexcept { return p.mark().interface; },
+        in, [](const packet& p) noexcept { return p.metadata().interface; },
         [&](interface_index of) noexcept { return output::decide(interfaces.hot(of)); });
 }
 
-const node_form_registration registration{"interface-output", form::WEFT_FORM, interface_output};
+const node_variant_registration registration{"interface-output", variant::WEFT_VARIANT, interface_output};
 
 } // namespace
 

@@ -13,9 +13,9 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-json queue_json(engine& host, const interface& i, const rx_queue_input& q)
+json queue_json(engine& engine, const interface& i, const rx_queue_input& q)
 {
-    const auto& entry = host.registry().at(q.input);
+    const auto& entry = engine.registry().at(q.input);
     json found{{"interface", i.name},
                {"queue", q.queue},
                {"node", entry.name},
@@ -23,7 +23,7 @@ json queue_json(engine& host, const interface& i, const rx_queue_input& q)
                {"interrupts", q.has_interrupt},
                {"waits", entry.state == node_state::interrupt},
                {"switches", 0}};
-    const auto* store = host.thread(*entry.thread).store_of(q.input);
+    const auto* store = engine.thread(*entry.thread).store_of(q.input);
     if (entry.state == node_state::adaptive && store != nullptr) {
         found["waits"] = store->activity.quiet.load(std::memory_order_relaxed);
         found["switches"] = store->activity.switches.get();
@@ -33,16 +33,16 @@ json queue_json(engine& host, const interface& i, const rx_queue_input& q)
 
 result<json> show_placement(command_context& context)
 {
-    engine& host = context.host;
-    std::vector<json> by_thread(host.thread_count(), json::array());
-    for (const auto& i : interfaces_of(host).all())
+    engine& engine = context.engine;
+    std::vector<json> by_thread(engine.thread_count(), json::array());
+    for (const auto& i : interfaces_of(engine).all())
         for (const auto& q : i->driver->rx_queues())
-            by_thread[*host.registry().at(q.input).thread].push_back(queue_json(host, *i, q));
+            by_thread[*engine.registry().at(q.input).thread].push_back(queue_json(engine, *i, q));
     json threads = json::array();
-    for (unsigned index = 0; index < host.thread_count(); ++index)
+    for (unsigned index = 0; index < engine.thread_count(); ++index)
         if (!by_thread[index].empty())
             threads.push_back({{"index", index},
-                               {"name", host.thread(index).name()},
+                               {"name", engine.thread(index).name()},
                                {"queues", by_thread[index]}});
     return json{{"threads", threads}};
 }
@@ -96,7 +96,7 @@ result<json> set_mode(command_context& context)
         return fail(errc::unsupported,
                     "mode: the device of interface `{}' has no receive interrupts; expected polling, adaptive or "
                     "disabled", context.arguments.text("interface"));
-    auto done = context.host.module<input_control>().set_state(inputs_of(*queues), mode, context.self);
+    auto done = context.engine.module<input_control>().set_state(inputs_of(*queues), mode, context.self);
     if (!done)
         return pass(done);
     return json("");
@@ -114,10 +114,10 @@ result<json> set_placement(command_context& context)
     if (!queues)
         return pass(queues);
     const uint64_t thread = context.arguments.number("worker");
-    if (thread >= context.host.thread_count())
+    if (thread >= context.engine.thread_count())
         return fail(errc::not_found, "worker: no thread {}; threads are 0 (main) to {}", thread,
-                    context.host.thread_count() - 1);
-    auto done = context.host.module<input_control>().move(inputs_of(*queues),
+                    context.engine.thread_count() - 1);
+    auto done = context.engine.module<input_control>().move(inputs_of(*queues),
                                                         static_cast<unsigned>(thread), context.self);
     if (!done)
         return pass(done);
@@ -137,7 +137,7 @@ result<json> set_node_state(command_context& context)
         return fail(errc::invalid_argument,
                     "node `{}' polls a receive queue, whose mode is set by `set interface rx-mode'",
                     (*entry)->name);
-    auto done = context.host.module<input_control>().set_state(
+    auto done = context.engine.module<input_control>().set_state(
         {(*entry)->id}, *node_state_of(context.arguments.text("state")), context.self);
     if (!done)
         return pass(done);

@@ -15,49 +15,49 @@ namespace weft::drivers {
 
 namespace {
 
-enum next : fate { to_ethernet_input };
+enum next : next_index { to_ethernet_input };
 enum reasons : uint16_t { congestion };
 
 constexpr size_t room_for_others = 128; // in another thread's inbox: ARP, what goes to a transmit queue's owner
-constexpr fate off = 0, on = 1;         // slots of the inputs
+constexpr next_index off = 0, on = 1;         // slots of the inputs
 
 struct context {
     explicit context(const node_setup& setup)
-        : table{setup.host.module<handoff_table>()}, host{setup.host},
-          go_on{setup.host.registry().at(setup.id).nexts[to_ethernet_input]}
+        : table{setup.engine.module<handoff_table>()}, engine{setup.engine},
+          go_on{setup.engine.registry().at(setup.id).nexts[to_ethernet_input]}
     {}
     const handoff_table& table;
-    engine& host;
+    weft::engine& engine;
     node_id go_on; // there
 };
 
 void worker_handoff(node_run& run, frame& in) noexcept
 {
-    constexpr fate undecided = to_ethernet_input + 1;
+    constexpr verdict undecided = to_ethernet_input + 1;
     auto& ctx = run.context<context>();
     const auto self = static_cast<uint16_t>(run.thread_index());
     std::array<uint16_t, vector_size> threads;
-    std::array<fate, vector_size> fates;
+    std::array<verdict, vector_size> verdicts;
     for (uint32_t i = 0; i < in.count; ++i) {
         in.prefetch_header(i);
-        const auto* workers = ctx.table.of(in.packets[i]->mark().interface);
+        const auto* workers = ctx.table.of(in.packets[i]->metadata().interface);
         threads[i] = self; // the hand-off has just been ended
         if (workers != nullptr)
             threads[i] = workers->of(workers->count == 1 ? 0 : frame_hash(*in.packets[i]));
-        fates[i] = threads[i] == self ? fate{to_ethernet_input} : undecided;
+        verdicts[i] = threads[i] == self ? verdict{to_ethernet_input} : undecided;
     }
     for (uint32_t i = 0; i < in.count; ++i)
-        if (fates[i] == undecided) // and with it all for its thread
+        if (verdicts[i] == undecided) // and with it all for its thread
             hand_over_chosen(run, in, i, [&](uint32_t k) noexcept { return threads[k] == threads[i]; },
-                             {ctx.host.thread(threads[i]), ctx.go_on, room_for_others}, congestion, fates.data());
-    run.enqueue(in, fates.data());
+                             {ctx.engine.thread(threads[i]), ctx.go_on, room_for_others}, congestion, verdicts.data());
+    run.enqueue(in, verdicts.data());
 }
 
 const node_registration registration{{
     .name = "worker-handoff",
     .function = worker_handoff,
-    .nexts = {"ethernet-input"},
-    .reasons = {{"congestion", "the worker that the packet's flow belongs to is behind"}},
+    .nexts = {{to_ethernet_input, "ethernet-input"}},
+    .reasons = {{congestion, "congestion", "the worker that the packet's flow belongs to is behind"}},
     .context = context_of<context>(),
     .joined_later = true,
 }};
@@ -67,10 +67,10 @@ const node_registration registration{{
 result<void> handoff_table::check(const std::vector<unsigned>& threads) const
 {
     for (const unsigned thread : threads)
-        if (!host_.nodes_of(thread).take("ethernet-input"))
+        if (!engine_.nodes_of(thread).take("ethernet-input"))
             return fail(errc::invalid_argument,
                         "{} cannot be handed packets: its patterns {} leave out `ethernet-input'",
-                        host_.thread(thread).name(), host_.nodes_of(thread).text());
+                        engine_.thread(thread).name(), engine_.nodes_of(thread).text());
     return {};
 }
 
@@ -78,7 +78,7 @@ result<void> handoff_table::set(const interface& i, std::vector<unsigned> thread
 {
     if (auto done = check(threads); !done)
         return done;
-    return host_.module<input_control>().change(inputs_of(i.driver->rx_queues()), self, [&] { begin(i, threads); });
+    return engine_.module<input_control>().change(inputs_of(i.driver->rx_queues()), self, [&] { begin(i, threads); });
 }
 
 void handoff_table::begin(const interface& i, const std::vector<unsigned>& threads)
@@ -90,8 +90,8 @@ void handoff_table::begin(const interface& i, const std::vector<unsigned>& threa
         std::copy(threads.begin(), threads.end(), fresh->threads.begin());
     }
     published_[i.index].store(fresh.get(), std::memory_order_release);
-    interfaces_of(host_).hot(i.index).input_slot.store(fresh ? on : off);
-    host_.rcu().defer([old = std::exchange(owned_[i.index], fresh)] {});
+    interfaces_of(engine_).hot(i.index).input_slot.store(fresh ? on : off);
+    engine_.rcu().defer([old = std::exchange(owned_[i.index], fresh)] {});
 }
 
 std::vector<unsigned> handoff_table::workers(interface_index of) const

@@ -29,10 +29,10 @@ struct handoff_workers {
     }
 };
 
-// A room of the engine.
+// A module of the engine.
 class handoff_table {
 public:
-    explicit handoff_table(engine& host) : host_{host} {}
+    explicit handoff_table(engine& engine) : engine_{engine} {}
 
     // Whether the plans of these threads have what packets are handed to: errc::invalid_argument.
     [[nodiscard]] result<void> check(const std::vector<unsigned>& threads) const;
@@ -50,7 +50,7 @@ public:
     }
 
 private:
-    engine& host_;
+    engine& engine_;
     std::array<std::atomic<const handoff_workers*>, max_interfaces> published_{};
     std::array<std::shared_ptr<const handoff_workers>, max_interfaces> owned_;
 };

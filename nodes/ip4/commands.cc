@@ -18,7 +18,7 @@ result<json> route_add(command_context& context)
     for (const auto& text : context.arguments.all("via"))
         via.push_back(*net::parse<net::ip4_address>(text));
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
-    if (auto done = context.host.module<tables>().add_route(*to, via); !done)
+    if (auto done = context.engine.module<tables>().add_route(*to, via); !done)
         return pass(done);
     return json("");
 }
@@ -29,7 +29,7 @@ result<json> blackhole_add(command_context& context)
     if (const auto range = unroutable(*to); !range.empty())
         return fail(errc::invalid_argument, "{} lies in {} and is never routed",
                     net::to_string(*to), range);
-    if (auto done = context.host.module<tables>().add_blackhole(*to); !done)
+    if (auto done = context.engine.module<tables>().add_blackhole(*to); !done)
         return pass(done);
     return json("");
 }
@@ -37,7 +37,7 @@ result<json> blackhole_add(command_context& context)
 result<json> route_del(command_context& context)
 {
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
-    if (auto done = context.host.module<tables>().remove_route(*to); !done)
+    if (auto done = context.engine.module<tables>().remove_route(*to); !done)
         return pass(done);
     return json("");
 }
@@ -57,7 +57,7 @@ result<json> change_address(command_context& context, bool add_it)
     auto address = net::parse<net::ip4_interface_address>(context.arguments.text("address"));
     if (!address)
         return pass(address);
-    auto& ip4 = context.host.module<tables>();
+    auto& ip4 = context.engine.module<tables>();
     const auto index = (*i)->index;
     auto done = add_it ? ip4.add_address(index, *address) : ip4.remove_address(index, *address);
     if (!done)
@@ -77,13 +77,13 @@ const command_registration address_del{
 result<json> show_addresses(command_context& context)
 {
     json list = json::array();
-    const auto& ip4 = context.host.module<tables>();
-    for (const auto& i : interfaces_of(context.host).all()) {
+    const auto& ip4 = context.engine.module<tables>();
+    for (const auto& i : interfaces_of(context.engine).all()) {
         json addresses = json::array();
         for (const auto& a : ip4.addresses_of(i->index))
             addresses.push_back(net::to_string(a));
         list.push_back({{"name", i->name},
-                        {"state", interfaces_of(context.host).hot(i->index).admin_up.load() ? "up"
+                        {"state", interfaces_of(context.engine).hot(i->index).admin_up.load() ? "up"
                                                                                           : "down"},
                         {"addresses", addresses}});
     }

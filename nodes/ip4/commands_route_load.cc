@@ -21,15 +21,15 @@ using json = nlohmann::ordered_json;
 class load_turns {
 public:
     // `rate`: changes a second; 0: as many as there can be.
-    load_turns(engine& host, process* self, uint64_t rate)
-        : host_{host}, self_{self}, rate_{rate}, due_{rate, ticks, std::max<uint64_t>(rate / 100, 1)} // 10 ms of them at once
+    load_turns(engine& engine, process* self, uint64_t rate)
+        : engine_{engine}, self_{self}, rate_{rate}, due_{rate, ticks, std::max<uint64_t>(rate / 100, 1)} // 10 ms of them at once
     {}
 
     bool give_way() const
     {
         if (self_ != nullptr)
             self_->yield();
-        return !host_.stop_requested();
+        return !engine_.stop_requested();
     }
     size_t operator()(size_t applied)
     {
@@ -51,7 +51,7 @@ private:
     static constexpr uint64_t ticks = std::nano::den; // a second's
     [[nodiscard]] uint64_t now() const { return static_cast<uint64_t>(self_->now().count()); }
 
-    engine& host_;
+    engine& engine_;
     process* const self_;
     const uint64_t rate_;
     token_bucket due_;
@@ -82,18 +82,18 @@ result<json> route_load(command_context& context)
     if (!path.starts_with('/'))
         return fail(errc::invalid_argument, "{} is not an absolute path; the daemon does not know "
                     "your working directory", quote(path));
-    const auto rate = number_within(context.arguments, "rate", 1, token_bucket::highest_rate, 0);
+    const auto rate = number_within(context.arguments, "rate", 1, token_bucket::max_rate, 0);
     if (!rate)
         return pass(rate);
     if (*rate != 0 && context.self == nullptr)
         return fail(errc::unsupported, "rate: nothing can wait here; expected a session, such as weftctl's");
-    auto& loads = context.host.module<route_loads>();
+    auto& loads = context.engine.module<route_loads>();
     if (loads.running == route_loads::most)
         return fail(errc::exhausted, "{} loads run already, the most there can be", loads.running);
     const running_load counted{loads};
-    load_turns turns{context.host, context.self, *rate};
+    load_turns turns{context.engine, context.self, *rate};
     const auto start = std::chrono::steady_clock::now();
-    const auto done = load_routes(context.host.module<tables>(), path, [&] { return turns.give_way(); }, std::ref(turns));
+    const auto done = load_routes(context.engine.module<tables>(), path, [&] { return turns.give_way(); }, std::ref(turns));
     if (!done)
         return pass(done);
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

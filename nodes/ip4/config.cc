@@ -64,13 +64,13 @@ void check_addresses(const config::value& root, config::problems& problems)
     }
 }
 
-result<void> apply_addresses(const config::value& root, engine& host)
+result<void> apply_addresses(const config::value& root, engine& engine)
 {
     for (const auto& a : all_addresses(root)) {
-        const auto* i = interfaces_of(host).find(a.interface);
+        const auto* i = interfaces_of(engine).find(a.interface);
         if (i == nullptr)
             return fail(errc::not_found, "{}: no interface `{}'", a.where->path(), a.interface);
-        if (auto done = host.module<tables>().add_address(i->index, a.address); !done)
+        if (auto done = engine.module<tables>().add_address(i->index, a.address); !done)
             return fail(done.error().code, "{}: {}", a.where->path(), done.error().message);
     }
     return {};
@@ -136,12 +136,12 @@ void check_routes(const config::value& root, config::problems& problems)
     }
 }
 
-result<void> apply_routes(const config::value& root, engine& host)
+result<void> apply_routes(const config::value& root, engine& engine)
 {
     const auto* routes = root.find("routes");
     if (routes == nullptr)
         return {};
-    auto& ip4 = host.module<tables>();
+    auto& ip4 = engine.module<tables>();
     for (const auto& route : routes->items()) {
         const auto to = route.find("to")->as<net::ip4_prefix>();
         const auto via = route.list<net::ip4_address>("via");
@@ -188,15 +188,15 @@ void check_route_files(const config::value& root, config::problems& problems)
     }
 }
 
-result<void> apply_route_files(const config::value& root, engine& host)
+result<void> apply_route_files(const config::value& root, engine& engine)
 {
     const auto* files = root.find("route-files");
     if (files == nullptr)
         return {};
-    const auto go_on = [&host] { return !host.stop_requested(); };
+    const auto go_on = [&engine] { return !engine.stop_requested(); };
     const auto next = [&](size_t) { return go_on() ? SIZE_MAX : 0; };
     for (const auto& file : files->items())
-        if (auto done = load_routes(host.module<tables>(), file.text(), go_on, next); !done)
+        if (auto done = load_routes(engine.module<tables>(), file.text(), go_on, next); !done)
             return fail(done.error().code, "{}: {}", file.path(), done.error().message);
     return {};
 }

@@ -53,20 +53,20 @@ result<flow_key> flow_of(const command_arguments& args)
 }
 
 // The word that `show errors' has for it where ip4-lookup drops.
-std::string drop_reason(engine& host, fate of)
+std::string drop_reason(engine& engine, verdict of)
 {
-    const auto& lookup = *host.registry().find("ip4-lookup");
+    const auto& lookup = *engine.registry().find("ip4-lookup");
     if (of == lookup::to_icmp_error)
         of = drop(lookup::no_route);
-    return (of & drop_bit) == 0 ? "" : std::string{lookup.descriptor->reasons[of & ~drop_bit].name};
+    return !of.is_drop() ? "" : std::string{lookup.descriptor->reasons[of.reason()].name};
 }
 
-json path_json(engine& host, const tables& ip4, adjacency_index index, net::ip4_address destination)
+json path_json(engine& engine, const tables& ip4, adjacency_index index, net::ip4_address destination)
 {
     const adjacency& to = ip4.hops().adjacency_at(index);
     json path{{"kind", to_string(to.kind)}, {"adjacency", index}, {"description", ip4.hops().describe(index)}};
     if (to.interface != no_interface) {
-        path["interface"] = interfaces_of(host).at(to.interface).name;
+        path["interface"] = interfaces_of(engine).at(to.interface).name;
         path["next_hop"] = net::to_string(to.next_hop.value != 0 ? to.next_hop : destination);
     }
     if (to.kind == adjacency_kind::rewrite) {
@@ -74,7 +74,7 @@ json path_json(engine& host, const tables& ip4, adjacency_index index, net::ip4_
         std::memcpy(mac.bytes.data(), to.rewrite.data(), sizeof mac);
         path["macaddress"] = net::to_string(mac);
     }
-    if (const auto reason = drop_reason(host, to.lookup_fate); !reason.empty())
+    if (const auto reason = drop_reason(engine, to.lookup_verdict); !reason.empty())
         path["drop_reason"] = reason;
     return path;
 }
@@ -84,9 +84,9 @@ result<json> show(command_context& context)
     const auto flow = flow_of(context.arguments);
     if (!flow)
         return pass(flow);
-    const auto& ip4 = context.host.module<tables>();
+    const auto& ip4 = context.engine.module<tables>();
     const auto destination = net::from_wire(flow->destination);
-    const uint64_t seed = context.host.module<settings>().flow_seed.load();
+    const uint64_t seed = context.engine.module<settings>().flow_seed.load();
     const auto match = ip4.table().match(destination);
     const auto route = ip4.table().lookup(destination);
     const auto index = lookup::pick(ip4, destination, seed, *flow).adjacency();
@@ -101,7 +101,7 @@ result<json> show(command_context& context)
     found["load_balance"] = route;
     found["bucket"] = buckets == 1 ? 0 : flow->hash(seed) & ip4.hops().balance_at(route).mask;
     found["buckets"] = buckets;
-    found["path"] = path_json(context.host, ip4, index, destination);
+    found["path"] = path_json(context.engine, ip4, index, destination);
     return found;
 }
 

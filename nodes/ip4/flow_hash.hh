@@ -8,7 +8,7 @@ namespace weft::ip4 {
 
 [[nodiscard, gnu::always_inline]] inline flow_key flow_of(const packet& p) noexcept
 {
-    return weft::flow_of(p, p.network<net::ip4_header>(), p.mark().l3_offset);
+    return weft::flow_of(p, p.network<net::ip4_header>(), p.metadata().l3_offset);
 }
 
 } // namespace weft::ip4

@@ -5,7 +5,7 @@
 #include "graph/engine.hh"
 #include "nodes/interface/link.hh"
 #include "base/net/headers.hh"
-#include "nodes/ip4/lookup_fates.hh"
+#include "nodes/ip4/lookup_verdicts.hh"
 #include "nodes/interface/interface.hh"
 
 #include <algorithm>
@@ -53,8 +53,8 @@ std::string_view to_string(adjacency_kind kind) noexcept
     return "?";
 }
 
-forwarding::forwarding(engine& host)
-    : host_{host}, adjacencies_{map_table<adjacency>(max_adjacencies)},
+forwarding::forwarding(engine& engine)
+    : engine_{engine}, adjacencies_{map_table<adjacency>(max_adjacencies)},
       balances_{map_table<load_balance>(max_load_balances)},
       paths_{map_table<atomic_path>(max_load_balances)}, has_path_(max_load_balances)
 {
@@ -62,7 +62,7 @@ forwarding::forwarding(engine& host)
         const auto kind = static_cast<adjacency_kind>(i);
         adjacencies_[i].kind = kind;
         adjacencies_[i].interface = no_interface;
-        adjacencies_[i].lookup_fate = lookup_fate_of(kind);
+        adjacencies_[i].lookup_verdict = lookup_verdict_of(kind);
         paths_[i].store(path_to(i), std::memory_order_relaxed);
         has_path_[i] = 1;
     }
@@ -89,12 +89,12 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
 {
     adjacency fresh;
     fresh.kind = hop.mac ? adjacency_kind::rewrite : adjacency_kind::glean;
-    fresh.lookup_fate = lookup_fate_of(fresh.kind);
+    fresh.lookup_verdict = lookup_verdict_of(fresh.kind);
     fresh.interface = hop.interface;
     fresh.next_hop = hop.address;
     fresh.owner = index;
     fresh.watched = hop.watched;
-    const auto& hot = interfaces_of(host_).hot(hop.interface);
+    const auto& hot = interfaces_of(engine_).hot(hop.interface);
     fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
     if (hop.mac) {
         const net::ethernet_header header{*hop.mac, hot.mac, net::ether_type::ip4};
@@ -119,7 +119,7 @@ result<next_hop_index> forwarding::acquire(interface_index interface, net::ip4_a
     hop.interface = interface;
     hop.address = address;
     hop.adjacency = adjacency;
-    hop.interface_up = is_up(interfaces_of(host_), interface);
+    hop.interface_up = is_up(interfaces_of(engine_), interface);
     hop.users = 1;
     write(adjacencies_[adjacency], hop, index);
     by_address_.emplace(key, index);
@@ -132,7 +132,7 @@ void forwarding::release(next_hop_index index)
     if (--hop.users > 0)
         return;
     by_address_.erase({hop.interface, hop.address});
-    host_.rcu().defer([this, old = hop.adjacency] { free_adjacencies_.push_back(old); });
+    engine_.rcu().defer([this, old = hop.adjacency] { free_adjacencies_.push_back(old); });
     next_hops_.erase(index);
 }
 
@@ -152,7 +152,7 @@ void forwarding::rebuild(next_hop_index index)
     const adjacency_index old = std::exchange(hop.adjacency, fresh);
     for (auto balance : hop.balances)
         refill(balance);
-    host_.rcu().defer([this, old] { free_adjacencies_.push_back(old); });
+    engine_.rcu().defer([this, old] { free_adjacencies_.push_back(old); });
 }
 
 result<void> forwarding::set_mac(next_hop_index index, std::optional<net::mac_address> mac)
@@ -229,7 +229,7 @@ bool forwarding::is_outdated(const next_hop& hop, next_hop_index index) const
 
 void forwarding::interface_changed(interface_index interface)
 {
-    const bool up = is_up(interfaces_of(host_), interface);
+    const bool up = is_up(interfaces_of(engine_), interface);
     std::vector<load_balance_index> to_refill;
     for (auto at = by_address_.lower_bound({interface, {}}); at != by_address_.end() && at->first.first == interface;
          ++at) {
@@ -388,7 +388,7 @@ void forwarding::release_balance(load_balance_index index)
     forget_hops(index, entry);
     std::shared_ptr<atomic_path[]> buckets{std::move(entry.buckets)};
     entries_.erase(index);
-    host_.rcu().defer([this, index, buckets] { free_balances_.push_back(index); });
+    engine_.rcu().defer([this, index, buckets] { free_balances_.push_back(index); });
 }
 
 const std::vector<next_hop_index>& forwarding::hops_of(load_balance_index index) const
@@ -421,7 +421,7 @@ std::string forwarding::describe(adjacency_index index) const
     const adjacency& a = adjacencies_[index];
     if (index < special_count)
         return std::string{to_string(a.kind)};
-    const std::string name = interfaces_of(host_).at(a.interface).name;
+    const std::string name = interfaces_of(engine_).at(a.interface).name;
     if (a.kind == adjacency_kind::glean)
         return a.next_hop.value == 0
                    ? fmt::format("glean {}", name)

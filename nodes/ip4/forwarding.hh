@@ -48,7 +48,7 @@ inline constexpr uint32_t special_count = static_cast<uint32_t>(adjacency_kind::
 // Everything that lookup and rewrite need, in one cache line. Never changed once a worker can see it: a change is
 // a new adjacency, and the old one is freed after a grace period.
 struct alignas(64) adjacency {
-    fate lookup_fate = 0; // of ip4-lookup
+    verdict lookup_verdict = next_index{0}; // of ip4-lookup
     adjacency_kind kind = adjacency_kind::unreachable;
     uint8_t rewrite_bytes = 0; // 14: the Ethernet header
     bool watched = false;      // lookup notes its use
@@ -116,7 +116,7 @@ public:
     static constexpr size_t max_load_balances = 1u << 17;
     static constexpr size_t max_paths = 64;
 
-    explicit forwarding(engine& host);
+    explicit forwarding(engine& engine);
     ~forwarding();
     forwarding(const forwarding&) = delete;
     forwarding& operator=(const forwarding&) = delete;
@@ -205,7 +205,7 @@ private:
     }
     void write(adjacency& to, const next_hop& hop, next_hop_index index) const;
 
-    engine& host_;
+    engine& engine_;
     adjacency* adjacencies_;   // max_adjacencies, resident as used
     load_balance* balances_;   // max_load_balances
     atomic_path* paths_;       // likewise, beside them: most packets need nothing else

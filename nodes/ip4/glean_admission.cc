@@ -17,7 +17,7 @@ namespace {
 uint64_t service_of(const packet& p, const net::ip4_header& header) noexcept
 {
     const uint64_t protocol = uint64_t{header.protocol} << 16;
-    const size_t at = p.mark().l3_offset + header.header_bytes();
+    const size_t at = p.metadata().l3_offset + header.header_bytes();
     const bool has_ports = header.protocol == net::ip_protocol::tcp || header.protocol == net::ip_protocol::udp;
     if (header.is_fragment() || p.contiguous() < at + sizeof(net::icmp4_header))
         return protocol;
@@ -26,9 +26,9 @@ uint64_t service_of(const packet& p, const net::ip4_header& header) noexcept
     return protocol | (header.protocol == net::ip_protocol::icmp ? p.header<net::icmp4_header>(at).id.wire() : 0);
 }
 
-std::vector<token_bucket> shared_budgets(const engine& host, uint32_t per_second)
+std::vector<token_bucket> shared_budgets(const engine& engine, uint32_t per_second)
 {
-    const uint64_t own = std::max<uint64_t>(per_second / host.polling_threads().size(), 1);
+    const uint64_t own = std::max<uint64_t>(per_second / engine.polling_threads().size(), 1);
     return std::vector(max_interfaces, token_bucket{own, rte_get_tsc_hz(), glean_admission::burst});
 }
 
@@ -45,8 +45,8 @@ bool glean_admission::reserve::take(uint64_t now, uint64_t interval) noexcept
     return true;
 }
 
-glean_admission::glean_admission(engine& host)
-    : budgets_{shared_budgets(host, per_second)}, repeated_{shared_budgets(host, repeated_per_second)},
+glean_admission::glean_admission(engine& engine)
+    : budgets_{shared_budgets(engine, per_second)}, repeated_{shared_budgets(engine, repeated_per_second)},
       interval_{rte_get_tsc_hz() / reserved_per_second}
 {
     if (!reserves_.map(max_interfaces) || !refused_.map(refusal_places))
@@ -79,7 +79,7 @@ bool glean_admission::admit(const packet& p, net::ip4_address neighbour, interfa
     if (out >= max_interfaces || budgets_[out].take(now, 1) > 0)
         return true;
     const auto& header = p.network<net::ip4_header>();
-    const auto in = static_cast<interface_index>(p.mark().interface % max_interfaces);
+    const auto in = static_cast<interface_index>(p.metadata().interface % max_interfaces);
     const uint64_t sender = uint64_t{header.source.wire()} << 32 | in;
     const uint32_t flow = fold_hash(sender ^ service_of(p, header) << 8);
     reserves& r = reserves_[out];

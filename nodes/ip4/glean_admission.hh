@@ -25,7 +25,7 @@ public:
     static constexpr uint32_t repeated_per_second = 500; // to one interface, from all threads together
     static constexpr uint32_t soonest_ms = 100, latest_ms = 1200; // what counts as sent again
 
-    explicit glean_admission(engine& host);
+    explicit glean_admission(engine& engine);
     // Whether the packet, which has an IPv4 header and is for a neighbour on `out`, may go on. `now`: of the thread, in TSC
     // cycles.
     [[nodiscard]] bool admit(const packet& p, net::ip4_address neighbour, interface_index out, uint64_t now) noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IPv4's public header: its tables as one room, and what other rooms may ask of it.
+// IPv4's public header: its tables as one room, and what other modules may ask of it.
 #pragma once
 
 #include "graph/engine.hh"
@@ -38,7 +38,7 @@ public:
     {
         return may_contain(a) && search_ends(a);
     }
-    // The filter by itself, for forms that test many addresses at once: where the bit slot_of(a) is clear, `a` is
+    // The filter by itself, for variants that test many addresses at once: where the bit slot_of(a) is clear, `a` is
     // neither.
     static constexpr size_t filter_bits = 4096; // 512 bytes: stays in the first-level cache
     template <class Word> // a word, or a vector of them
@@ -107,11 +107,11 @@ enum reasons : uint16_t {
 // Who keeps packets while their next hop's MAC is asked for: the room that resolves neighbours.
 class packet_holder {
 public:
-    enum class verdict { held, queue_full, table_full, unreachable };
+    enum class outcome { held, queue_full, table_full, unreachable };
     virtual ~packet_holder() = default;
     // Main thread. `held`: the holder has the packet, and later injects or frees it; otherwise the
     // caller still has it.
-    virtual verdict hold(packet* p, net::ip4_address next_hop, interface_index interface) = 0;
+    virtual outcome hold(packet* p, net::ip4_address next_hop, interface_index interface) = 0;
 };
 
 // Main thread, unless a member says otherwise.
@@ -121,7 +121,7 @@ public:
     static constexpr std::chrono::microseconds judging_slice{500};
     static constexpr std::string_view judging_process = "ip4-routes";
 
-    explicit tables(engine& host);
+    explicit tables(engine& engine);
     ~tables();
 
     // Addresses of the router's own. Errors: the address or an overlapping network is on an interface already; it is
@@ -193,7 +193,7 @@ private:
     result<void> judge_neighbour(net::ip4_address a, interface_index i, neighbour_hop& n);
     void judge_neighbours(const net::ip4_prefix& within);
 
-    engine& host_;
+    engine& engine_;
     forwarding hops_;
     route_table routes_;
     std::atomic<const own_addresses*> own_;

@@ -70,9 +70,9 @@ uint64_t configure(settings& to, const config::value& root, const interface_tabl
 
 namespace {
 
-result<void> apply(const config::value& root, engine& host)
+result<void> apply(const config::value& root, engine& engine)
 {
-    spdlog::info("ecmp.seed is {}", configure(host.module<settings>(), root, interfaces_of(host)));
+    spdlog::info("ecmp.seed is {}", configure(engine.module<settings>(), root, interfaces_of(engine)));
     return {};
 }
 

@@ -13,13 +13,13 @@ namespace weft::ip4 {
 
 namespace {
 
-enum next : fate { to_icmp_error };
+enum next : next_index { to_icmp_error };
 using namespace glean;
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.host.module<tables>()}, interfaces{interfaces_of(setup.host)}, main{setup.host.main()},
-          admission{setup.host}
+        : ip4{setup.engine.module<tables>()}, interfaces{interfaces_of(setup.engine)}, main{setup.engine.main()},
+          admission{setup.engine}
     {
     }
     tables& ip4;
@@ -33,34 +33,34 @@ struct context {
 // has been let through then.
 bool aim(node_run& run, context& ctx, packet& p) noexcept
 {
-    if ((p.mark().flags & packet_mark::aimed) != 0)
+    if ((p.metadata().flags & packet_metadata::aimed) != 0)
         return true;
-    const adjacency& to = ctx.ip4.hops().adjacency_at(p.mark().adjacency);
+    const adjacency& to = ctx.ip4.hops().adjacency_at(p.metadata().adjacency);
     p.note().next_hop = to.next_hop.value != 0
                             ? to.next_hop.value
                             : p.network<net::ip4_header>().destination.host();
     p.note().out_interface = to.interface;
-    p.mark().flags |= packet_mark::aimed;
+    p.metadata().flags |= packet_metadata::aimed;
     return to.interface == no_interface || // only a replayed packet comes here with such an adjacency
            ctx.admission.admit(p, {p.note().next_hop}, to.interface, run.thread().time());
 }
 
 // On the main thread, which owns the neighbours.
-fate hold(node_run& run, context& ctx, packet& p) noexcept
+verdict hold(node_run& run, context& ctx, packet& p) noexcept
 {
-    using verdict = packet_holder::verdict;
+    using outcome = packet_holder::outcome;
     if (ctx.ip4.holder() == nullptr)
         return drop(no_resolver);
     if (!aim(run, ctx, p))
         return drop(glean::rate_limited);
-    p.mark().flags &= static_cast<uint8_t>(~packet_mark::aimed); // used up
+    p.metadata().flags &= static_cast<uint8_t>(~packet_metadata::aimed); // used up
     if (p.note().out_interface >= ctx.interfaces.all().size()) // as a recording may say
         return drop(no_resolver);
     switch (ctx.ip4.holder()->hold(&p, {p.note().next_hop}, p.note().out_interface)) {
-    case verdict::held: run.kept(p); return consumed;
-    case verdict::queue_full: return drop(glean::queue_full);
-    case verdict::table_full: return drop(glean::table_full);
-    case verdict::unreachable: break;
+    case outcome::held: run.kept(p); return consumed;
+    case outcome::queue_full: return drop(glean::queue_full);
+    case outcome::table_full: return drop(glean::table_full);
+    case outcome::unreachable: break;
     }
     run.count(host_unreachable);
     p.note().icmp_type = net::icmp4::unreachable;
@@ -75,7 +75,7 @@ void ip4_glean(node_run& run, frame& in) noexcept
         run.each(in, [&](packet& p) noexcept { return hold(run, ctx, p); });
         return;
     }
-    run.each(in, [&](packet& p) noexcept -> fate {
+    run.each(in, [&](packet& p) noexcept -> verdict {
         // a scan of unused addresses must not crowd out the ARP that answers for used ones
         constexpr size_t leave = graph_thread::inbox_size / 2;
         if (!aim(run, ctx, p))
@@ -87,14 +87,14 @@ void ip4_glean(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-glean",
     .function = ip4_glean,
-    .nexts = {"ip4-icmp-error"},
-    .reasons = {{"handoff_full", "the main thread is behind", severity::warning},
-                {"queue_full", "enough packets wait for this neighbour already", severity::warning},
-                {"table_full", "the neighbour table is full", severity::warning},
-                {"host_unreachable", "the neighbour does not answer"},
-                {"no_resolver", "nothing resolves neighbours"},
-                {"forgotten", "the neighbour was forgotten while the packet waited for it"},
-                {"rate_limited", "more packets to unknown neighbours than are asked for", severity::warning}},
+    .nexts = {{to_icmp_error, "ip4-icmp-error"}},
+    .reasons = {{handoff_full, "handoff_full", "the main thread is behind", severity::warning},
+                {queue_full, "queue_full", "enough packets wait for this neighbour already", severity::warning},
+                {table_full, "table_full", "the neighbour table is full", severity::warning},
+                {host_unreachable, "host_unreachable", "the neighbour does not answer"},
+                {no_resolver, "no_resolver", "nothing resolves neighbours"},
+                {forgotten, "forgotten", "the neighbour was forgotten while the packet waited for it"},
+                {rate_limited, "rate_limited", "more packets to unknown neighbours than are asked for", severity::warning}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

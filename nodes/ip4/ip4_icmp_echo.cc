@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint8_t reply_ttl = 64;
 
-enum next : fate { to_lookup };
+enum next : next_index { to_lookup };
 enum reasons : uint16_t { too_short, bad_checksum, unhandled_type };
 
 void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) noexcept
@@ -38,13 +38,13 @@ void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) no
         ip.checksum = net::be16{0};
         ip.checksum = net::checksum_of(&ip, ip.header_bytes());
     }
-    p.mark().flags |= packet_mark::locally_made;
+    p.metadata().flags |= packet_metadata::locally_made;
 }
 
-fate decide(packet& p) noexcept
+verdict decide(packet& p) noexcept
 {
     auto& ip = p.network<net::ip4_header>();
-    const uint32_t offset = p.mark().l3_offset;
+    const uint32_t offset = p.metadata().l3_offset;
     const uint32_t total = ip.total_length.host();
     const uint32_t icmp_bytes = total - ip.header_bytes();
     if (icmp_bytes < sizeof(net::icmp4_header) || p.contiguous() < offset + total)
@@ -66,10 +66,10 @@ void ip4_icmp_echo(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-icmp-echo",
     .function = ip4_icmp_echo,
-    .nexts = {"ip4-lookup"},
-    .reasons = {{"too_short", "the message is shorter than an ICMP header, or lies in several buffers"},
-                {"bad_checksum", "the ICMP checksum is wrong"},
-                {"unhandled_type", "an ICMP message that asks for no answer", severity::info}},
+    .nexts = {{to_lookup, "ip4-lookup"}},
+    .reasons = {{too_short, "too_short", "the message is shorter than an ICMP header, or lies in several buffers"},
+                {bad_checksum, "bad_checksum", "the ICMP checksum is wrong"},
+                {unhandled_type, "unhandled_type", "an ICMP message that asks for no answer", severity::info}},
     .format_trace = trace_header,
 }};
 

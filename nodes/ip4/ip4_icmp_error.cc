@@ -17,17 +17,17 @@ namespace weft::ip4 {
 
 namespace {
 
-constexpr uint32_t largest_message = 576; // RFC 1812 section 4.3.2.3
+constexpr uint32_t max_message = 576; // RFC 1812 section 4.3.2.3
 constexpr uint32_t added = sizeof(net::ip4_header) + sizeof(net::icmp4_header);
 constexpr uint8_t message_ttl = 64;
 constexpr uint8_t internetwork_control = 0xc0; // precedence 6 (RFC 1812 section 4.3.2.5)
 
-enum next : fate { to_lookup };
+enum next : next_index { to_lookup };
 enum reasons : uint16_t { not_eligible, rate_limited, no_source, no_room };
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.host.module<tables>()}, how{setup.host.module<settings>()},
+        : ip4{setup.engine.module<tables>()}, how{setup.engine.module<settings>()},
           limit{rte_get_tsc_hz(), std::random_device{}()}
     {
     }
@@ -40,14 +40,14 @@ struct context {
 // 4.3.2.7). Nor about what came from no one host, but that ip4-input has dropped.
 bool eligible(const tables& ip4, const packet& p, const net::ip4_header& header) noexcept
 {
-    constexpr uint8_t never = packet_mark::locally_made | packet_mark::layer3_broadcast;
-    if ((p.mark().flags & never) != 0 || header.fragment_offset() != 0)
+    constexpr uint8_t never = packet_metadata::locally_made | packet_metadata::layer3_broadcast;
+    if ((p.metadata().flags & never) != 0 || header.fragment_offset() != 0)
         return false;
     if (is_no_host(ip4.table().lookup(net::from_wire(header.destination))))
         return false;
     if (header.protocol != net::ip_protocol::icmp)
         return true;
-    const size_t at = p.mark().l3_offset + header.header_bytes();
+    const size_t at = p.metadata().l3_offset + header.header_bytes();
     return p.contiguous() > at && !net::icmp4::is_error(p.header<net::icmp4_header>(at).type);
 }
 
@@ -66,7 +66,7 @@ net::ip4_address source_of(const context& ctx, const packet& p, net::ip4_address
     const own_addresses& own = ctx.ip4.own();
     const bool as_received = ctx.how.icmp_from_rx.load(std::memory_order_relaxed) || back.interface == no_interface;
     const auto source = as_received
-                            ? own.source_for(sender, p.mark().interface)
+                            ? own.source_for(sender, p.metadata().interface)
                             : own.source_for(back.next_hop.value != 0 ? back.next_hop : sender, back.interface);
     return source.value != 0 ? source : own.any_source();
 }
@@ -83,7 +83,7 @@ void describe(net::icmp4_header& icmp, const packet_note& about) noexcept
 // Puts both headers in front of the packet's own, and cuts it to what a message of `most` bytes may quote.
 void wrap(packet& p, net::ip4_address source, uint32_t most) noexcept
 {
-    const uint32_t offset = p.mark().l3_offset;
+    const uint32_t offset = p.metadata().l3_offset;
     const auto original = p.network<net::ip4_header>();
     const uint32_t quoted =
         std::min({uint32_t{original.total_length.host()}, uint32_t{p.contiguous()} - offset, most - added});
@@ -108,7 +108,7 @@ void wrap(packet& p, net::ip4_address source, uint32_t most) noexcept
     ip.checksum = net::checksum_of(&ip, sizeof ip);
 }
 
-fate decide(context& ctx, packet& p, uint64_t now) noexcept
+verdict decide(context& ctx, packet& p, uint64_t now) noexcept
 {
     const auto& header = p.network<net::ip4_header>();
     if (!eligible(ctx.ip4, p, header))
@@ -120,11 +120,11 @@ fate decide(context& ctx, packet& p, uint64_t now) noexcept
     const auto source = source_of(ctx, p, sender, back);
     if (source.value == 0)
         return drop(no_source);
-    if (!ctx.limit.take(sender, p.mark().interface, now))
+    if (!ctx.limit.take(sender, p.metadata().interface, now))
         return drop(rate_limited);
     // cut to what its way carries (0: it has none), so that none is lost as too big
-    wrap(p, source, back.mtu == 0 ? largest_message : std::min<uint32_t>(largest_message, back.mtu));
-    p.mark().flags |= packet_mark::locally_made;
+    wrap(p, source, back.mtu == 0 ? max_message : std::min<uint32_t>(max_message, back.mtu));
+    p.metadata().flags |= packet_metadata::locally_made;
     return to_lookup;
 }
 
@@ -138,11 +138,11 @@ void ip4_icmp_error(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-icmp-error",
     .function = ip4_icmp_error,
-    .nexts = {"ip4-lookup"},
-    .reasons = {{"not_eligible", "no message is sent about such a packet", severity::info},
-                {"rate_limited", "more messages than the interface or the sender is allowed", severity::warning},
-                {"no_source", "the router has no address to send a message from"},
-                {"no_room", "the buffer has no room for two more headers"}},
+    .nexts = {{to_lookup, "ip4-lookup"}},
+    .reasons = {{not_eligible, "not_eligible", "no message is sent about such a packet", severity::info},
+                {rate_limited, "rate_limited", "more messages than the interface or the sender is allowed", severity::warning},
+                {no_source, "no_source", "the router has no address to send a message from"},
+                {no_room, "no_room", "the buffer has no room for two more headers"}},
     .context = context_of<context>(),
     .format_trace = trace_icmp,
 }};

@@ -22,7 +22,7 @@ bool is_martian(net::ip4_address a) noexcept
 
 // The TTL matters for forwarding only (RFC 1812 section 5.3.1): a packet to this router is taken with any, and one to
 // where nothing is forwarded is dropped for that.
-fate expire(node_run& run, const tables& ip4, packet& p, fate onward) noexcept
+verdict expire(node_run& run, const tables& ip4, packet& p, verdict onward) noexcept
 {
     const auto route = ip4.table().lookup(net::from_wire(p.network<net::ip4_header>().destination));
     if (route == forwarding::special(adjacency_kind::local) || is_no_host(route))
@@ -46,9 +46,9 @@ bool is_tcp_fragment_attack(const net::ip4_header& header) noexcept
 
 } // namespace
 
-fate decide(node_run& run, const tables& ip4, packet& p) noexcept
+verdict decide(node_run& run, const tables& ip4, packet& p) noexcept
 {
-    const uint32_t offset = p.mark().l3_offset;
+    const uint32_t offset = p.metadata().l3_offset;
     if (p.contiguous() < offset + sizeof(net::ip4_header))
         return drop(too_short);
     const auto& header = p.network<net::ip4_header>();
@@ -73,11 +73,11 @@ fate decide(node_run& run, const tables& ip4, packet& p) noexcept
     if (own.contains(source))
         return drop(own_source);
     // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded
-    if ((p.mark().flags & packet_mark::layer3_broadcast) != 0 && destination.value >> 28 < 0xe)
+    if ((p.metadata().flags & packet_metadata::layer3_broadcast) != 0 && destination.value >> 28 < 0xe)
         return drop(link_broadcast);
     if (is_tcp_fragment_attack(header))
         return drop(tcp_fragment);
-    const fate onward = header_bytes == sizeof(net::ip4_header) ? to_lookup : to_options;
+    const verdict onward = header_bytes == sizeof(net::ip4_header) ? to_lookup : to_options;
     if (header.ttl <= 1) [[unlikely]]
         return expire(run, ip4, p, onward);
     return onward;
@@ -98,17 +98,17 @@ void ip4_input(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-input",
     .function = ip4_input,
-    .nexts = {"ip4-lookup", "ip4-icmp-error", "ip4-options"},
-    .reasons = {{"too_short", "the frame is shorter than an IPv4 header"},
-                {"bad_version", "the version is not 4"},
-                {"bad_header_length", "the header length is below 20 or beyond the frame"},
-                {"bad_total_length", "the total length is below the header's or beyond the frame"},
-                {"bad_checksum", "the header checksum is wrong"},
-                {"ttl_expired", "the time to live ended before the packet could be forwarded"},
-                {"martian_source", "the source is no address of one host"},
-                {"own_source", "the source is an address of this router"},
-                {"link_broadcast", "a unicast packet came in a broadcast frame"},
-                {"tcp_fragment", "a TCP fragment that hides the header's flags from filters (RFC 1858, RFC 3128)"}},
+    .nexts = {{input::to_lookup, "ip4-lookup"}, {input::to_icmp_error, "ip4-icmp-error"}, {input::to_options, "ip4-options"}},
+    .reasons = {{input::too_short, "too_short", "the frame is shorter than an IPv4 header"},
+                {input::bad_version, "bad_version", "the version is not 4"},
+                {input::bad_header_length, "bad_header_length", "the header length is below 20 or beyond the frame"},
+                {input::bad_total_length, "bad_total_length", "the total length is below the header's or beyond the frame"},
+                {input::bad_checksum, "bad_checksum", "the header checksum is wrong"},
+                {input::ttl_expired, "ttl_expired", "the time to live ended before the packet could be forwarded"},
+                {input::martian_source, "martian_source", "the source is no address of one host"},
+                {input::own_source, "own_source", "the source is an address of this router"},
+                {input::link_broadcast, "link_broadcast", "a unicast packet came in a broadcast frame"},
+                {input::tcp_fragment, "tcp_fragment", "a TCP fragment that hides the header's flags from filters (RFC 1858, RFC 3128)"}},
     .context = context_of<context>(),
     .format_trace = trace_header,
 }};

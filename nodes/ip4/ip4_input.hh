@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the forms of ip4-input share.
+// What the variants of ip4-input share.
 #pragma once
 
 #include "graph/node_run.hh"
@@ -8,7 +8,7 @@
 namespace weft::ip4 {
 
 namespace input {
-enum next : fate { to_lookup, to_icmp_error, to_options };
+enum next : next_index { to_lookup, to_icmp_error, to_options };
 enum reasons : uint16_t {
     too_short,
     bad_version,
@@ -23,12 +23,12 @@ enum reasons : uint16_t {
 };
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.module<tables>()} {}
+    explicit context(const node_setup& setup) : ip4{setup.engine.module<tables>()} {}
     const tables& ip4;
 };
 
-// One packet's fate.
-[[nodiscard]] fate decide(node_run& run, const tables& ip4, packet& p) noexcept;
+// One packet's verdict.
+[[nodiscard]] verdict decide(node_run& run, const tables& ip4, packet& p) noexcept;
 } // namespace input
 
 } // namespace weft::ip4

@@ -27,7 +27,7 @@ struct header_words {
 WEFT_LANES_INLINE header_words load_headers(packet* const* packets) noexcept
 {
     const auto five = lanes::load_five([&](uint32_t i) noexcept -> const std::byte* {
-        return packets[i]->data() + packets[i]->mark().l3_offset;
+        return packets[i]->data() + packets[i]->metadata().l3_offset;
     });
     return {five.word[0], five.word[1], five.word[2], five.word[3], five.word[4]};
 }
@@ -50,7 +50,7 @@ WEFT_LANES_INLINE words kind_fault(const header_words& h, words place) noexcept
 {
     constexpr uint32_t usual = 0x45; // version 4, five words
     constexpr uint32_t fragment = 0xff3f'0000; // more to follow, and the offset
-    constexpr uint32_t broadcast = uint32_t{packet_mark::layer3_broadcast} << 24;
+    constexpr uint32_t broadcast = uint32_t{packet_metadata::layer3_broadcast} << 24;
     return ((h.lengths & 0xff) ^ usual) | (h.fragment & fragment) | (place & broadcast);
 }
 
@@ -112,7 +112,7 @@ WEFT_LANES_INLINE mask source_odd(words source, const known_sources& known) noex
         const auto i = static_cast<uint32_t>(__builtin_ctz(left));
         rte_mbuf* const mbuf = packets[i]->mbuf();
         const uint32_t total = packets[i]->network<net::ip4_header>().total_length.host();
-        const uint32_t end = packets[i]->mark().l3_offset + total;
+        const uint32_t end = packets[i]->metadata().l3_offset + total;
         if (total < sizeof(net::ip4_header) || mbuf->data_len != mbuf->pkt_len || mbuf->pkt_len < end)
             odd |= 1u << i;
         else
@@ -150,12 +150,12 @@ void ip4_input(node_run& run, frame& in) noexcept
     packet_set odd;
     in.pad();
     odd.find_groups<lanes::count>(
-        in.count, [&](uint32_t i) noexcept { return odd_ones(packets + i, known, in.words.data() + i); });
+        in.count, [&](uint32_t i) noexcept { return odd_ones(packets + i, known, in.aux.data() + i); });
     run.each_but(in, input::to_lookup, odd,
                  [&](packet& p) noexcept { return input::decide(run, ip4, p); }, in.count);
 }
 
-const node_form_registration registration{"ip4-input", form::WEFT_FORM, ip4_input};
+const node_variant_registration registration{"ip4-input", variant::WEFT_VARIANT, ip4_input};
 
 } // namespace
 

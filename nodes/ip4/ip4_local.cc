@@ -8,12 +8,12 @@ namespace weft::ip4 {
 
 namespace {
 
-enum next : fate { to_icmp_echo, to_icmp_error };
+enum next : next_index { to_icmp_echo, to_icmp_error };
 enum reasons : uint16_t { fragment, no_listener };
 
 void ip4_local(node_run& run, frame& in) noexcept
 {
-    run.each(in, [&](packet& p) noexcept -> fate {
+    run.each(in, [&](packet& p) noexcept -> verdict {
         const auto& header = p.network<net::ip4_header>();
         if (header.is_fragment())
             return drop(fragment);
@@ -31,9 +31,9 @@ void ip4_local(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-local",
     .function = ip4_local,
-    .nexts = {"ip4-icmp-echo", "ip4-icmp-error"},
-    .reasons = {{"fragment", "a fragment to this router, which reassembles none"},
-                {"no_listener", "nothing here takes this protocol or port", severity::info}},
+    .nexts = {{to_icmp_echo, "ip4-icmp-echo"}, {to_icmp_error, "ip4-icmp-error"}},
+    .reasons = {{fragment, "fragment", "a fragment to this router, which reassembles none"},
+                {no_listener, "no_listener", "nothing here takes this protocol or port", severity::info}},
     .role = node_role::punted,
     .format_trace = trace_header,
 }};

@@ -19,14 +19,14 @@ void tell_unreachable(node_run& run, packet& p) noexcept
 
 } // namespace
 
-fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
+verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept
 {
-    const adjacency& way = hops.adjacency_at(p.mark().adjacency);
-    if (way.lookup_fate == to_icmp_error) [[unlikely]]
+    const adjacency& way = hops.adjacency_at(p.metadata().adjacency);
+    if (way.lookup_verdict == to_icmp_error) [[unlikely]]
         tell_unreachable(run, p);
     if (way.watched) [[unlikely]]
-        hops.note_use(p.mark().adjacency);
-    return way.lookup_fate;
+        hops.note_use(p.metadata().adjacency);
+    return way.lookup_verdict;
 }
 
 } // namespace lookup
@@ -44,7 +44,7 @@ void ip4_lookup(node_run& run, frame& in) noexcept
         const auto route = ip4.table().lookup(destination);
         const path way =
             lookup::pick(ip4.hops(), ip4.hops().paths(), route, seed, [&]() noexcept { return flow_of(p); });
-        p.mark().adjacency = way.adjacency();
+        p.metadata().adjacency = way.adjacency();
         return lookup::decide(run, ip4.hops(), p);
     });
 }
@@ -52,12 +52,12 @@ void ip4_lookup(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-lookup",
     .function = ip4_lookup,
-    .nexts = {"ip4-rewrite", "ip4-local", "ip4-glean", "ip4-icmp-error"},
-    .reasons = {{"no_route", "no route leads to the destination"},
-                {"blackhole", "the route says to drop"},
-                {"multicast", "the destination is a multicast group"},
-                {"broadcast", "the destination is a broadcast address"},
-                {"martian_destination", "the destination is never routed"}},
+    .nexts = {{lookup::to_rewrite, "ip4-rewrite"}, {lookup::to_local, "ip4-local"}, {lookup::to_glean, "ip4-glean"}, {lookup::to_icmp_error, "ip4-icmp-error"}},
+    .reasons = {{lookup::no_route, "no_route", "no route leads to the destination"},
+                {lookup::blackhole, "blackhole", "the route says to drop"},
+                {lookup::multicast, "multicast", "the destination is a multicast group"},
+                {lookup::broadcast, "broadcast", "the destination is a broadcast address"},
+                {lookup::martian_destination, "martian_destination", "the destination is never routed"}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the forms of ip4-lookup share.
+// What the variants of ip4-lookup share.
 #pragma once
 
 #include "base/net/headers.hh"
@@ -7,12 +7,12 @@
 #include "nodes/ip4/flow_hash.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/ip4_settings.hh"
-#include "nodes/ip4/lookup_fates.hh"
+#include "nodes/ip4/lookup_verdicts.hh"
 
 namespace weft::ip4::lookup {
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.module<tables>()}, how{setup.host.module<settings>()} {}
+    explicit context(const node_setup& setup) : ip4{setup.engine.module<tables>()}, how{setup.engine.module<settings>()} {}
     [[nodiscard]] uint64_t seed() const noexcept { return how.flow_seed.load(std::memory_order_relaxed); }
     const tables& ip4;
     const settings& how;
@@ -37,7 +37,7 @@ template <class Flow>
     return pick(ip4.hops(), ip4.hops().paths(), ip4.table().lookup(to), seed, [&]() noexcept { return flow; });
 }
 
-// The fate of a packet whose adjacency is known.
-[[nodiscard]] fate decide(node_run& run, const forwarding& hops, packet& p) noexcept;
+// The verdict of a packet whose adjacency is known.
+[[nodiscard]] verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept;
 
 } // namespace weft::ip4::lookup

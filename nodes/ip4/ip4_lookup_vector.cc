@@ -21,8 +21,8 @@ void ip4_lookup(node_run& run, frame& in) noexcept
     const prefix_table::reader table = ip4.table().read();
     const atomic_path* const paths = hops.paths();
     // Destinations, as ip4-input gave them or as the packets have them; then paths.
-    uint32_t* const words = in.words.data();
-    for (uint32_t i = in.word_count; i < count; ++i)
+    uint32_t* const words = in.aux.data();
+    for (uint32_t i = in.aux_count; i < count; ++i)
         words[i] = net::from_wire(packets[i]->network<net::ip4_header>().destination).value;
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i)
@@ -34,7 +34,7 @@ void ip4_lookup(node_run& run, frame& in) noexcept
         words[i] = lookup::pick(hops, paths, table.lookup({words[i]}), seed,
                                 [&]() noexcept { return flow_of(p); })
                        .bits();
-        p.mark().adjacency = words[i];
+        p.metadata().adjacency = words[i];
         all |= words[i];
     }
     packet_set odd;
@@ -45,12 +45,12 @@ void ip4_lookup(node_run& run, frame& in) noexcept
             return lanes::top_bits(group);
         });
     run.each_but(in, lookup::to_rewrite, odd, [&](packet& p) noexcept {
-        p.mark().adjacency &= path::index_mask;
+        p.metadata().adjacency &= path::index_mask;
         return lookup::decide(run, hops, p);
     });
 }
 
-const node_form_registration registration{"ip4-lookup", form::WEFT_FORM, ip4_lookup};
+const node_variant_registration registration{"ip4-lookup", variant::WEFT_VARIANT, ip4_lookup};
 
 } // namespace
 

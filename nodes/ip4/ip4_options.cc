@@ -129,7 +129,7 @@ struct work {
     [[nodiscard]] bool is_ours(net::ip4_address a) const noexcept { return ctx.ip4.own().contains(a); }
 };
 
-fate tell(work& w, reasons why, uint8_t type, uint8_t code, uint16_t pointer = 0) noexcept
+verdict tell(work& w, reasons why, uint8_t type, uint8_t code, uint16_t pointer = 0) noexcept
 {
     w.run.count(why);
     w.p.note().icmp_type = type;
@@ -138,7 +138,7 @@ fate tell(work& w, reasons why, uint8_t type, uint8_t code, uint16_t pointer = 0
     return to_icmp_error;
 }
 
-fate tell_fault(work& w, uint8_t pointer) noexcept
+verdict tell_fault(work& w, uint8_t pointer) noexcept
 {
     return tell(w, bad_option, net::icmp4::parameter_problem, 0, pointer);
 }
@@ -189,7 +189,7 @@ uint32_t milliseconds_since_midnight() noexcept
 }
 
 // Writes down the way that the packet takes, and its header's checksum.
-fate record(work& w, const adjacency& to) noexcept
+verdict record(work& w, const adjacency& to) noexcept
 {
     const auto address = recorded(w, to);
     if (w.found.record_route)
@@ -206,7 +206,7 @@ fate record(work& w, const adjacency& to) noexcept
 }
 
 // A packet with a source route where these are obeyed (RFC 1812 section 5.2.4.1).
-fate route_by_source(work& w) noexcept
+verdict route_by_source(work& w) noexcept
 {
     const option& route = w.found.source_route;
     const auto original = w.header.destination;
@@ -230,7 +230,7 @@ fate route_by_source(work& w) noexcept
     return record(w, to);
 }
 
-fate decide(node_run& run, const context& ctx, packet& p) noexcept
+verdict decide(node_run& run, const context& ctx, packet& p) noexcept
 {
     auto& header = p.network<net::ip4_header>();
     work w{run, ctx, p, header, find_options(header)};
@@ -259,10 +259,10 @@ const node_registration registration{{
     .name = "ip4-options",
     .function = ip4_options,
     .sibling_of = "ip4-input", // what is put between that and ip4-lookup sees packets with options too
-    .reasons = {{"bad_option", "an option is malformed, or full where that is an error"},
-                {"source_route_refused", "a source route, and `ip.source-routes' is off"},
-                {"source_route_failed", "the next router of a source route cannot be reached as it asks"},
-                {"ttl_expired", "the time to live ended before the packet could follow its source route"}},
+    .reasons = {{bad_option, "bad_option", "an option is malformed, or full where that is an error"},
+                {source_route_refused, "source_route_refused", "a source route, and `ip.source-routes' is off"},
+                {source_route_failed, "source_route_failed", "the next router of a source route cannot be reached as it asks"},
+                {ttl_expired, "ttl_expired", "the time to live ended before the packet could follow its source route"}},
     .context = context_of<context>(),
     .self_edge = true, // the slot by which ip4-input sends here
     .format_trace = trace_header,

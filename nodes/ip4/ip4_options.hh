@@ -63,14 +63,14 @@ template <class IsOurs>
 [[nodiscard]] uint8_t record_time(const option& record, net::ip4_address address, uint32_t milliseconds,
                                   IsOurs&& is_ours) noexcept
 {
-    constexpr uint8_t with_address = 1, asked_for = 3, most_overflow = 15;
+    constexpr uint8_t with_address = 1, asked_for = 3, max_overflow = 15;
     uint8_t& overflow_flag = record.overflow_flag();
     const uint8_t flag = overflow_flag & 0xf;
     uint8_t& pointer = record.pointer();
     if (record.is_full()) {
         if (flag == asked_for)
             return 0;
-        if (overflow_flag >> 4 == most_overflow)
+        if (overflow_flag >> 4 == max_overflow)
             return static_cast<uint8_t>(record.offset() + 3);
         overflow_flag = static_cast<uint8_t>(overflow_flag + 0x10);
         return 0;

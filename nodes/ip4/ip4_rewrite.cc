@@ -14,7 +14,7 @@ namespace rewrite {
 namespace {
 
 // RFC 1191 section 4: the sender is told the MTU that it must keep to.
-fate refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint16_t mtu) noexcept
+verdict refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint16_t mtu) noexcept
 {
     if (!header.dont_fragment())
         return drop(too_big);
@@ -27,24 +27,24 @@ fate refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint16_
 
 } // namespace
 
-fate decide(node_run& run, const forwarding& hops, packet& p) noexcept
+verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept
 {
-    packet_mark& mark = p.mark();
-    const adjacency& to = hops.adjacency_at(mark.adjacency);
+    packet_metadata& metadata = p.metadata();
+    const adjacency& to = hops.adjacency_at(metadata.adjacency);
     auto& header = p.network<net::ip4_header>();
     if (header.total_length.host() > to.mtu) [[unlikely]]
         return refuse_big(run, p, header, to.mtu);
     // Bytes behind the packet that make the frame too long: drivers refuse it, and all behind it.
-    if (const uint32_t end = mark.l3_offset + header.total_length.host();
-        p.length() - mark.l3_offset > to.mtu &&
+    if (const uint32_t end = metadata.l3_offset + header.total_length.host();
+        p.length() - metadata.l3_offset > to.mtu &&
         rte_pktmbuf_trim(p.mbuf(), static_cast<uint16_t>(p.length() - end)) != 0)
         return drop(too_big);
-    if ((mark.flags & packet_mark::locally_made) == 0) [[likely]]
+    if ((metadata.flags & packet_metadata::locally_made) == 0) [[likely]]
         decrement_ttl(header);
     // ip4 packets stand behind an Ethernet header's room, whatever they came in with
-    std::memcpy(p.data() + mark.l3_offset - sizeof(net::ethernet_header), to.rewrite.data(),
+    std::memcpy(p.data() + metadata.l3_offset - sizeof(net::ethernet_header), to.rewrite.data(),
                 sizeof(net::ethernet_header));
-    mark.interface = to.interface;
+    metadata.interface = to.interface;
     return to_output;
 }
 
@@ -63,8 +63,8 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-rewrite",
     .function = ip4_rewrite,
-    .nexts = {"interface-output", "ip4-icmp-error"},
-    .reasons = {{"too_big", "the packet is larger than the interface's MTU"}},
+    .nexts = {{rewrite::to_output, "interface-output"}, {rewrite::to_icmp_error, "ip4-icmp-error"}},
+    .reasons = {{rewrite::too_big, "too_big", "the packet is larger than the interface's MTU"}},
     .context = context_of<context>(),
     .format_trace = trace_rewrite,
 }};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the forms of ip4-rewrite share.
+// What the variants of ip4-rewrite share.
 #pragma once
 
 #include "base/net/headers.hh"
@@ -12,16 +12,16 @@
 namespace weft::ip4 {
 
 namespace rewrite {
-enum next : fate { to_output, to_icmp_error };
+enum next : next_index { to_output, to_icmp_error };
 enum reasons : uint16_t { too_big };
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.host.module<tables>()} {}
+    explicit context(const node_setup& setup) : ip4{setup.engine.module<tables>()} {}
     const tables& ip4;
 };
 
-// One packet's fate; unless it is dropped or refused, the packet is ready to be sent.
-[[nodiscard]] fate decide(node_run& run, const forwarding& hops, packet& p) noexcept;
+// One packet's verdict; unless it is dropped or refused, the packet is ready to be sent.
+[[nodiscard]] verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept;
 
 // The TTL is the high byte of its 16-bit word, so one less is 0x0100 less there, and RFC 1624's sum
 // is the old checksum plus 0x0100 with the carry put back. TTL, protocol and checksum are one little-endian word: in

@@ -52,24 +52,24 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
     const adjacency* const adjacencies = hops.adjacencies();
     packet* const* const packets = in.packets.data();
     // Where the first one's header stands, those of all others stand as well, and none has a flag, but for odd ones.
-    const uint32_t offset = packets[0]->mark().l3_offset;
+    const uint32_t offset = packets[0]->metadata().l3_offset;
     packet_set odd;
     odd.find(in.count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
-        const packet_mark mark = p.mark();
-        const adjacency& to = adjacencies[mark.adjacency];
+        const packet_metadata metadata = p.metadata();
+        const adjacency& to = adjacencies[metadata.adjacency];
         // The frame holds the packet, as ip4-input has seen; what is behind it only makes this stricter.
-        if (mark.place() != offset || p.length() - offset > to.mtu) [[unlikely]]
+        if (metadata.place() != offset || p.length() - offset > to.mtu) [[unlikely]]
             return true;
         forward(p.data() + offset - sizeof(net::ethernet_header), to.rewrite.data());
-        p.mark().interface = to.interface;
+        p.metadata().interface = to.interface;
         return false;
     });
     run.each_but(in, rewrite::to_output, odd,
                  [&](packet& p) noexcept { return rewrite::decide(run, hops, p); });
 }
 
-const node_form_registration registration{"ip4-rewrite", form::WEFT_FORM, ip4_rewrite};
+const node_variant_registration registration{"ip4-rewrite", variant::WEFT_VARIANT, ip4_rewrite};
 
 } // namespace
 

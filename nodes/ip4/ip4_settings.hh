@@ -15,7 +15,7 @@ class value;
 
 namespace weft::ip4 {
 
-// A room of the engine. The main thread writes before the workers run; any thread reads.
+// A module of the engine. The main thread writes before the workers run; any thread reads.
 struct settings {
     explicit settings(engine&) {}
 

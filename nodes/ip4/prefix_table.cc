@@ -162,18 +162,18 @@ void prefix_table::state::release_from_block(size_t slot)
     });
 }
 
-result<prefix_table> prefix_table::make(defer_function defer, size_t most_blocks)
+result<prefix_table> prefix_table::make(defer_function defer, size_t max_blocks)
 {
-    if (most_blocks == 0 || most_blocks > first_entries)
-        return fail(errc::invalid_argument, "most_blocks: {} is not between 1 and {}", most_blocks,
+    if (max_blocks == 0 || max_blocks > first_entries)
+        return fail(errc::invalid_argument, "most_blocks: {} is not between 1 and {}", max_blocks,
                     first_entries);
     auto prepared = std::make_unique<state>();
     prepared->defer = std::move(defer);
     if (!prepared->first.map(first_entries, first_not_unicast) ||
         !prepared->owners.map(first_entries, first_not_unicast) ||
-        !prepared->blocks->map(most_blocks))
+        !prepared->blocks->map(max_blocks))
         return fail(errc::exhausted, "prefix table: no address space for {} entries and {} blocks",
-                    first_entries, most_blocks);
+                    first_entries, max_blocks);
     return prefix_table{std::move(prepared)};
 }
 
@@ -193,9 +193,9 @@ result<void> prefix_table::set(const net::ip4_prefix& prefix, value_type value)
     if (prefix.length > 32 || !prefix.contains(prefix.network))
         return fail(errc::invalid_argument, "prefix {}: expected a length to 32 and no host bits",
                     net::to_string(prefix));
-    if (value == none || value > highest_value)
+    if (value == none || value > max_value)
         return fail(errc::invalid_argument, "prefix {}: value {} is not between 1 and {}",
-                    net::to_string(prefix), value, highest_value);
+                    net::to_string(prefix), value, max_value);
 
     const auto present = state_->prefixes.find(prefix);
     if (present == value)

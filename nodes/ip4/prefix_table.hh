@@ -25,7 +25,7 @@ class prefix_table {
 public:
     using value_type = uint32_t;
     static constexpr value_type none = 0;
-    static constexpr value_type highest_value = 0x7fff'ffff;
+    static constexpr value_type max_value = 0x7fff'ffff;
 
     // `defer` runs a function once no reader can still hold what it saw before (after an RCU grace
     // period), on the main thread; freed second-stage blocks go through it. `most_blocks` (1 to
@@ -35,7 +35,7 @@ public:
     using defer_function = std::function<void(std::function<void()>)>;
     static constexpr size_t default_blocks = size_t{1} << 17;
     [[nodiscard]] static result<prefix_table> make(defer_function defer,
-                                                   size_t most_blocks = default_blocks);
+                                                   size_t max_blocks = default_blocks);
 
     prefix_table(prefix_table&&) noexcept;
     prefix_table& operator=(prefix_table&&) noexcept;

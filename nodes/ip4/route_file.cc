@@ -49,7 +49,7 @@ void route_parser::expect(size_t bytes)
 size_t route_parser::parse(std::string_view text, bool last)
 {
     size_t done = 0;
-    while (done < text.size() && errors_.size() <= route_error_limit) {
+    while (done < text.size() && errors_.size() <= max_route_errors) {
         const size_t end = text.find('\n', done);
         if (end == std::string_view::npos && !last)
             break;
@@ -64,11 +64,11 @@ size_t route_parser::parse(std::string_view text, bool last)
 void route_parser::wrong(const cursor& at, std::string_view word, std::string_view message)
 {
     const auto column = static_cast<size_t>(word.data() - at.line.data()) + 1;
-    if (errors_.size() < route_error_limit)
+    if (errors_.size() < max_route_errors)
         errors_.push_back(fmt::format("{}:{}:{}: {}", name_, line_, column, message));
     else
         errors_.push_back(fmt::format("{}: only the first {} errors are listed", name_,
-                                      route_error_limit));
+                                      max_route_errors));
 }
 
 std::optional<net::ip4_prefix> route_parser::prefix_of(cursor& at, std::string_view word)
@@ -127,10 +127,10 @@ void route_parser::parse_line(std::string_view line)
 {
     cursor at{line.substr(0, line.find('#'))};
     const auto first = at.word();
-    if (line.size() > route_line_limit)
+    if (line.size() > max_route_line)
         return wrong(at, at.line.substr(0, 0),
                      fmt::format("a line of {} bytes; expected {} at most", line.size(),
-                                 route_line_limit));
+                                 max_route_line));
     if (first.empty())
         return;
     const bool removal = first == "del";
@@ -165,14 +165,14 @@ result<route_list> route_parser::finish()
 result<route_list> read_route_file(const std::string& path, next_hop_check usable,
                                    const input_file::pause& go_on)
 {
-    auto file = input_file::open(path, route_file_limit);
+    auto file = input_file::open(path, max_route_file);
     if (!file)
         return pass(file);
     posix_fadvise(file->get(), 0, 0, POSIX_FADV_WILLNEED);
     route_parser parser{path, std::move(usable)};
     parser.expect(file->size());
     const auto take = [&](std::string_view text, bool last) { return parser.parse(text, last); };
-    if (auto done = file->read_pieces(route_line_limit, go_on, take); !done)
+    if (auto done = file->read_pieces(max_route_line, go_on, take); !done)
         return pass(done);
     return parser.finish();
 }

@@ -16,9 +16,9 @@
 
 namespace weft::ip4 {
 
-inline constexpr size_t route_file_limit = size_t{512} << 20; // bytes: some 16 million routes
-inline constexpr size_t route_line_limit = 4096;              // bytes
-inline constexpr size_t route_error_limit = 20;               // listed of one file
+inline constexpr size_t max_route_file = size_t{512} << 20; // bytes: some 16 million routes
+inline constexpr size_t max_route_line = 4096;              // bytes
+inline constexpr size_t max_route_errors = 20;               // listed of one file
 
 struct route_change {
     static constexpr uint32_t blackhole = ~uint32_t{0};

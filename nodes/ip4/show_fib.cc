@@ -19,7 +19,7 @@ using json = nlohmann::ordered_json;
 using clock = std::chrono::steady_clock;
 
 constexpr size_t usual_page = 1000; // prefixes
-constexpr size_t largest_page = 5000;
+constexpr size_t max_page = 5000;
 constexpr auto slice = std::chrono::microseconds{500};
 
 // Gives way when a slice is used up.
@@ -53,21 +53,21 @@ json paths_json(const tables& ip4, const route& r)
     return paths;
 }
 
-json next_hops_json(engine& host, const tables& ip4, const route& r)
+json next_hops_json(engine& engine, const tables& ip4, const route& r)
 {
     json hops = json::array();
     for (auto index : ip4.hops().hops_of(r.balance)) {
         const next_hop& hop = ip4.hops().at(index);
         const auto why = ip4.why_unusable(hop);
         hops.push_back({{"address", hop.address.value == 0 ? json(nullptr) : json(net::to_string(hop.address))},
-                        {"interface", interfaces_of(host).at(hop.interface).name},
+                        {"interface", interfaces_of(engine).at(hop.interface).name},
                         {"usable", why.empty()},
                         {"reason", why}});
     }
     return hops;
 }
 
-json route_json(engine& host, const tables& ip4, const route& r)
+json route_json(engine& engine, const tables& ip4, const route& r)
 {
     const bool has_path = ip4.hops().has_path(r.balance);
     return {{"prefix", net::to_string(r.prefix)},
@@ -77,7 +77,7 @@ json route_json(engine& host, const tables& ip4, const route& r)
             {"load_balance", r.balance},
             {"buckets", ip4.hops().buckets_of(r.balance).size()},
             {"paths", paths_json(ip4, r)},
-            {"next_hops", next_hops_json(host, ip4, r)}};
+            {"next_hops", next_hops_json(engine, ip4, r)}};
 }
 
 std::string text_of(const json& r)
@@ -136,7 +136,7 @@ result<net::ip4_prefix> prefix_of(tables& ip4, std::string_view text)
 
 result<json> show_one(command_context& context)
 {
-    auto& ip4 = context.host.module<tables>();
+    auto& ip4 = context.engine.module<tables>();
     const auto prefix = prefix_of(ip4, context.arguments.text("prefix"));
     if (!prefix)
         return pass(prefix);
@@ -145,7 +145,7 @@ result<json> show_one(command_context& context)
         return fail(errc::not_found, "no route to {}", net::to_string(*prefix));
     json list = json::array();
     for (const auto& r : routes)
-        list.push_back(route_json(context.host, ip4, r));
+        list.push_back(route_json(context.engine, ip4, r));
     return answer(ip4, std::move(list), routes.size(), {});
 }
 
@@ -191,14 +191,14 @@ found_prefixes collect(const route_table& routes, const net::ip4_prefix& from, t
 result<json> show_fib(command_context& context)
 {
     const size_t most = context.arguments.has("max") ? context.arguments.number("max") : usual_page;
-    if (most < 1 || most > largest_page)
+    if (most < 1 || most > max_page)
         return fail(errc::invalid_argument, "max: {} is not from 1 to {}; ask for pages, the next from where this one ends",
-                    most, largest_page);
+                    most, max_page);
     const auto from = context.arguments.has("from") ? net::parse<net::ip4_prefix>(context.arguments.text("from"))
                                                     : result<net::ip4_prefix>{};
     if (!from)
         return pass(from);
-    auto& ip4 = context.host.module<tables>();
+    auto& ip4 = context.engine.module<tables>();
     turns give_way{context.self};
     auto found = collect(ip4.routes(), *from, give_way);
     json list = json::array();
@@ -207,7 +207,7 @@ result<json> show_fib(command_context& context)
         if (routes.empty())
             continue; // gone meanwhile
         const auto active = std::find_if(routes.begin(), routes.end(), [](const route& r) { return r.active; });
-        list.push_back(route_json(context.host, ip4, active == routes.end() ? routes.front() : *active));
+        list.push_back(route_json(context.engine, ip4, active == routes.end() ? routes.front() : *active));
     }
     return answer(ip4, std::move(list), found.total,
                   found.from.empty() ? std::nullopt : std::optional{found.from.front()});
@@ -222,7 +222,7 @@ const command_registration one{"show ip fib <prefix:word>",
 result<json> show_summary(command_context& context)
 {
     json lengths = json::array();
-    const auto counts = context.host.module<tables>().routes().count_by_length();
+    const auto counts = context.engine.module<tables>().routes().count_by_length();
     for (size_t length = 0; length < counts.size(); ++length)
         if (counts[length] > 0)
             lengths.push_back({{"length", length}, {"count", counts[length]}});

@@ -16,10 +16,10 @@ namespace weft::ip4 {
 
 namespace {
 
-prefix_table make_table(engine& host)
+prefix_table make_table(engine& engine)
 {
     auto made = prefix_table::make(
-        [&host](std::function<void()> release) { host.rcu().defer(std::move(release)); });
+        [&engine](std::function<void()> release) { engine.rcu().defer(std::move(release)); });
     if (!made)
         throw std::bad_alloc{};
     return std::move(*made);
@@ -53,15 +53,15 @@ std::string_view unroutable(const net::ip4_prefix& prefix) noexcept
     return {};
 }
 
-tables::tables(engine& host)
-    : host_{host}, hops_{host}, routes_{hops_, make_table(host)}, own_{new own_addresses}
+tables::tables(engine& engine)
+    : engine_{engine}, hops_{engine}, routes_{hops_, make_table(engine)}, own_{new own_addresses}
 {
     for (const auto& r : special_ranges)
         if (!routes_.set(r.prefix, route_source::special, forwarding::special(r.kind)))
             throw std::bad_alloc{};
     routes_.observe([this](const net::ip4_prefix& changed) { judge_neighbours(changed); });
-    interfaces_of(host).observe([this](const interface& i) { interface_changed(i.index); });
-    auto& names = host.module<adjacency_names>();
+    interfaces_of(engine).observe([this](const interface& i) { interface_changed(i.index); });
+    auto& names = engine.module<adjacency_names>();
     names.describe = [this](uint32_t index) { return hops_.describe(index); };
     names.count = [this] { return hops_.adjacency_count(); };
 }
@@ -82,7 +82,7 @@ result<void> tables::check_address(interface_index i, const net::ip4_interface_a
                     a.address == network.network ? "first" : "broadcast");
     for (const auto& o : own().all()) {
         const auto other = net::ip4_interface_address{o.address, o.length}.network();
-        const auto& name = interfaces_of(host_).at(o.interface).name;
+        const auto& name = interfaces_of(engine_).at(o.interface).name;
         if (o.address == a.address)
             return fail(errc::exists, "{} is interface {}'s address already", text, name);
         const bool same = o.interface == i && other == network;
@@ -99,7 +99,7 @@ void tables::publish_own(std::vector<own_addresses::owned> all)
     for (const auto& o : all)
         routes_.watch(net::ip4_interface_address{o.address, o.length}.network());
     const auto* old = own_.exchange(new own_addresses{std::move(all)}, std::memory_order_acq_rel);
-    host_.rcu().defer([old] { delete old; });
+    engine_.rcu().defer([old] { delete old; });
 }
 
 // The network's hosts are reached over the interface; its first and last address are nobody's.
@@ -160,7 +160,7 @@ result<void> tables::add_address(interface_index i, const net::ip4_interface_add
     all.push_back({a.address, a.length, i});
     publish_own(all);
     relink(a.network());
-    if (is_up(interfaces_of(host_), i))
+    if (is_up(interfaces_of(engine_), i))
         if (auto done = install(all.back()); !done) {
             publish_own(before);
             withdraw(all.back(), before);
@@ -183,7 +183,7 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
     });
     if (count == 0)
         return fail(errc::not_found, "interface {} has no address {}",
-                    interfaces_of(host_).at(i).name, net::to_string(a));
+                    interfaces_of(engine_).at(i).name, net::to_string(a));
     withdraw({a.address, a.length, i}, all);
     publish_own(std::move(all));
     relink(a.network());
@@ -197,7 +197,7 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
 // The routes of its addresses come and go with it; the addresses stay the router's.
 void tables::interface_changed(interface_index i)
 {
-    const bool up = is_up(interfaces_of(host_), i);
+    const bool up = is_up(interfaces_of(engine_), i);
     hops_.interface_changed(i);
     if (std::exchange(was_up_[i], up) != up) {
         for (const auto& o : own().all()) {
@@ -206,7 +206,7 @@ void tables::interface_changed(interface_index i)
             if (!up)
                 withdraw(o, {});
             else if (auto done = install(o); !done)
-                spdlog::error("interface {}: its address {} has no route: {}", interfaces_of(host_).at(i).name,
+                spdlog::error("interface {}: its address {} has no route: {}", interfaces_of(engine_).at(i).name,
                               net::to_string(o.address), done.error().message);
         }
     }
@@ -219,7 +219,7 @@ void tables::settle()
     const auto changed = hops_.take_changed();
     routes_.judge_routes_over(changed);
     if (!routes_.judge_some(judging_slice))
-        host_.loop().signal(host_.loop().find(judging_process), {});
+        engine_.loop().signal(engine_.loop().find(judging_process), {});
 }
 
 std::vector<net::ip4_interface_address> tables::addresses_of(interface_index i) const
@@ -422,16 +422,16 @@ std::string_view tables::why_unusable(const next_hop& hop) const
 {
     if (hop.address.value != 0 && interface_towards(hop.address) != hop.interface)
         return own().contains(hop.address) ? "the router's own address" : "no connected network";
-    if (!interfaces_of(host_).hot(hop.interface).admin_up.load())
+    if (!interfaces_of(engine_).hot(hop.interface).admin_up.load())
         return "admin down";
-    return interfaces_of(host_).at(hop.interface).link.up ? std::string_view{} : "link down";
+    return interfaces_of(engine_).at(hop.interface).link.up ? std::string_view{} : "link down";
 }
 
 namespace {
 
 void judge_routes(process& self)
 {
-    auto& routes = self.host().module<tables>().routes();
+    auto& routes = self.engine().module<tables>().routes();
     size_t told = 0;
     while (true) {
         while (!routes.judge_some(tables::judging_slice))
@@ -447,9 +447,9 @@ void judge_routes(process& self)
 const process_registration judging{tables::judging_process, judge_routes, 64 * 1024, process_control::restart};
 
 // What the interfaces' coming up left to do: the router is whole before it says so.
-result<void> finish_judging(engine& host)
+result<void> finish_judging(engine& engine)
 {
-    while (!host.module<tables>().routes().judge_some(tables::judging_slice)) {
+    while (!engine.module<tables>().routes().judge_some(tables::judging_slice)) {
     }
     return {};
 }

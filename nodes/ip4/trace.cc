@@ -24,7 +24,7 @@ std::string protocol_name(uint8_t protocol)
 
 std::string ports_of(const trace_record& record, const net::ip4_header& header)
 {
-    const size_t at = record.mark.l3_offset + header.header_bytes();
+    const size_t at = record.metadata.l3_offset + header.header_bytes();
     if (header.fragment_offset() != 0)
         return fmt::format("\n  fragment offset {}", header.fragment_offset() * 8);
     if (header.protocol == net::ip_protocol::icmp) {
@@ -49,7 +49,7 @@ std::string trace_header(const trace_record& record)
     if (header == nullptr)
         return fmt::format("{} bytes, no IPv4 header", record.length);
     const bool whole = header->header_bytes() >= sizeof(net::ip4_header) &&
-                       record.mark.l3_offset + header->header_bytes() <= record.captured;
+                       record.metadata.l3_offset + header->header_bytes() <= record.captured;
     const char* checksum = !whole                                              ? "not whole"
                            : net::checksum_ok(header, header->header_bytes()) ? "correct"
                                                                                : "wrong";
@@ -64,12 +64,12 @@ std::string trace_header(const trace_record& record)
 
 std::string trace_lookup(const trace_record& record)
 {
-    return fmt::format("adjacency {}\n{}", record.mark.adjacency, trace_header(record));
+    return fmt::format("adjacency {}\n{}", record.metadata.adjacency, trace_header(record));
 }
 
 std::string trace_rewrite(const trace_record& record)
 {
-    return fmt::format("adjacency {}, {}\n{}", record.mark.adjacency, ethernet::trace_text(record),
+    return fmt::format("adjacency {}, {}\n{}", record.metadata.adjacency, ethernet::trace_text(record),
                        trace_header(record));
 }
 

@@ -31,10 +31,10 @@ result<void> lead_through(node_registry& nodes, bool on)
     return nodes.update_next(input.id, static_cast<size_t>(slot - input.nexts.begin()), on ? counter : lookup);
 }
 
-bool is_on(const engine& host)
+bool is_on(const engine& engine)
 {
-    const auto& nexts = host.registry().find("ip4-input")->nexts;
-    return std::find(nexts.begin(), nexts.end(), host.registry().find("dscp-counter")->id) != nexts.end();
+    const auto& nexts = engine.registry().find("ip4-input")->nexts;
+    return std::find(nexts.begin(), nexts.end(), engine.registry().find("dscp-counter")->id) != nexts.end();
 }
 
 void check(const config::value& root, config::problems& problems)
@@ -49,18 +49,18 @@ void check(const config::value& root, config::problems& problems)
             problems.add(name, "no interface `{}' is configured", name.text());
 }
 
-result<void> apply(const config::value& root, engine& host)
+result<void> apply(const config::value& root, engine& engine)
 {
     const auto* own = root.find("dscp-counter");
     if (own == nullptr || !own->get("enabled", true))
         return {};
     if (own->find("interfaces") != nullptr) {
-        auto& counted = host.module<counts>().counted();
+        auto& counted = engine.module<counts>().counted();
         counted.fill(false);
         for (const auto& name : own->list<std::string>("interfaces"))
-            counted[interfaces_of(host).find(name)->index] = true;
+            counted[interfaces_of(engine).find(name)->index] = true;
     }
-    return lead_through(host.registry(), true); // the first plan is made when all sections are applied
+    return lead_through(engine.registry(), true); // the first plan is made when all sections are applied
 }
 
 const config::registration section{{
@@ -95,9 +95,9 @@ result<json> show(command_context& context)
 {
     json rows = json::array();
     for (size_t dscp = 0; dscp < dscp_count; ++dscp)
-        if (const uint64_t packets = context.host.module<counts>().sum(dscp); packets != 0)
+        if (const uint64_t packets = context.engine.module<counts>().sum(dscp); packets != 0)
             rows.push_back({{"dscp", dscp}, {"name", name_of(dscp)}, {"packets", packets}});
-    return json{{"enabled", is_on(context.host)}, {"dscp", rows}};
+    return json{{"enabled", is_on(context.engine)}, {"dscp", rows}};
 }
 
 std::string text(const json& data)
@@ -112,7 +112,7 @@ const command_registration show_dscp{"show dscp", "IPv4 packets by DSCP", show, 
 
 result<json> clear(command_context& context)
 {
-    context.host.module<counts>().clear();
+    context.engine.module<counts>().clear();
     return json("");
 }
 
@@ -122,7 +122,7 @@ result<json> set(command_context& context)
 {
     const bool on = context.arguments.text("state") == "on";
     const auto lead = [on](node_registry& nodes) { return lead_through(nodes, on); };
-    if (auto done = context.host.change_graph(lead, on ? "set dscp-counter on" : "set dscp-counter off"); !done)
+    if (auto done = context.engine.change_graph(lead, on ? "set dscp-counter on" : "set dscp-counter off"); !done)
         return pass(done);
     return json("");
 }

@@ -14,12 +14,12 @@ namespace {
 
 using namespace weft;
 
-enum next : fate { to_lookup };
+enum next : next_index { to_lookup };
 
 // One for each thread, so that no counter has two writers.
 struct context {
     explicit context(const node_setup& setup)
-        : packets{setup.host.module<counts>().of(setup.thread)}, counted{setup.host.module<counts>().counted()}
+        : packets{setup.engine.module<counts>().of(setup.thread)}, counted{setup.engine.module<counts>().counted()}
     {}
     counter* packets;
     const std::array<bool, max_interfaces>& counted;
@@ -28,8 +28,8 @@ struct context {
 void dscp_counter(node_run& run, frame& in) noexcept
 {
     const auto& mine = run.context<context>();
-    run.each(in, [&](packet& p) noexcept -> fate {
-        if (mine.counted[p.mark().interface])
+    run.each(in, [&](packet& p) noexcept -> verdict {
+        if (mine.counted[p.metadata().interface])
             mine.packets[p.network<net::ip4_header>().tos >> 2].add(1);
         return to_lookup;
     });
@@ -38,7 +38,7 @@ void dscp_counter(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "dscp-counter",
     .function = dscp_counter,
-    .nexts = {"ip4-lookup"},
+    .nexts = {{to_lookup, "ip4-lookup"}},
     .context = context_of<context>(),
     .joined_later = true,
 }};

@@ -13,13 +13,13 @@ namespace dscp_counter {
 
 inline constexpr size_t dscp_count = 64; // six bits (RFC 2474)
 
-// The plugin's room: engine::module<counts>() makes it when it is first asked for. Main thread, but for what the
+// The plugin's module: engine::module<counts>() makes it when it is first asked for. Main thread, but for what the
 // contexts of the node take from it.
 class counts {
 public:
-    explicit counts(weft::engine& host)
+    explicit counts(weft::engine& engine)
     {
-        for (unsigned thread = 0; thread < host.thread_count(); ++thread)
+        for (unsigned thread = 0; thread < engine.thread_count(); ++thread)
             all_.emplace_back(dscp_count);
         counted_.fill(true);
     }

@@ -29,7 +29,7 @@ TEST_CASE("a bucket gives neither more nor less than the rate", "[graph]")
 
 TEST_CASE("a bucket makes up for what it holds at most", "[graph]")
 {
-    token_bucket pace{token_bucket::highest_rate, 2'500'000'000, burst};
+    token_bucket pace{token_bucket::max_rate, 2'500'000'000, burst};
     pace.restart(0);
     CHECK(pace.take(UINT64_MAX, 100) == 100);
     CHECK(pace.take(UINT64_MAX, burst) == burst - 100); // what was left

@@ -181,7 +181,7 @@ TEST_CASE("quotes make one word, the rest is taken as it is", "[graph][command]"
 TEST_CASE("a line is bounded, UTF-8 and without control characters", "[graph][command]")
 {
     const std::string head = "note ";
-    const std::string fits(weft::command_line_limit - head.size(), 'x');
+    const std::string fits(weft::max_command_line - head.size(), 'x');
     CHECK(run(head + fits) == "text=" + fits);
     CHECK(run(head + fits + "x") == "! the line is longer than 4096 bytes");
     CHECK(run("name \x01") == "! byte 6 of the line is a control character (0x01)");

@@ -313,14 +313,14 @@ TEST_CASE("sections are applied by stage, then by name", "[graph][config]")
                                   {"none", stage::engine, {}},
                                   {"c", stage::routes, {}, nullptr, note<'c'>}};
     alignas(16) char memory[16]; // an engine that nobody looks at
-    auto& host = reinterpret_cast<engine&>(memory);
+    auto& engine = reinterpret_cast<weft::engine&>(memory);
     applied.clear();
-    CHECK(schema::of(sections)->apply(tree({}), host).has_value());
+    CHECK(schema::of(sections)->apply(tree({}), engine).has_value());
     CHECK(applied == "zabc");
 
     sections.push_back({"aa", stage::ports, {}, nullptr, refuse});
     applied.clear();
-    const auto stopped = schema::of(sections)->apply(tree({}), host);
+    const auto stopped = schema::of(sections)->apply(tree({}), engine);
     REQUIRE_FALSE(stopped.has_value());
     CHECK(stopped.error().message == "no port");
     CHECK(applied == "za");

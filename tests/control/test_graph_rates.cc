@@ -12,13 +12,13 @@ namespace {
 
 void drop_third(node_run& run, frame& in) noexcept
 {
-    run.each(in, [](packet& p) { return payload_of(p).number % 3 == 0 ? drop(0) : fate{0}; });
+    run.each(in, [](packet& p) { return payload_of(p).number % 3 == 0 ? drop(0) : verdict{0}; });
 }
 
 // in -> judge -> end | drop
 struct judged_graph {
     graph_tester tester{{source("in", {"judge"}),
-                         relay("judge", {"end"}, drop_third, {{"third", "every third is"}}),
+                         relay("judge", {"end"}, drop_third, {{0, "third", "every third is"}}),
                          sink("end")}};
 
     judged_graph()
@@ -32,13 +32,13 @@ struct judged_graph {
     {
         std::string answer;
         const auto table = command_table::registered();
-        REQUIRE(tester.host.loop().start("asker", [&](process& self) {
-            answer = table->run(tester.host, line, as_json, &self).value();
+        REQUIRE(tester.engine.loop().start("asker", [&](process& self) {
+            answer = table->run(tester.engine, line, as_json, &self).value();
         }));
-        tester.host.run_main_once();
+        tester.engine.run_main_once();
         tester.send("in", packets);
         tester.clock.advance(1s);
-        tester.host.run_main_once();
+        tester.engine.run_main_once();
         return answer;
     }
 };
@@ -48,11 +48,11 @@ struct judged_graph {
 TEST_CASE("rates are what was counted between two looks, over the time between them", "[graph]")
 {
     judged_graph g;
-    auto& host = g.tester.host;
-    const graph_look from{host};
+    auto& engine = g.tester.engine;
+    const graph_look from{engine};
     g.tester.send("in", 300);
     g.tester.clock.advance(2s);
-    const graph_rates rates{from, graph_look{host}};
+    const graph_rates rates{from, graph_look{engine}};
     CHECK(rates.seconds() == 2);
     CHECK(rates.of(g.tester.id("judge")).packets_per_second == 150);
     CHECK(rates.sent(g.tester.id("in"), 0) == 150);
@@ -60,7 +60,7 @@ TEST_CASE("rates are what was counted between two looks, over the time between t
     CHECK(rates.dropped(g.tester.id("judge")) == 50);
     CHECK(rates.of(g.tester.id("judge")).clocks_per_packet > 0);
     double all = 0;
-    for (const auto& entry : host.registry().all())
+    for (const auto& entry : engine.registry().all())
         all += rates.of(entry.id).share;
     CHECK(all == Approx(1));
 }
@@ -68,7 +68,7 @@ TEST_CASE("rates are what was counted between two looks, over the time between t
 TEST_CASE("looks at one moment give no rates, and unknown nodes rest", "[graph]")
 {
     judged_graph g;
-    const graph_look now{g.tester.host};
+    const graph_look now{g.tester.engine};
     const graph_rates rates{now, now};
     CHECK(rates.of(g.tester.id("judge")).packets_per_second == 0);
     CHECK(rates.of(g.tester.id("judge")).share == 0);

@@ -12,8 +12,8 @@ using Catch::Contains;
 
 namespace {
 
-const std::vector<reason> two_reasons{{"cold", "it is too cold", severity::warning},
-                                      {"never", "it never happens"}};
+const std::vector<reason> two_reasons{{0, "cold", "it is too cold", severity::warning},
+                                      {1, "never", "it never happens"}};
 
 constexpr uint64_t long_time = 2'000'000; // TSC cycles
 
@@ -23,7 +23,7 @@ void judge(node_run& run, frame& in) noexcept
     if (in.count == 7)
         for (const uint64_t from = rte_rdtsc(); rte_rdtsc() - from < long_time;)
             ;
-    run.each(in, [](packet& p) { return payload_of(p).number % 4 == 0 ? drop(0) : fate{0}; });
+    run.each(in, [](packet& p) { return payload_of(p).number % 4 == 0 ? drop(0) : verdict{0}; });
 }
 
 struct counted_graph {
@@ -42,7 +42,7 @@ struct counted_graph {
         made.role = node_role::output;
         return made;
     }
-    [[nodiscard]] statistics& stats() { return tester.host.module<statistics>(); }
+    [[nodiscard]] statistics& stats() { return tester.engine.module<statistics>(); }
     [[nodiscard]] node_statistics of(std::string_view name)
     {
         for (const auto& each : stats().of_thread(0).nodes)
@@ -83,7 +83,7 @@ TEST_CASE("nodes are listed by name", "[graph][statistics]")
     counted_graph g;
     std::vector<std::string> listed;
     for (const auto& each : g.stats().of_thread(0).nodes)
-        listed.push_back(g.tester.host.registry().at(each.id).name);
+        listed.push_back(g.tester.engine.registry().at(each.id).name);
     CHECK(listed == std::vector<std::string>{"drop", "end", "handoff-input", "in", "judge"});
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("after a clear the costliest call is looked for anew", "[graph][statis
 TEST_CASE("a node that missed a clear forgets when it comes back", "[graph][statistics]")
 {
     graph_tester t{{source("in", {"a"}), source("other", {"a"}), sink("a")}};
-    auto& stats = t.host.module<statistics>();
+    auto& stats = t.engine.module<statistics>();
     const auto in = [&] {
         for (const auto& each : stats.of_thread(0).nodes)
             if (each.id == t.id("in"))
@@ -147,12 +147,12 @@ TEST_CASE("a node that missed a clear forgets when it comes back", "[graph][stat
     CHECK(before > 0);
     t.publish_and_adopt();
     CHECK(in().max_clocks >= before); // a plan alone clears nothing
-    t.host.registry().at(t.id("in")).thread = 9; // in no plan of this thread
+    t.engine.registry().at(t.id("in")).thread = 9; // in no plan of this thread
     t.publish_and_adopt();
     stats.clear_runtime();
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(in().max_clocks == 0);
-    t.host.registry().at(t.id("in")).thread.reset();
+    t.engine.registry().at(t.id("in")).thread.reset();
     t.publish_and_adopt(); // polled in this loop already
     CHECK(in().max_clocks > 0);
     CHECK(in().max_clocks_vectors == 0);
@@ -224,30 +224,30 @@ TEST_CASE("a cluster's rates are since the last look", "[graph][statistics][comm
     const auto look = [&] { return g.tester.json("show runtime cluster judge")["nodes"][0]; };
     g.tester.send("in", 100);
     g.tester.clock.advance(4s);
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     CHECK(look()["objects_per_second"].get<double>() == Approx(25)); // since the clear
     g.tester.send("in", 30);
     g.tester.send("in", 30);
     g.tester.clock.advance(2s);
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     auto now = look();
     CHECK(now["objects_per_second"].get<double>() == Approx(30));
     CHECK(now["updates_per_second"].get<double>() == Approx(1));
     CHECK(now["objects"] == 160);
     g.tester.clock.advance(50ms); // too soon: another session's look, say
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     g.tester.send("in", 40);
     CHECK(look()["objects_per_second"].get<double>() == Approx(800));
     g.tester.clock.advance(50ms);
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     CHECK(look()["objects_per_second"].get<double>() == Approx(400)); // since the last but one
     g.tester.clock.advance(1s);
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     CHECK(look()["objects_per_second"].get<double>() == 0);
     CHECK(g.tester.command("clear runtime") == "");
     g.tester.send("in", 10);
     g.tester.clock.advance(1s);
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     CHECK(look()["objects_per_second"].get<double>() == Approx(10));
 }
 
@@ -306,11 +306,11 @@ TEST_CASE("show runtime lists processes with the main thread's nodes",
           "[graph][statistics][commands]")
 {
     counted_graph g;
-    REQUIRE(g.tester.host.loop().start("sleeper", [](process& self) {
+    REQUIRE(g.tester.engine.loop().start("sleeper", [](process& self) {
         for (;;)
             self.sleep_for(1h);
     }));
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     CHECK(g.row("sleeper")["state"] == "time wait");
     CHECK(g.row("sleeper")["calls"] == 1);
     CHECK(g.row("sleeper")["suspends"] == 1);
@@ -380,15 +380,15 @@ TEST_CASE("show processes lists what each waits for, and its stack",
           "[graph][statistics][commands]")
 {
     counted_graph g;
-    REQUIRE(g.tester.host.loop().start("sleeper", [](process& self) { self.sleep_for(90s); }));
-    REQUIRE(g.tester.host.loop().start("listener", [](process& self) {
+    REQUIRE(g.tester.engine.loop().start("sleeper", [](process& self) { self.sleep_for(90s); }));
+    REQUIRE(g.tester.engine.loop().start("listener", [](process& self) {
         for (;;)
             (void)self.wait_event();
     }));
-    g.tester.host.run_main_once();
+    g.tester.engine.run_main_once();
     g.tester.clock.advance(30s);
-    REQUIRE(g.tester.host.loop().signal(g.tester.host.loop().find("listener"), event{}));
-    g.tester.host.run_main_once();
+    REQUIRE(g.tester.engine.loop().signal(g.tester.engine.loop().find("listener"), event{}));
+    g.tester.engine.run_main_once();
     const auto rows = g.tester.json("show processes")["processes"];
     REQUIRE(rows.size() == 2);
     CHECK(rows[0]["name"] == "sleeper");

@@ -316,7 +316,7 @@ TEST_CASE("one session more than there can be ends the one that was idle for lon
     strings answers;
     daemon.serve({[&] {
         std::vector<std::unique_ptr<client>> clients;
-        for (size_t i = 0; i < weft::control_socket::session_limit; ++i) {
+        for (size_t i = 0; i < weft::control_socket::max_sessions; ++i) {
             clients.push_back(std::make_unique<client>(daemon.path()));
             clients.back()->ask("say in");
         }

@@ -126,7 +126,7 @@ TEST_CASE("registrations that do not go with the daemon's are faults", "[daemon]
                 "two nodes are called `ip4-input'"));
     CHECK(holds(fault_of([] {
                     new node_registration{
-                        {.name = "sample", .function = idle, .nexts = {"nowhere"}, .joined_later = true}};
+                        {.name = "sample", .function = idle, .nexts = {{0, "nowhere"}}, .joined_later = true}};
                 }),
                 "`sample' has an edge to `nowhere', which does not exist"));
     CHECK(holds(fault_of([] { new node_registration{{.name = "sample", .function = idle}}; }),

@@ -231,8 +231,8 @@ TEST_CASE("the depth of a file is bounded", "[daemon][yaml]")
     const auto nested = [](size_t depth) {
         return "a: " + std::string(depth, '[') + std::string(depth, ']') + "\n";
     };
-    CHECK(good(nested(yaml_depth_limit - 1)).entries().size() == 1);
-    CHECK_THAT(faults(nested(yaml_depth_limit)).at(0),
+    CHECK(good(nested(max_yaml_depth - 1)).entries().size() == 1);
+    CHECK_THAT(faults(nested(max_yaml_depth)).at(0),
                Catch::StartsWith("f:1:67: a[0][0]") &&
                    Catch::EndsWith(": more than 64 lists and mappings inside each other"));
     CHECK_THAT(faults(nested(100'000)).at(0), Catch::Contains("inside each other"));
@@ -259,9 +259,9 @@ TEST_CASE("aliases cannot blow up a file", "[daemon][yaml]")
     for (int i = 0; i < 98; ++i)
         edge += ", 1";
     edge += "]\nb: [*a";
-    for (size_t i = 2; i < yaml_alias_limit / 100; ++i)
+    for (size_t i = 2; i < max_yaml_aliases / 100; ++i)
         edge += ", *a";
-    CHECK(good(edge + "]\n").find("b")->items().size() == yaml_alias_limit / 100 - 1);
+    CHECK(good(edge + "]\n").find("b")->items().size() == max_yaml_aliases / 100 - 1);
     CHECK(faults(edge + ", *a]\n").size() == 1);
 }
 
@@ -288,7 +288,7 @@ TEST_CASE("an alias within its own anchor is refused", "[daemon][yaml]")
 
 TEST_CASE("a file dense with brackets is refused before it takes memory", "[daemon][yaml]")
 {
-    CHECK(faults(std::string(yaml_signs_limit + 1, '[')) ==
+    CHECK(faults(std::string(max_yaml_signs + 1, '[')) ==
           strings{"f: 12000001 brackets, commas and other signs of YAML; at most 12000000 are "
                   "allowed"});
 }
@@ -315,7 +315,7 @@ TEST_CASE("a file is read, or the reason is given", "[daemon][yaml]")
 TEST_CASE("a file over the limit is refused", "[daemon][yaml]")
 {
     const temporary_file file{""};
-    REQUIRE(truncate(file.path.c_str(), static_cast<off_t>(yaml_file_limit + 1)) == 0);
+    REQUIRE(truncate(file.path.c_str(), static_cast<off_t>(max_yaml_file + 1)) == 0);
     config::problems found;
     const auto root = read_yaml(file.path, found);
     REQUIRE_FALSE(root.has_value());

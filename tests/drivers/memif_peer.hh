@@ -33,16 +33,16 @@ struct memif_peer {
 
     explicit memif_peer(uint16_t queues = 1)
     {
-        auto opened = memif::memif_device::open("net_memif0,socket=/nonexistent/m", queues, mac, router.host);
+        auto opened = memif::memif_device::open("net_memif0,socket=/nonexistent/m", queues, mac, router.engine);
         REQUIRE(opened);
-        auto added = interfaces_of(router.host).add("m", std::move(*opened));
+        auto added = interfaces_of(router.engine).add("m", std::move(*opened));
         REQUIRE(added);
         index = (*added)->index;
         device = static_cast<memif::memif_device*>((*added)->driver.get());
-        interfaces_of(router.host).hot(index).mac = mac;
-        REQUIRE(device->join(router.host, "m", index));
-        router.host.registry().at(device->rx_queues().front().input).state = node_state::polling;
-        REQUIRE(router.host.publish_plans());
+        interfaces_of(router.engine).hot(index).mac = mac;
+        REQUIRE(device->join(router.engine, "m", index));
+        router.engine.registry().at(device->rx_queues().front().input).state = node_state::polling;
+        REQUIRE(router.engine.publish_plans());
         router.run();
         connect();
         router.set_up("m", true);
@@ -120,7 +120,7 @@ struct memif_peer {
     };
     [[nodiscard]] counts counted()
     {
-        const auto& c = interfaces_of(router.host).counters(0, index);
+        const auto& c = interfaces_of(router.engine).counters(0, index);
         const counts now{c.rx_packets.get(), c.rx_bytes.get(), c.tx_packets.get(), c.tx_bytes.get(), c.tx_full.get()};
         const counts old = std::exchange(before_, now);
         return {now.rx_packets - old.rx_packets, now.rx_bytes - old.rx_bytes, now.tx_packets - old.tx_packets,

@@ -23,7 +23,7 @@ struct plug_log {
 
 class plug_device final : public drivers::device {
 public:
-    plug_device(plug_log& log, engine& host, node_id input) : log_{log}, host_{host}, input_{input} {}
+    plug_device(plug_log& log, engine& engine, node_id input) : log_{log}, engine_{engine}, input_{input} {}
 
     net::mac_address mac(interface_index) const override { return {{2, 0, 0, 0, 0, 9}}; }
     result<void> join(engine&, const std::string&, interface_index) override { return {}; }
@@ -44,7 +44,7 @@ public:
     void unplug() override
     {
         log_.calls.push_back("unplug");
-        log_.was_polled_when_closed = !host_.main().current_plan()->inputs().empty();
+        log_.was_polled_when_closed = !engine_.main().current_plan()->inputs().empty();
     }
     result<void> set_admin(bool up) override
     {
@@ -59,7 +59,7 @@ public:
 
 private:
     plug_log& log_;
-    engine& host_;
+    engine& engine_;
     const node_id input_;
 };
 
@@ -73,19 +73,19 @@ struct watch_tester {
     {
         device.state = at_first;
         t.publish_and_adopt();
-        auto& interfaces = interfaces_of(t.host);
-        REQUIRE(interfaces.add("a", std::make_unique<plug_device>(device, t.host, t.id("in"))));
+        auto& interfaces = interfaces_of(t.engine);
+        REQUIRE(interfaces.add("a", std::make_unique<plug_device>(device, t.engine, t.id("in"))));
         interfaces.hot(0).admin_up.store(true);
         interfaces.observe([this](const interface& i) { links.push_back(i.link.up); });
         for (const auto* p : registered_processes())
             if (p->name == "device-watch")
-                REQUIRE(t.host.loop().start("device-watch", p->function));
+                REQUIRE(t.engine.loop().start("device-watch", p->function));
     }
     void run(duration time)
     {
         for (; time > 0s; time -= 10ms) {
             t.clock.advance(10ms);
-            t.host.run_main_once();
+            t.engine.run_main_once();
         }
     }
     [[nodiscard]] std::vector<std::string> calls() { return std::exchange(device.calls, {}); }
@@ -105,12 +105,12 @@ TEST_CASE("a device that has gone is closed when nobody polls it, and opened eve
     w.run(2s);
     CHECK(w.calls() == words{"let_go", "unplug"});
     CHECK_FALSE(w.device.was_polled_when_closed);
-    CHECK(w.t.host.main().current_plan()->inputs().size() == 1); // it is polled again
+    CHECK(w.t.engine.main().current_plan()->inputs().size() == 1); // it is polled again
     CHECK(w.links == std::vector<bool>{false});
     w.run(12s);
     CHECK(w.calls() == words{"plug", "plug"});
     w.device.refusal.clear();
-    interfaces_of(w.t.host).hot(0).admin_up.store(false);
+    interfaces_of(w.t.engine).hot(0).admin_up.store(false);
     w.run(5s);
     CHECK(w.calls() == words{"plug", "down"});
     CHECK(w.links == std::vector<bool>{false, true});
@@ -145,5 +145,5 @@ TEST_CASE("a device that was missing at start joins when it is there", "[drivers
     w.run(5s);
     CHECK(w.calls() == words{"plug", "up"});
     CHECK(w.links == std::vector<bool>{true});
-    CHECK(interfaces_of(w.t.host).hot(0).mac == net::mac_address{{2, 0, 0, 0, 0, 9}});
+    CHECK(interfaces_of(w.t.engine).hot(0).mac == net::mac_address{{2, 0, 0, 0, 0, 9}});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forms that copy frames: the same bytes as the plain one, and no others.
+// The variants that copy frames: the same bytes as the plain one, and no others.
 #include "drivers/memif/copy.hh"
 
 #include <catch2/catch.hpp>
@@ -13,7 +13,7 @@ using namespace weft::drivers::memif;
 namespace {
 
 constexpr size_t room = 2048;
-constexpr size_t most_shift = 64;
+constexpr size_t max_shift = 64;
 constexpr auto untouched = std::byte{0xa5};
 
 struct buffers {
@@ -23,10 +23,10 @@ struct buffers {
 
 } // namespace
 
-TEST_CASE("memif copy: every form copies what the plain one copies")
+TEST_CASE("memif copy: every variant copies what the plain one copies")
 {
     std::mt19937 random{7};
-    for (const form which : {form::baseline, form::avx2, form::avx512}) {
+    for (const variant which : {variant::baseline, variant::avx2, variant::avx512}) {
         if (copy_of(which) == nullptr)
             continue; // not on this processor
         for (uint32_t first = 0; first < 1600; first += vector_size) {
@@ -36,7 +36,7 @@ TEST_CASE("memif copy: every form copies what the plain one copies")
             copies by_plain, by_form;
             for (uint32_t i = 0; i < vector_size; ++i) {
                 const uint32_t length = first + i + 1; // each from 1 on
-                const size_t shift = random() % most_shift, to_shift = random() % most_shift;
+                const size_t shift = random() % max_shift, to_shift = random() % max_shift;
                 by_plain.add(plain.at(i, to_shift), from.at(i, shift), length);
                 by_form.add(fast.at(i, to_shift), from.at(i, shift), length);
             }
@@ -51,10 +51,10 @@ TEST_CASE("memif copy: every form copies what the plain one copies")
 TEST_CASE("memif copy: nothing to copy touches nothing")
 {
     const copies none{};
-    for (const form which : {form::plain, form::baseline, form::avx2, form::avx512})
+    for (const variant which : {variant::plain, variant::baseline, variant::avx2, variant::avx512})
         if (copy_of(which) != nullptr)
             copy_of(which)(none);
-    CHECK(copy_of(form::plain) == copy_plain);
-    CHECK(copy_of(form::baseline) != nullptr);
+    CHECK(copy_of(variant::plain) == copy_plain);
+    CHECK(copy_of(variant::baseline) != nullptr);
     CHECK(best_copy() != copy_plain);
 }

@@ -158,7 +158,7 @@ message hello()
     m.hello.oldest_version = m.hello.newest_version = memif::protocol_version;
     m.hello.last_region = 255;
     m.hello.last_ring_to_client = m.hello.last_ring_to_server = 7;
-    m.hello.largest_log2 = 14;
+    m.hello.max_log2 = 14;
     return m;
 }
 
@@ -227,7 +227,7 @@ TEST_CASE("memif handshake: a region is shared memory, and all of them have a li
     CHECK(c.ask(region_at(1), c.parts.bell.get()).type == message_type::disconnect);
     CHECK(c.refused == "a region's file is not shared memory; expected a memfd");
     client_with_memory many;
-    many.options.region_limit = 3 * client_parts::bytes;
+    many.options.max_region = 3 * client_parts::bytes;
     CHECK(many.is_acked(region_at(1), many.parts.memory.get()));
     CHECK(many.is_acked(region_at(2), many.parts.memory.get()));
     CHECK(many.ask(region_at(3, 1), many.parts.memory.get()).type == message_type::disconnect);
@@ -279,7 +279,7 @@ TEST_CASE("memif handshake: who says nothing is left after 2 s, who says little 
 TEST_CASE("memif handshake: a server is told of memory and rings, and offered buffers")
 {
     scripted_peer server;
-    server.own.most_receive = 2;
+    server.own.max_receive = 2;
     server.greet(memif::role::server);
     CHECK(server.ask(hello()).type == message_type::init);
     CHECK(server.ask(of(message_type::ack)).type == message_type::add_region);
@@ -295,7 +295,7 @@ TEST_CASE("memif handshake: a server is told of memory and rings, and offered bu
 TEST_CASE("memif handshake: a server that takes fewer rings gets fewer the next time")
 {
     scripted_peer server;
-    server.own.most_receive = 3;
+    server.own.max_receive = 3;
     server.greet(memif::role::server);
     CHECK(server.ask(hello()).type == message_type::init);
     for (int steps = 0; steps < 4; ++steps) // region, ring to the server, two rings from it
@@ -304,7 +304,7 @@ TEST_CASE("memif handshake: a server that takes fewer rings gets fewer the next 
     std::memcpy(no.disconnect.reason, "too many", 9);
     CHECK(server.send(no) == 0);
     CHECK(server.refused == "it says: too many");
-    CHECK(server.own.most_receive == 1);
+    CHECK(server.own.max_receive == 1);
 
     scripted_peer old;
     old.greet(memif::role::server);

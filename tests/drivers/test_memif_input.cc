@@ -55,7 +55,7 @@ TEST_CASE("memif-input: a frame in parts is one packet")
 TEST_CASE("memif-input: parts that each fit, but not together, are no frame")
 {
     memif_peer p;
-    const uint32_t room = rte_pktmbuf_data_room_size(p.router.host.pools().front()) - RTE_PKTMBUF_HEADROOM;
+    const uint32_t room = rte_pktmbuf_data_room_size(p.router.engine.pools().front()) - RTE_PKTMBUF_HEADROOM;
     for (const uint32_t last : {room, room - 1, 2u}) { // from far too many to one byte too many
         p.put(byte_string(room - 1, 0x5a), descriptor_goes_on);
         p.put(byte_string(last, 0xa5));

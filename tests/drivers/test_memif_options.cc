@@ -22,7 +22,7 @@ TEST_CASE("memif options: defaults are DPDK's but for the socket's, and each arg
     CHECK(plain->end == role::client);
     CHECK_FALSE(plain->abstract);
     CHECK((plain->access.owner == geteuid() && plain->access.group == getegid() && plain->access.mode == 0660));
-    CHECK(plain->region_limit == 256 << 20);
+    CHECK(plain->max_region == 256 << 20);
     CHECK(plain->socket == "/run/memif.sock");
     CHECK((plain->id == 0 && plain->log2 == 10 && plain->buffer_bytes == 2048 && plain->secret.empty() && !plain->mac));
 
@@ -44,7 +44,7 @@ TEST_CASE("memif options: who may connect, and how much memory it may bring")
     const auto some = parse_options("net_memif0,socket-owner=4294967294,socket-group=7,socket-mode=606,region-limit=4096");
     REQUIRE(some);
     CHECK((some->access.owner == UINT32_MAX - 1 && some->access.group == 7 && some->access.mode == 0606));
-    CHECK(some->region_limit == uint64_t{4} << 30);
+    CHECK(some->max_region == uint64_t{4} << 30);
     const auto named = parse_options("net_memif0,socket-owner=root,socket-group=root");
     REQUIRE(named);
     CHECK((named->access.owner == 0 && named->access.group == 0));

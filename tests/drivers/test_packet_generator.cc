@@ -41,7 +41,7 @@ TEST_CASE("a stream ends after its limit, and begins anew when it is enabled aga
             CHECK(sent[at].ip4().source == ip(from).wire());
         CHECK(stream_of(t, "s")["state"] == "done");
         CHECK(stream_of(t, "s")["packets"] == 4);
-        const auto counted = interfaces_of(t.host).count(t.port("a").index);
+        const auto counted = interfaces_of(t.engine).count(t.port("a").index);
         CHECK(counted.rx_packets == 4u * lap);
         CHECK(counted.rx_bytes == 240u * lap);
     }
@@ -68,12 +68,12 @@ TEST_CASE("a name may be given again to another stream", "[drivers]")
     node_tester t;
     CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)).empty());
     run_enabled(t, "s");
-    const auto nodes = t.host.registry().count();
+    const auto nodes = t.engine.registry().count();
     CHECK(t.command("packet-generator delete s").empty());
     CHECK(t.command("show packet-generator") == "No streams");
     CHECK(t.command("packet-generator show") == "No streams");
     t.run();
-    CHECK(t.host.rcu().pending() == 0);
+    CHECK(t.engine.rcu().pending() == 0);
     CHECK(t.take().size() % vector_size == 0);
     CHECK(t.command("packet-generator new s interface b source 10.0.1.7 destination 10.0.0.2 "
                     "limit 3")
@@ -84,7 +84,7 @@ TEST_CASE("a name may be given again to another stream", "[drivers]")
     const auto sent = t.take();
     REQUIRE(sent.size() == 3);
     CHECK(sent[0].interface == t.port("a").index);
-    CHECK(t.host.registry().count() == nodes);
+    CHECK(t.engine.registry().count() == nodes);
 }
 
 TEST_CASE("packets may enter behind ethernet-input", "[drivers]")
@@ -103,7 +103,7 @@ TEST_CASE("packets for which there is no buffer are counted", "[drivers]")
 {
     node_tester t;
     std::vector<packet*> taken;
-    while (packet* p = t.host.make_packet())
+    while (packet* p = t.engine.make_packet())
         taken.push_back(p);
     CHECK(t.command(fmt::format("packet-generator new s {} limit 5", a_to_b)).empty());
     run_enabled(t, "s");
@@ -159,7 +159,7 @@ TEST_CASE("streams that cannot be are refused with a reason", "[drivers]")
 TEST_CASE("a stream that is done but not retired yet can be enabled again", "[drivers]")
 {
     node_tester t;
-    REQUIRE(t.host.loop().find("packet-generator") == 0); // who would retire it
+    REQUIRE(t.engine.loop().find("packet-generator") == 0); // who would retire it
     CHECK(t.command(fmt::format("packet-generator new s {} limit 4", a_to_b)).empty());
     for (int lap = 1; lap <= 3; ++lap) {
         run_enabled(t, "s");
@@ -178,9 +178,9 @@ TEST_CASE("there is a bound to the memory of all streams", "[drivers]")
         const size_t bytes;
     };
     node_tester t;
-    auto& generator = t.host.module<packet_generator>();
-    const stream_options options{0, 0, 0, 0, t.host.registry().find("ethernet-input")->id};
-    CHECK(generator.add("a", options, std::make_unique<large>(most_stream_memory - 100)));
+    auto& generator = t.engine.module<packet_generator>();
+    const stream_options options{0, 0, 0, 0, t.engine.registry().find("ethernet-input")->id};
+    CHECK(generator.add("a", options, std::make_unique<large>(max_stream_memory - 100)));
     CHECK(generator.add("b", options, std::make_unique<large>(100)));
     CHECK(generator.add("c", options, std::make_unique<large>(1)).error().message ==
           "all streams would take 536870913 bytes of memory, 536870912 are the most");
@@ -189,7 +189,7 @@ TEST_CASE("there is a bound to the memory of all streams", "[drivers]")
 TEST_CASE("there is a bound to the streams", "[drivers]")
 {
     node_tester t;
-    for (size_t i = 0; i < most_streams; ++i)
+    for (size_t i = 0; i < max_streams; ++i)
         REQUIRE(t.command(fmt::format("packet-generator new s{} {}", i, a_to_b)).empty());
     CHECK(t.command(fmt::format("packet-generator new more {}", a_to_b)) ==
           "error: 64 streams exist, the most there can be");

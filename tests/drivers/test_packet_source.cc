@@ -207,7 +207,7 @@ TEST_CASE("captures that cannot be sent as they were are refused", "[drivers]")
     CHECK(refusal(pcap({frame, byte_string(2049)})) ==
           ": frame 2 has 2049 bytes, not from 0 to 2048");
     CHECK(refusal(pcap({frame}, 101)) == ": its link type is 12, not Ethernet (1)");
-    CHECK(refusal(pcap(std::vector<byte_string>(most_captured_frames + 1))) ==
+    CHECK(refusal(pcap(std::vector<byte_string>(max_captured_frames + 1))) ==
           ": more than 262144 frames or 64 MB");
     CHECK(read_capture("/dev/zero", 0, 2048, nullptr).error().message ==
           "/dev/zero: expected a regular file, found a device");

@@ -21,27 +21,27 @@ bool file_is_seen(const std::vector<std::string_view>& more)
     std::array<int, 2> pipe_ends;
     REQUIRE(pipe(pipe_ends.data()) == 0);
     bool seen = false;
-    REQUIRE(t.host.loop().start("reader", [&](process& self) {
+    REQUIRE(t.engine.loop().start("reader", [&](process& self) {
         seen = self.wait_readable(pipe_ends[0], 1h);
-        self.host().request_stop();
+        self.engine().request_stop();
     }));
-    REQUIRE(t.host.loop().start("writer", [&](process& self) {
+    REQUIRE(t.engine.loop().start("writer", [&](process& self) {
         for (int n = 0; n < 100; ++n)
             self.yield();
         REQUIRE(write(pipe_ends[1], "x", 1) == 1);
         for (int n = 0; n < 2000; ++n)
             self.yield();
-        self.host().request_stop();
+        self.engine().request_stop();
     }));
-    t.host.run();
+    t.engine.run();
     for (int end : pipe_ends)
         close(end);
-    const bool polled = t.host.is_busy();
+    const bool polled = t.engine.is_busy();
     if (!more.empty()) {
         CHECK(polled);
         const auto& counters = t.store("epoll-input").counters;
         CHECK(counters.calls.get() > 1);
-        CHECK(counters.calls.get() * 16 < t.host.main().loops()); // not in every loop
+        CHECK(counters.calls.get() * 16 < t.engine.main().loops()); // not in every loop
     }
     return seen;
 }
@@ -73,10 +73,10 @@ TEST_CASE("a pre-input node is called in every so many loops", "[drivers][pre_in
     graph_tester t{{source("in", {"end"}), pre, sink("end")}};
     t.publish_and_adopt();
     for (int n = 0; n < 99; ++n)
-        t.host.run_main_once();
+        t.engine.run_main_once();
     CHECK(t.store("pre").counters.calls.get() == 10);
-    [[maybe_unused]] const auto limit = t.host.main().arm_inputs(); // before a sleep
-    t.host.run_main_once();
+    [[maybe_unused]] const auto limit = t.engine.main().arm_inputs(); // before a sleep
+    t.engine.run_main_once();
     CHECK(t.store("pre").counters.calls.get() == 11);
 }
 
@@ -85,25 +85,25 @@ TEST_CASE("a transmit queue is asked for sent packets until none is left", "[dri
     fake_queue::calls = fake_queue::left = 0;
     graph_tester t{{source("in", {"end"}), sink("end")}, {}, {}, {"tx-cleanup"}};
     const std::atomic<uint16_t> port{7};
-    t.host.module<drivers::tx_cleanup>().add(0, {&port, 3, 5, fake_queue::clean});
+    t.engine.module<drivers::tx_cleanup>().add(0, {&port, 3, 5, fake_queue::clean});
     t.publish_and_adopt();
     const auto rest = [&] {
-        [[maybe_unused]] const auto limit = t.host.main().arm_inputs();
-        t.host.run_main_once();
+        [[maybe_unused]] const auto limit = t.engine.main().arm_inputs();
+        t.engine.run_main_once();
         return fake_queue::calls;
     };
     CHECK(rest() == 0); // it has sent nothing
-    interfaces_of(t.host).counters(0, 5).tx_packets.add(64);
+    interfaces_of(t.engine).counters(0, 5).tx_packets.add(64);
     fake_queue::left = 64;
     CHECK(rest() == 1);
     CHECK(rest() == 2); // nothing was left
     CHECK(rest() == 2);
-    interfaces_of(t.host).counters(0, 5).tx_packets.add(1);
+    interfaces_of(t.engine).counters(0, 5).tx_packets.add(1);
     CHECK(rest() == 3);
     for (int n = 0; n < 3000; ++n) // a thread that does not sleep asks too, seldom
-        t.host.run_main_once();
-    interfaces_of(t.host).counters(0, 5).tx_packets.add(1);
+        t.engine.run_main_once();
+    interfaces_of(t.engine).counters(0, 5).tx_packets.add(1);
     for (int n = 0; n < 3000; ++n)
-        t.host.run_main_once();
+        t.engine.run_main_once();
     CHECK(fake_queue::calls == 4);
 }

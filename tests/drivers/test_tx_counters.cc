@@ -63,19 +63,19 @@ TEST_CASE("dpdk-tx counts what the queue took, with its bytes, and what it did n
     tx_port queue;
     node_tester t;
     tx_queues tx{tx_port::port, 0, {0}, {0}};
-    REQUIRE(join_output(t.host, "dpdk-tx", "p", 0, &tx));
-    REQUIRE(t.host.publish_plans());
+    REQUIRE(join_output(t.engine, "dpdk-tx", "p", 0, &tx));
+    REQUIRE(t.engine.publish_plans());
     t.run();
     queue.takes = {2, 1};
     send_to_a(t, {10, 20, 30, 40, 50});
-    const auto counted = interfaces_of(t.host).count(0);
+    const auto counted = interfaces_of(t.engine).count(0);
     CHECK(queue.bursts == 2); // a second try, no third
     CHECK(counted.tx_packets == 3);
     CHECK(counted.tx_bytes == 3 * udp_headers + 60);
     CHECK(counted.tx_full == 2);
     CHECK(t.counted() == counts{{"dpdk-tx-p: tx_full", 2}});
     CHECK(counted.drops == 2); // of the interface that they were to leave by
-    CHECK(interfaces_of(t.host).count(1).drops == 0);
+    CHECK(interfaces_of(t.engine).count(1).drops == 0);
 }
 
 TEST_CASE("dpdk-tx counts a frame that was taken whole at the first try", "[drivers]")
@@ -83,15 +83,15 @@ TEST_CASE("dpdk-tx counts a frame that was taken whole at the first try", "[driv
     tx_port queue;
     node_tester t;
     tx_queues tx{tx_port::port, 0, {0}, {0}};
-    REQUIRE(join_output(t.host, "dpdk-tx", "p", 0, &tx));
-    REQUIRE(t.host.publish_plans());
+    REQUIRE(join_output(t.engine, "dpdk-tx", "p", 0, &tx));
+    REQUIRE(t.engine.publish_plans());
     t.run();
     queue.takes = {256, 256};
     send_to_a(t, {10, 20});
     CHECK(queue.bursts == 1);
-    CHECK(interfaces_of(t.host).count(0).tx_packets == 2);
-    CHECK(interfaces_of(t.host).count(0).tx_bytes == 2 * udp_headers + 30);
-    CHECK(interfaces_of(t.host).count(0).tx_full == 0);
+    CHECK(interfaces_of(t.engine).count(0).tx_packets == 2);
+    CHECK(interfaces_of(t.engine).count(0).tx_bytes == 2 * udp_headers + 30);
+    CHECK(interfaces_of(t.engine).count(0).tx_full == 0);
     CHECK(t.counted().empty());
 }
 
@@ -99,16 +99,16 @@ TEST_CASE("a null interface counts what it takes, and nothing is lost", "[driver
 {
     node_tester t;
     const auto null = make_null_device({});
-    REQUIRE(null->join(t.host, "n", 0));
-    REQUIRE(t.host.publish_plans());
+    REQUIRE(null->join(t.engine, "n", 0));
+    REQUIRE(t.engine.publish_plans());
     t.run();
     send_to_a(t, {10, 20, 30});
-    const auto counted = interfaces_of(t.host).count(0);
+    const auto counted = interfaces_of(t.engine).count(0);
     CHECK(counted.tx_packets == 3);
     CHECK(counted.tx_bytes == 3 * udp_headers + 60);
     CHECK(counted.tx_full == 0);
     CHECK(t.counted().empty());
-    CHECK(interfaces_of(t.host).count(1).drops == 0);
+    CHECK(interfaces_of(t.engine).count(1).drops == 0);
 }
 
 TEST_CASE("drops are counted for the interface of each packet, also where it changes in a vector", "[drivers]")
@@ -117,7 +117,7 @@ TEST_CASE("drops are counted for the interface of each packet, also where it cha
     for (const interface_index from : {0, 1, 1, 0, 2, 2, 2}) // none is to the router's MAC
         t.inject("ethernet-input", packet_builder{}.ethernet(mac_of(9, 9)).ip4().udp(), from);
     t.run();
-    CHECK(interfaces_of(t.host).count(0).drops == 2);
-    CHECK(interfaces_of(t.host).count(1).drops == 2);
-    CHECK(interfaces_of(t.host).count(2).drops == 3);
+    CHECK(interfaces_of(t.engine).count(0).drops == 2);
+    CHECK(interfaces_of(t.engine).count(1).drops == 2);
+    CHECK(interfaces_of(t.engine).count(2).drops == 3);
 }

@@ -26,9 +26,9 @@ struct traffic {
 };
 traffic* current = nullptr;
 
-packet* flow_packet(engine& host, uint32_t number)
+packet* flow_packet(engine& engine, uint32_t number)
 {
-    packet* p = host.make_packet();
+    packet* p = engine.make_packet();
     if (p == nullptr)
         return nullptr;
     rte_pktmbuf_append(p->mbuf(), 50);
@@ -48,13 +48,13 @@ uint32_t bring(node_run& run) noexcept
     uint32_t count = 0;
     while (count < fresh.size() && current->next < current->end.load() &&
            current->next - current->arrived.load() < at_most) {
-        fresh[count] = flow_packet(run.context<probe>().host, current->next);
+        fresh[count] = flow_packet(run.context<probe>().engine, current->next);
         if (fresh[count] == nullptr)
             break;
         ++count;
         ++current->next;
     }
-    const auto& hot = interfaces_of(run.context<probe>().host).hot(0);
+    const auto& hot = interfaces_of(run.context<probe>().engine).hot(0);
     if (count > 0)
         run.admit(fresh.data(), count, 0, hot.input_slot.load());
     return count;
@@ -100,15 +100,15 @@ struct handing {
         current = &t;
         for (uint32_t flow = 0; flow < flows; ++flow)
             t.expected[flow] = flow;
-        auto& registry = tester.host.registry(); // which knows the faster forms of the daemon's own node
-        REQUIRE(registry.set_form(registry.find("ethernet-input")->id, form::plain));
+        auto& registry = tester.engine.registry(); // which knows the faster variants of the daemon's own node
+        REQUIRE(registry.set_variant(registry.find("ethernet-input")->id, variant::plain));
         auto driver = std::make_unique<queue_driver>();
-        driver->input = *tester.host.registry().clone("queue", "queue-0", nullptr, receiver);
-        port = *interfaces_of(tester.host).add("a", std::move(driver));
+        driver->input = *tester.engine.registry().clone("queue", "queue-0", nullptr, receiver);
+        port = *interfaces_of(tester.engine).add("a", std::move(driver));
     }
     ~handing()
     {
-        tester.host.shut_down();
+        tester.engine.shut_down();
         current = nullptr;
     }
     static node_descriptor queue()
@@ -117,7 +117,7 @@ struct handing {
         made.is_template = true;
         return made;
     }
-    drivers::handoff_table& table() { return tester.host.module<drivers::handoff_table>(); }
+    drivers::handoff_table& table() { return tester.engine.module<drivers::handoff_table>(); }
     [[nodiscard]] bool all_arrive(uint32_t end)
     {
         t.end = end;
@@ -144,7 +144,7 @@ TEST_CASE("each flow goes on on one worker, in order", "[drivers][handoff][threa
     for (const auto& flow : h.t.seen_by)
         CHECK(std::has_single_bit(flow.load()));
     CHECK(h.threads_seen() == 0b1110);
-    CHECK(h.tester.host.packets_in_flight() == 0);
+    CHECK(h.tester.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("one worker may take all packets of an interface", "[drivers][handoff][thread]")
@@ -167,7 +167,7 @@ TEST_CASE("a hand-off is changed under traffic: none lost, none overtaken",
     for (int n = 0; n < 40; ++n)
         REQUIRE(h.table().set(*h.port, turns[static_cast<size_t>(n) % turns.size()], nullptr));
     h.t.end = 0;
-    REQUIRE(h.tester.run_until([&] { return h.tester.host.packets_in_flight() == 0; }));
+    REQUIRE(h.tester.run_until([&] { return h.tester.engine.packets_in_flight() == 0; }));
     CHECK(h.t.arrived.load() > 1000);
     CHECK(h.t.disorder == 0);
     CHECK(h.threads_seen() == 0b1110);
@@ -182,18 +182,18 @@ TEST_CASE("what a worker that is behind cannot take is dropped as congestion", "
     h.tester.publish_and_adopt();
     h.t.end = at_most;
     for (int n = 0; n < 1000 && h.t.next < at_most; ++n)
-        h.tester.host.run_main_once();
+        h.tester.engine.run_main_once();
     h.t.arrived = at_most;
     h.t.end = 2 * at_most;
     for (int n = 0; n < 1000 && h.t.next < 2 * at_most; ++n)
-        h.tester.host.run_main_once();
+        h.tester.engine.run_main_once();
     h.t.arrived = 2 * at_most;
     h.t.end = 3 * at_most;
     for (int n = 0; n < 1000 && h.t.next < 3 * at_most; ++n)
-        h.tester.host.run_main_once();
+        h.tester.engine.run_main_once();
     constexpr uint32_t taken = graph_thread::inbox_size - 128; // that is for others
     CHECK(h.tester.dropped("worker-handoff", 0) == 3 * at_most - taken);
-    CHECK(h.tester.host.packets_in_flight() == taken);
+    CHECK(h.tester.engine.packets_in_flight() == taken);
     const auto shown = h.tester.json("show interface handoff");
     CHECK(shown["congestion"] == 3 * at_most - taken);
     CHECK(shown["handed_over"] == taken);
@@ -237,7 +237,7 @@ TEST_CASE("the hash of a frame is its flow's, or its stations'", "[drivers][hand
 {
     graph_tester t{{source("in", {"end"}), sink("end")}};
     const auto hash = [&](auto&& change) {
-        packet* p = flow_packet(t.host, 0);
+        packet* p = flow_packet(t.engine, 0);
         change(*p);
         const uint32_t found = frame_hash(*p);
         rte_pktmbuf_free(p->mbuf());

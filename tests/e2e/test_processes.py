@@ -46,8 +46,8 @@ class Processes(unittest.TestCase):
         self.weft.cli("process restart neighbours")
 
     def test_an_answer_after_every_thread_has_changed(self):
-        for form in ("plain", "baseline"):
-            self.weft.cli(f"set node function ip4-input {form}")
+        for variant in ("plain", "baseline"):
+            self.weft.cli(f"set node function ip4-input {variant}")
 
     def test_timers_run(self):
         first = self.weft.json("show timers")

@@ -147,8 +147,8 @@ class Patterns(testbed.TwoHosts):
         self.assertEqual(list(self.vectors("dpdk-input-b-0")), [1])
 
     def test_the_longest_pause_has_its_cause(self):
-        for form in ("plain", "baseline"):
-            self.weft.cli(f"set node function ip4-lookup {form}")
+        for variant in ("plain", "baseline"):
+            self.weft.cli(f"set node function ip4-lookup {variant}")
         workers = self.weft.json("show workers")["workers"]
         for worker in workers:
             self.assertIn(

@@ -50,9 +50,9 @@ inline void set_payload(packet& p, const payload& what)
 {
     std::memcpy(p.data(), &what, sizeof what);
 }
-inline packet* numbered_packet(engine& host, uint32_t number, uint32_t source = 0)
+inline packet* numbered_packet(engine& engine, uint32_t number, uint32_t source = 0)
 {
-    packet* p = host.make_packet();
+    packet* p = engine.make_packet();
     if (p == nullptr)
         return nullptr;
     rte_pktmbuf_append(p->mbuf(), sizeof(payload));
@@ -98,8 +98,8 @@ struct graph_log {
 // The context of every test node on each thread.
 struct probe {
     explicit probe(const node_setup& setup)
-        : host{setup.host},
-          log{setup.host.module<graph_log>()},
+        : engine{setup.engine},
+          log{setup.engine.module<graph_log>()},
           name{setup.name},
           thread{setup.thread}
     {}
@@ -118,7 +118,7 @@ struct probe {
             log.calls.push_back({name, count, where});
     }
 
-    engine& host;
+    weft::engine& engine;
     graph_log& log;
     const std::string name;
     const unsigned thread;
@@ -128,7 +128,7 @@ struct probe {
     std::atomic<uint32_t> wanted{0}; // packets that it shall still make
     uint32_t made = 0;
     std::atomic<uint32_t> burst{vector_size}; // packets in one poll
-    fate slot = 0;
+    next_index slot = 0;
     // for the test's own nodes
     std::vector<packet*> held;
     void* extra = nullptr;
@@ -143,7 +143,7 @@ inline uint32_t make_packets(node_run& run) noexcept
     const uint32_t asked = std::min(self.wanted.load(), self.burst.load());
     uint32_t count = 0;
     for (; count < asked; ++count) {
-        fresh[count] = numbered_packet(self.host, self.made, self.thread);
+        fresh[count] = numbered_packet(self.engine, self.made, self.thread);
         if (fresh[count] == nullptr)
             break;
         ++self.made;
@@ -164,8 +164,8 @@ inline void deal_out(node_run& run, frame& in) noexcept
 {
     auto& self = run.context<probe>();
     self.note(in);
-    const auto nexts = self.host.registry().at(run.id()).nexts.size();
-    run.each(in, [&](packet& p) { return static_cast<fate>(payload_of(p).number % nexts); });
+    const auto nexts = self.engine.registry().at(run.id()).nexts.size();
+    run.each(in, [&](packet& p) { return static_cast<next_index>(payload_of(p).number % nexts); });
 }
 inline void swallow(node_run& run, frame& in) noexcept
 {
@@ -177,22 +177,29 @@ inline void swallow(node_run& run, frame& in) noexcept
 // --- their descriptors ---
 
 using names = std::vector<std::string_view>;
+inline std::vector<next_node> numbered(const names& nexts)
+{
+    std::vector<next_node> all;
+    for (const auto name : nexts)
+        all.push_back({static_cast<next_index>(all.size()), name});
+    return all;
+}
 
-inline node_descriptor source(std::string_view name, names nexts,
+inline node_descriptor source(std::string_view name, const names& nexts,
                               input_function poll = make_packets)
 {
     return {.name = name,
             .type = node_type::input,
             .poll = poll,
-            .nexts = std::move(nexts),
+            .nexts = numbered(nexts),
             .context = context_of<probe>()};
 }
-inline node_descriptor relay(std::string_view name, names nexts, node_function function = pass_on,
+inline node_descriptor relay(std::string_view name, const names& nexts, node_function function = pass_on,
                              std::vector<reason> reasons = {})
 {
     return {.name = name,
             .function = function,
-            .nexts = std::move(nexts),
+            .nexts = numbered(nexts),
             .reasons = std::move(reasons),
             .context = context_of<probe>()};
 }
@@ -275,41 +282,41 @@ public:
                           const std::vector<std::string_view>& more = {})
         : nodes_{std::move(nodes), more},
           free_before_{rte_mempool_avail_count(packet_pool())},
-          host{clock, *nodes_.with("drop").with("handoff-input").registry(),
+          engine{clock, *nodes_.with("drop").with("handoff-input").registry(),
                engine_options{.main_core = 0,
                               .worker_cores = std::move(workers),
                               .pin = false,
                               .worker_nodes = std::move(worker_nodes)}}
     {
-        host.add_pool(packet_pool());
+        engine.add_pool(packet_pool());
     }
     ~graph_tester()
     {
-        host.shut_down();
-        CHECK(host.packets_in_flight() == 0);
+        engine.shut_down();
+        CHECK(engine.packets_in_flight() == 0);
         CHECK(rte_mempool_avail_count(packet_pool()) == free_before_);
     }
 
-    void publish() { REQUIRE(host.publish_plans()); }
+    void publish() { REQUIRE(engine.publish_plans()); }
     void start()
     {
         publish();
-        REQUIRE(host.start());
+        REQUIRE(engine.start());
     }
     // Makes a source bring in so many packets, in as many loops of the main thread as it takes.
     void send(std::string_view source_name, uint32_t count)
     {
-        if (host.main().current_plan() == nullptr)
+        if (engine.main().current_plan() == nullptr)
             publish_and_adopt();
         at(source_name).wanted = count;
         for (int loops = 0; at(source_name).wanted > 0 && loops < 1000; ++loops)
-            host.run_main_once();
+            engine.run_main_once();
         REQUIRE(at(source_name).wanted == 0);
     }
     void publish_and_adopt()
     {
         publish();
-        host.run_main_once();
+        engine.run_main_once();
         log().calls.clear();
     }
     // Runs the main thread's loop until `done`, for ten seconds at most.
@@ -318,8 +325,8 @@ public:
     {
         const auto end = std::chrono::steady_clock::now() + 10s;
         while (!done() && std::chrono::steady_clock::now() < end) {
-            host.run_main_once();
-            host.loop().wait(1ms);
+            engine.run_main_once();
+            engine.loop().wait(1ms);
         }
         return done();
     }
@@ -330,22 +337,22 @@ public:
     {
         const auto end = std::chrono::steady_clock::now() + 5s;
         while (!done() && std::chrono::steady_clock::now() < end) {
-            host.loop().wait(10s);
-            host.run_main_once();
+            engine.loop().wait(10s);
+            engine.run_main_once();
         }
         return std::chrono::steady_clock::now() < end;
     }
 
-    [[nodiscard]] node_id id(std::string_view name) const { return host.registry().find(name)->id; }
+    [[nodiscard]] node_id id(std::string_view name) const { return engine.registry().find(name)->id; }
     [[nodiscard]] const node_store& store(std::string_view name, unsigned thread = 0)
     {
-        return *host.thread(thread).store_of(id(name));
+        return *engine.thread(thread).store_of(id(name));
     }
     [[nodiscard]] probe& at(std::string_view name, unsigned thread = 0)
     {
         return *static_cast<probe*>(store(name, thread).context);
     }
-    [[nodiscard]] graph_log& log() { return host.module<graph_log>(); }
+    [[nodiscard]] graph_log& log() { return engine.module<graph_log>(); }
     [[nodiscard]] uint64_t dropped(std::string_view node, uint16_t reason, unsigned thread = 0)
     {
         return store(node, thread).reasons[reason].get();
@@ -354,12 +361,12 @@ public:
     // A command line's answer.
     [[nodiscard]] std::string command(std::string_view line)
     {
-        const auto answer = command_table::registered()->run(host, line, false);
+        const auto answer = command_table::registered()->run(engine, line, false);
         return answer ? *answer : "error: " + answer.error().message;
     }
     [[nodiscard]] nlohmann::ordered_json json(std::string_view line)
     {
-        const auto answer = command_table::registered()->run(host, line, true);
+        const auto answer = command_table::registered()->run(engine, line, true);
         INFO((answer ? "" : answer.error().message));
         REQUIRE(answer);
         return nlohmann::ordered_json::parse(*answer);
@@ -371,7 +378,7 @@ private:
 
 public:
     fake_clock clock;
-    engine host;
+    weft::engine engine;
 };
 
 } // namespace weft

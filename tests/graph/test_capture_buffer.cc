@@ -21,7 +21,7 @@ struct vector_maker {
     void make(size_t count, uint16_t bytes, int value)
     {
         for (size_t i = 0; i < count; ++i) {
-            packets.push_back(tester.host.make_packet());
+            packets.push_back(tester.engine.make_packet());
             auto* data = rte_pktmbuf_append(packets.back()->mbuf(), bytes);
             REQUIRE(data != nullptr);
             std::memset(data, value, bytes);
@@ -40,7 +40,7 @@ TEST_CASE("a copied packet is told with its vector and metadata", "[capture]")
 {
     vector_maker v;
     v.make(2, 60, 9);
-    v.packets[1]->mark() = {.adjacency = 5, .interface = 2, .l3_offset = 14, .flags = 4};
+    v.packets[1]->metadata() = {.adjacency = 5, .interface = 2, .l3_offset = 14, .flags = 4};
     v.packets[1]->note().next_hop = 77;
     CHECK(!v.buffer.oldest());
     v.buffer.record(wanted, v.packets, 1000);
@@ -56,8 +56,8 @@ TEST_CASE("a copied packet is told with its vector and metadata", "[capture]")
     CHECK(what.place == 1);
     CHECK(what.size == 2);
     CHECK(what.tsc == 1000);
-    CHECK(what.mark.adjacency == 5);
-    CHECK(what.mark.l3_offset == 14);
+    CHECK(what.metadata.adjacency == 5);
+    CHECK(what.metadata.l3_offset == 14);
     CHECK(what.note.next_hop == 77);
     CHECK(what.length == 60);
     CHECK(bytes == std::vector<std::byte>(60, std::byte{9}));
@@ -92,7 +92,7 @@ TEST_CASE("a packet in several segments is copied whole", "[capture]")
 {
     vector_maker v;
     v.make(1, 70, 1);
-    packet* tail = v.tester.host.make_packet();
+    packet* tail = v.tester.engine.make_packet();
     std::memset(rte_pktmbuf_append(tail->mbuf(), 33), 2, 33);
     REQUIRE(rte_pktmbuf_chain(v.packets[0]->mbuf(), tail->mbuf()) == 0);
     v.buffer.record(wanted, v.packets, 0);

@@ -27,20 +27,20 @@ node_descriptor joined_later(node_descriptor what)
 
 struct changing {
     graph_tester t;
-    engine& host = t.host;
+    weft::engine& engine = t.engine;
 
     explicit changing(std::vector<unsigned> workers = {})
         : t{{source("in", {"old"}), sink("old"), counted_node()}, std::move(workers)}
     {}
     static node_descriptor counted_node()
     {
-        auto what = joined_later(relay("x", {"old"}, pass_on, {{"cold", "too cold"}}));
+        auto what = joined_later(relay("x", {"old"}, pass_on, {{0, "cold", "too cold"}}));
         what.context = context_of<counted>();
         return what;
     }
     [[nodiscard]] result<void> clone(const std::string& name)
     {
-        return host.change_graph([&](node_registry& nodes) -> result<void> {
+        return engine.change_graph([&](node_registry& nodes) -> result<void> {
             const auto made = nodes.clone("x", name, nullptr);
             if (!made)
                 return pass(made);
@@ -50,13 +50,13 @@ struct changing {
     }
     [[nodiscard]] result<void> remove(const std::string& name)
     {
-        return host.change_graph(
+        return engine.change_graph(
             [&](node_registry& nodes) { return nodes.remove(nodes.find(name)->id); });
     }
     // Makes `in` send by way of the clone, or not any more.
     [[nodiscard]] result<void> lead(std::string_view to)
     {
-        return host.change_graph([&](node_registry& nodes) {
+        return engine.change_graph([&](node_registry& nodes) {
             return nodes.update_next(nodes.find("in")->id, 0, nodes.find(to)->id);
         });
     }
@@ -80,24 +80,24 @@ TEST_CASE("a change that fails changes nothing", "[graph][change_graph]")
 {
     changing c;
     c.t.send("in", 10);
-    const auto edit_failed = c.host.change_graph([&](node_registry& nodes) -> result<void> {
+    const auto edit_failed = c.engine.change_graph([&](node_registry& nodes) -> result<void> {
         REQUIRE(nodes.clone("x", "x-1", nullptr));
         return fail(errc::io, "no");
     });
     CHECK(edit_failed.error().message == "no");
-    CHECK(c.host.registry().find("x-1") == nullptr);
+    CHECK(c.engine.registry().find("x-1") == nullptr);
     const int contexts = counted::alive;
-    const auto not_valid = c.host.change_graph([&](node_registry& nodes) -> result<void> {
+    const auto not_valid = c.engine.change_graph([&](node_registry& nodes) -> result<void> {
         REQUIRE(nodes.clone("x", "x-1", nullptr));
         REQUIRE(nodes.clone("old", "old-1", nullptr)); // nothing reaches it
         return {};
     });
     CHECK_THAT(not_valid.error().message, Contains("nothing reaches node `old-1'"));
-    CHECK(c.host.registry().find("x-1") == nullptr);
+    CHECK(c.engine.registry().find("x-1") == nullptr);
     CHECK(counted::alive == contexts);
     c.t.send("in", 10);
     CHECK(c.t.at("old").packets.get() == 20);
-    CHECK(c.host.main().plan_changes() == 1);
+    CHECK(c.engine.main().plan_changes() == 1);
 }
 
 TEST_CASE("a graph that only the second thread refuses leaves no context on the first",
@@ -107,7 +107,7 @@ TEST_CASE("a graph that only the second thread refuses leaves no context on the 
     c.t.publish();
     const int contexts = counted::alive;
     auto bound = joined_later(relay("bound", {"x"}, nullptr)); // without a function
-    const auto refused = c.host.change_graph([&](node_registry& nodes) -> result<void> {
+    const auto refused = c.engine.change_graph([&](node_registry& nodes) -> result<void> {
         const auto made = nodes.clone("x", "x-1", nullptr);
         nodes.at(*made).joined_later = true;
         const auto added = nodes.add(static_descriptor(bound));
@@ -127,7 +127,7 @@ TEST_CASE("a node that is added carries packets, and others keep their counts",
     c.t.send("in", 10);
     const auto* context = &c.t.at("in");
     std::weak_ptr<const node_descriptor> kept;
-    REQUIRE(c.host.change_graph([&](node_registry& nodes) -> result<void> {
+    REQUIRE(c.engine.change_graph([&](node_registry& nodes) -> result<void> {
         auto what = on_heap("late", relay("", {"old"}));
         kept = what;
         const auto made = nodes.add(std::move(what));
@@ -142,8 +142,8 @@ TEST_CASE("a node that is added carries packets, and others keep their counts",
     REQUIRE(c.lead("old"));
     REQUIRE(c.remove("late"));
     CHECK_FALSE(kept.expired()); // the plan that runs has it
-    c.host.run_main_once();
-    CHECK(c.host.reclaim_graph() == 0);
+    c.engine.run_main_once();
+    CHECK(c.engine.reclaim_graph() == 0);
     CHECK(kept.expired());
 }
 
@@ -154,16 +154,16 @@ TEST_CASE("input nodes may be added too", "[graph][change_graph]")
     auto first = source("first", {"old"});
     first.type = node_type::pre_input;
     auto second = source("second", {"old"});
-    REQUIRE(c.host.change_graph([&](node_registry& nodes) -> result<void> {
+    REQUIRE(c.engine.change_graph([&](node_registry& nodes) -> result<void> {
         REQUIRE(nodes.add(static_descriptor(first)));
         REQUIRE(nodes.add(static_descriptor(second)));
         return {};
     }));
-    c.host.run_main_once();
+    c.engine.run_main_once();
     c.t.log().calls.clear();
     c.t.at("first").wanted = 3;
     c.t.at("second").wanted = 4;
-    c.host.run_main_once();
+    c.engine.run_main_once();
     CHECK(c.t.log().names() == std::vector<std::string>{"first", "in", "second", "old"});
     CHECK(c.t.at("old").packets.get() == 7);
 }
@@ -172,11 +172,11 @@ TEST_CASE("a packet that was injected before a change goes its way", "[graph][ch
 {
     changing c;
     c.t.publish_and_adopt();
-    REQUIRE(c.host.main().inject_new(c.t.id("x"), numbered_packet(c.host, 7)));
+    REQUIRE(c.engine.main().inject_new(c.t.id("x"), numbered_packet(c.engine, 7)));
     REQUIRE(c.lead("x"));
-    c.host.run_main_once();
+    c.engine.run_main_once();
     CHECK(c.t.at("old").numbers == std::vector<uint32_t>{7});
-    CHECK(c.host.packets_in_flight() == 0);
+    CHECK(c.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("frames come back however often the plan changes", "[graph][change_graph]")
@@ -186,7 +186,7 @@ TEST_CASE("frames come back however often the plan changes", "[graph][change_gra
     for (int n = 0; n < 5000; ++n) { // more than there are frames
         c.t.publish();
         c.t.send("in", 1);
-        c.host.reclaim_graph();
+        c.engine.reclaim_graph();
     }
     CHECK(c.t.at("old").packets.get() == 5001);
 }
@@ -196,12 +196,12 @@ TEST_CASE("a process may be started at run time and runs at once", "[graph][chan
     changing c;
     c.t.publish_and_adopt();
     std::vector<std::string> ran;
-    REQUIRE(c.host.loop().start("first", [&](process& self) {
+    REQUIRE(c.engine.loop().start("first", [&](process& self) {
         ran.push_back(self.name());
-        REQUIRE(self.host().loop().start("second", [&](process& s) { ran.push_back(s.name()); }));
+        REQUIRE(self.engine().loop().start("second", [&](process& s) { ran.push_back(s.name()); }));
     }));
-    c.host.run_main_once();
-    c.host.run_main_once();
+    c.engine.run_main_once();
+    c.engine.run_main_once();
     CHECK(ran == std::vector<std::string>{"first", "second"});
 }
 
@@ -210,15 +210,15 @@ TEST_CASE("a removed node is forgotten when its threads have left it", "[graph][
     changing c;
     c.t.send("in", 1);
     REQUIRE(c.clone("x-1"));
-    c.host.run_main_once();
+    c.engine.run_main_once();
     const auto id = c.t.id("x-1");
     const int contexts = counted::alive;
     REQUIRE(c.remove("x-1"));
-    CHECK(c.host.reclaim_graph() > 0);
+    CHECK(c.engine.reclaim_graph() > 0);
     CHECK(counted::alive == contexts);
-    CHECK(c.host.registry().at(id).name == "x-1");
-    c.host.run_main_once();
-    CHECK(c.host.reclaim_graph() == 0);
+    CHECK(c.engine.registry().at(id).name == "x-1");
+    c.engine.run_main_once();
+    CHECK(c.engine.reclaim_graph() == 0);
     CHECK(counted::alive == contexts - 1);
     REQUIRE(c.clone("x-2"));
     CHECK(c.t.id("x-2") == id);
@@ -239,11 +239,11 @@ TEST_CASE("a node that gets a number again counts from zero", "[graph][change_gr
     const auto id = c.t.id("x-1");
     REQUIRE(c.lead("old"));
     REQUIRE(c.remove("x-1"));
-    c.host.run_main_once();
+    c.engine.run_main_once();
     go("x-2", 3);
     REQUIRE(c.t.id("x-2") == id);
     uint64_t vectors = 0;
-    for (const auto& n : c.host.module<statistics>().of_thread(0).nodes)
+    for (const auto& n : c.engine.module<statistics>().of_thread(0).nodes)
         vectors += n.id == id ? n.vectors : 0;
     CHECK(vectors == 3);
     CHECK(c.t.json("show node x-2")["nodes"][0]["nexts"][0]["vectors"] == 3);
@@ -255,13 +255,13 @@ TEST_CASE("a trace keeps the names of removed nodes until it is cleared", "[grap
     c.t.send("in", 1);
     REQUIRE(c.clone("x-1"));
     REQUIRE(c.lead("x-1"));
-    c.host.run_main_once();
+    c.engine.run_main_once();
     CHECK(c.t.command("trace add in 1") == "");
     c.t.send("in", 1);
     const auto id = c.t.id("x-1");
     REQUIRE(c.lead("old"));
     REQUIRE(c.remove("x-1"));
-    c.host.run_main_once();
+    c.engine.run_main_once();
     REQUIRE(c.clone("x-2"));
     CHECK(c.t.id("x-2") != id);
     CHECK_THAT(c.t.command("show trace"), Contains("x-1") && !Contains("x-2"));
@@ -273,29 +273,29 @@ TEST_CASE("a trace keeps the names of removed nodes until it is cleared", "[grap
 TEST_CASE("a packet on its way to a removed node keeps its number", "[graph][change_graph]")
 {
     const auto to_main = [](node_run& run, frame& in) noexcept {
-        graph_thread& main = run.context<probe>().host.main();
+        graph_thread& main = run.context<probe>().engine.main();
         run.each(in, [&](packet& p) { return run.hand_over(p, main) ? consumed : drop(0); });
     };
     graph_tester t{{source("in", {"end"}), sink("end"),
-                    joined_later(relay("cross", {}, to_main, {{"behind", "it is behind"}}))},
+                    joined_later(relay("cross", {}, to_main, {{0, "behind", "it is behind"}}))},
                    {0}}; // the worker is never started: this thread runs it
     t.publish_and_adopt();
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     const auto again = [&](const char* name) {
         REQUIRE(t.command(fmt::format("node clone cross {}", name)) == "");
-        t.host.run_main_once();
+        t.engine.run_main_once();
         worker.run_once();
         return t.id(name);
     };
     const node_id id = again("one");
-    REQUIRE(worker.inject_new(id, numbered_packet(t.host, 1)));
+    REQUIRE(worker.inject_new(id, numbered_packet(t.engine, 1)));
     worker.run_once();
     CHECK(t.command("node delete one") == "");
-    t.host.main().adopt_plan();
+    t.engine.main().adopt_plan();
     worker.adopt_plan();
-    CHECK(t.host.reclaim_graph() == 1); // though no plan has it
+    CHECK(t.engine.reclaim_graph() == 1); // though no plan has it
     CHECK(again("two") != id);          // the packet was taken meanwhile
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
     CHECK(again("three") == id);
 }
 
@@ -312,23 +312,23 @@ TEST_CASE("thousands of changes while a worker is busy lose nothing and leave no
         const std::string name = fmt::format("x-{}", i);
         REQUIRE(c.clone(name));
         REQUIRE(c.lead(name));
-        const uint64_t change = c.host.thread(1).published_version();
+        const uint64_t change = c.engine.thread(1).published_version();
         if (i % 8 == 0) // let some run, others be superseded before
-            REQUIRE(c.t.run_until([&] { return c.host.thread(1).has_adopted(change); }));
-        REQUIRE(c.host.change_graph([&](node_registry& nodes) -> result<void> {
+            REQUIRE(c.t.run_until([&] { return c.engine.thread(1).has_adopted(change); }));
+        REQUIRE(c.engine.change_graph([&](node_registry& nodes) -> result<void> {
             const auto slot = nodes.add_next(c.t.id("in"), c.t.id("x"), 3);
             return slot ? nodes.shrink(c.t.id("in"), 1) : pass(slot);
         }));
         REQUIRE(c.lead("old"));
         REQUIRE(c.remove(name));
         if (i % 16 == 0)
-            c.host.run_main_once();
+            c.engine.run_main_once();
     }
     c.t.at("in", 1).wanted = 0;
-    CHECK(c.t.run_until([&] { return c.host.reclaim_graph() == 0; }));
+    CHECK(c.t.run_until([&] { return c.engine.reclaim_graph() == 0; }));
     CHECK(counted::alive == contexts);
-    CHECK(c.host.registry().bound() < 300);
-    c.host.shut_down();
+    CHECK(c.engine.registry().bound() < 300);
+    c.engine.shut_down();
     CHECK(c.t.at("old", 1).numbers == numbers_to(c.t.at("in", 1).made));
 }
 
@@ -342,7 +342,7 @@ TEST_CASE("nodes and edges change by hand", "[graph][change_graph][commands]")
     CHECK(c.t.command("node add next in x-1") == "slot 1");
     CHECK(c.t.json("node add next in x slot 3").dump() == R"({"slot":3})");
     c.t.at("in").slot = 1;
-    c.host.run_main_once();
+    c.engine.run_main_once();
     c.t.send("in", 5);
     CHECK(c.t.at("x-1").packets.get() == 5);
     CHECK_THAT(c.t.command("show node in"), Contains("x-1") && Contains("drop")); // slot 2 is empty
@@ -351,7 +351,7 @@ TEST_CASE("nodes and edges change by hand", "[graph][change_graph][commands]")
     CHECK(c.t.command("node shrink in 2") == "");
     CHECK(c.t.command("node delete x-1") == "");
     CHECK_THAT(c.t.command("show node x-1"), Contains("error:"));
-    c.host.run_main_once();
+    c.engine.run_main_once();
     c.t.send("in", 5);
     CHECK(c.t.at("old").packets.get() == 11);
 }
@@ -361,7 +361,7 @@ TEST_CASE("a change by hand that cannot be is told and changes nothing",
 {
     changing c;
     c.t.send("in", 1);
-    c.host.registry().find("old")->owner = "interface a";
+    c.engine.registry().find("old")->owner = "interface a";
     const auto before = c.t.command("show node");
     CHECK_THAT(c.t.command("node clone x bad/name"), Contains("`bad/name' is no name of a node"));
     CHECK_THAT(c.t.command("node clone x in"), Contains("a node `in' exists already"));
@@ -372,7 +372,7 @@ TEST_CASE("a change by hand that cannot be is told and changes nothing",
     CHECK_THAT(c.t.command("node delete x"), Contains("is not a clone"));
     CHECK_THAT(c.t.command("node delete old"), Contains("belongs to interface a"));
     CHECK(c.t.command("show node") == before);
-    CHECK(c.host.main().plan_changes() == 1);
+    CHECK(c.engine.main().plan_changes() == 1);
 }
 
 TEST_CASE("a template is not cloned by hand", "[graph][change_graph][commands]")

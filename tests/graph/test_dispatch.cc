@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dispatch on one thread: the order of a loop, frames and their packets, fates, nothing lost.
+// Dispatch on one thread: the order of a loop, frames and their packets, verdicts, nothing lost.
 #include "tests/graph/graph_tester.hh"
 #include "graph/nodes/drop.hh"
 
@@ -28,14 +28,14 @@ TEST_CASE("a loop runs pre-input, input, interrupts, processes, frames", "[graph
     pre.type = node_type::pre_input;
     graph_tester t{{source("in", {"end"}), interrupt_source("a-int", {"end"}), pre, sink("end")}};
     t.publish_and_adopt();
-    REQUIRE(t.host.loop().start("process", [&](process& self) {
+    REQUIRE(t.engine.loop().start("process", [&](process& self) {
         for (;; self.yield())
             t.log().calls.push_back({"process", 0, nullptr});
     }));
     for (const auto* name : {"in", "a-int", "z-pre"})
         t.at(name).wanted = 1;
-    t.host.main().post_interrupt(t.id("a-int"));
-    t.host.run_main_once();
+    t.engine.main().post_interrupt(t.id("a-int"));
+    t.engine.run_main_once();
     CHECK(t.log().names() == lines{"z-pre", "in", "a-int", "process", "end"});
     CHECK(t.log().counts("end") == counts{3});
 }
@@ -44,11 +44,11 @@ TEST_CASE("a process's packet goes through the graph in the same loop", "[graph]
 {
     graph_tester t{{source("in", {"end"}), sink("end")}};
     t.publish_and_adopt();
-    REQUIRE(t.host.loop().start("process", [&](process&) {
-        packet* p = numbered_packet(t.host, 5);
-        REQUIRE(t.host.main().inject_new(t.id("end"), p));
+    REQUIRE(t.engine.loop().start("process", [&](process&) {
+        packet* p = numbered_packet(t.engine, 5);
+        REQUIRE(t.engine.main().inject_new(t.id("end"), p));
     }));
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.at("end").numbers == std::vector<uint32_t>{5});
 }
 
@@ -57,19 +57,19 @@ TEST_CASE("an interrupt node runs only when posted, once for many posts", "[grap
     graph_tester t{{interrupt_source("quiet", {"end"}), interrupt_source("rung", {"end"}),
                     source("in", {"end"}), sink("end")}};
     t.publish_and_adopt();
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.log().counts("rung").empty());
     for (int n = 0; n < 3; ++n)
-        t.host.main().post_interrupt(t.id("rung"));
+        t.engine.main().post_interrupt(t.id("rung"));
     for (int n = 0; n < 3; ++n)
-        t.host.run_main_once();
+        t.engine.run_main_once();
     CHECK(t.log().counts("rung").size() == 1);
     CHECK(t.log().counts("quiet").empty());
-    t.host.main().post_interrupt(t.id("quiet"));
-    t.host.run_main_once();
+    t.engine.main().post_interrupt(t.id("quiet"));
+    t.engine.run_main_once();
     CHECK(t.log().counts("rung").size() == 1); // another's post is not its own
-    t.host.main().post_interrupt(t.id("rung"));
-    t.host.run_main_once();
+    t.engine.main().post_interrupt(t.id("rung"));
+    t.engine.run_main_once();
     CHECK(t.log().counts("rung").size() == 2);
 }
 
@@ -80,19 +80,19 @@ TEST_CASE("an interrupt posted by another thread ends the main thread's sleep",
     t.publish_and_adopt();
     const node_id rung = t.id("rung");
     for (uint32_t n = 1; n <= 20; ++n) {
-        std::jthread poster{[&] { t.host.main().post_interrupt(rung); }};
+        std::jthread poster{[&] { t.engine.main().post_interrupt(rung); }};
         REQUIRE(t.woken_until([&] { return t.log().counts("rung").size() == n; }));
     }
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.log().counts("rung").size() == 20);
 }
 
 TEST_CASE("a disabled input is not polled", "[graph][dispatch]")
 {
     graph_tester t{{source("in", {"end"}), source("off", {"end"}), sink("end")}};
-    t.host.registry().find("off")->state = node_state::disabled;
+    t.engine.registry().find("off")->state = node_state::disabled;
     t.publish_and_adopt();
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.log().names() == lines{"in"});
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("more packets than a frame holds run in order, in full frames", "[grap
     t.at("in-1").wanted = 200;
     t.at("in-2").wanted = 255;
     t.at("in-3").wanted = 100;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.log().counts("a") == counts{256, 256, 43});
     std::vector<uint32_t> expected = numbers_to(200);
     for (const uint32_t more : {255, 100})
@@ -161,7 +161,7 @@ TEST_CASE("a full vector is carried through before the next input is polled", "[
     t.at("in-1").wanted = vector_size;
     t.at("in-2").wanted = 100;
     t.at("in-3").wanted = 100;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.log().names() == lines{"in-1", "a", "b", "in-2", "in-3", "a", "b"});
     CHECK(t.log().counts("b") == counts{vector_size, 200});
 }
@@ -172,13 +172,13 @@ TEST_CASE("thousands of packets through a fan-in all arrive", "[graph][dispatch]
                     relay("a", {"join"}), relay("b", {"join"}), relay("c", {"join"}),
                     relay("join", {"end"}), sink("end")}};
     for (int n = 0; n < 31; ++n)
-        REQUIRE(t.host.registry().clone("in", fmt::format("in-{}", n), nullptr));
+        REQUIRE(t.engine.registry().clone("in", fmt::format("in-{}", n), nullptr));
     t.publish_and_adopt();
     for (int n = 0; n < 31; ++n)
         t.at(fmt::format("in-{}", n)).wanted = 256;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.at("end").packets.get() == 31 * 256);
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
     // full but for the last
     const auto sizes = t.log().counts("join");
     CHECK(std::count(sizes.begin(), sizes.end(), 256) == 31);
@@ -190,7 +190,7 @@ namespace {
 void judge_laps(node_run& run, frame& in) noexcept
 {
     run.context<probe>().note(in);
-    run.each(in, [](packet& p) -> fate {
+    run.each(in, [](packet& p) -> verdict {
         auto what = payload_of(p);
         if (++what.laps >= 3)
             return 1;
@@ -232,7 +232,7 @@ uint32_t receive_in_place(node_run& run) noexcept
         const auto space = run.input_space(0);
         self.numbers.push_back(static_cast<uint32_t>(space.size()));
         for (uint32_t n = 0; n < 50; ++n)
-            space[n] = numbered_packet(self.host, self.made++);
+            space[n] = numbered_packet(self.engine, self.made++);
         run.admit(space.data(), 50, 0, 0);
     }
     return received;
@@ -245,7 +245,7 @@ TEST_CASE("an input always finds room for 64 packets in place", "[graph][dispatc
     graph_tester t{{source("in", {"end"}, receive_in_place), sink("end")}};
     t.publish_and_adopt();
     t.at("in").wanted = 1000;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     // 200 in a frame leave 56 places: the next group begins another
     CHECK(t.log().counts("end") == counts(5, 200));
     CHECK(t.at("end").numbers == numbers_to(1000));
@@ -262,7 +262,7 @@ TEST_CASE("an input may receive into a frame that others fill too", "[graph][dis
     t.at("in-1").wanted = 180;
     t.at("in-2").wanted = 150;
     t.at("in-3").wanted = 200;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.at("end").packets.get() == 530);
     CHECK(t.log().counts("end") == counts{230, 256, 44});
 }
@@ -276,7 +276,7 @@ TEST_CASE("an input that admits nothing makes nobody run", "[graph][dispatch]")
                            }),
                     sink("end")}};
     t.publish_and_adopt();
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.log().calls.empty());
 }
 
@@ -287,16 +287,16 @@ enum reasons : uint16_t { third, fifth, seen };
 // Drops by number, with two reasons, and counts a third without dropping.
 void drop_some(node_run& run, frame& in) noexcept
 {
-    run.each(in, [&](packet& p) -> fate {
+    run.each(in, [&](packet& p) -> verdict {
         const auto number = payload_of(p).number;
         run.count(seen);
-        return number % 3 == 0 ? drop(third) : number % 5 == 0 ? drop(fifth) : fate{0};
+        return number % 3 == 0 ? drop(third) : number % 5 == 0 ? drop(fifth) : verdict{0};
     });
 }
 
-const std::vector<reason> some_reasons{{"third", "every third packet"},
-                                       {"fifth", "every fifth packet", severity::warning},
-                                       {"seen", "was seen", severity::info}};
+const std::vector<reason> some_reasons{{third, "third", "every third packet"},
+                                       {fifth, "fifth", "every fifth packet", severity::warning},
+                                       {seen, "seen", "was seen", severity::info}};
 
 } // namespace
 
@@ -309,10 +309,10 @@ TEST_CASE("drops are counted by reason and end in drop", "[graph][dispatch]")
     CHECK(t.dropped("judge", fifth) == 20);
     CHECK(t.dropped("judge", seen) == 150);
     CHECK(t.store("drop").counters.vectors.get() == 70);
-    CHECK(t.host.module<drop_counts>().total(0) == 70);
+    CHECK(t.engine.module<drop_counts>().total(0) == 70);
     CHECK(t.at("end").packets.get() == 80);
     CHECK(t.store("judge").sent(0) == 80);
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("few packets of many fates fill the frame of a next node and go on behind it", "[graph][dispatch]")
@@ -324,7 +324,7 @@ TEST_CASE("few packets of many fates fill the frame of a next node and go on beh
     t.at("in-2").slot = 1;
     t.at("in-1").wanted = t.at("in-2").wanted = 250;
     t.at("in-3").wanted = 30;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     for (const char* name : {"x", "y"}) {
         CHECK(t.log().counts(name) == counts{256, 9});
         REQUIRE(t.at(name).numbers.size() == 265);
@@ -374,7 +374,7 @@ void delay_by_one(node_run& run, frame& in) noexcept
 {
     auto& self = run.context<probe>();
     for (packet* p : self.held)
-        run.send(p, payload_of(*p).number % 2 == 0 ? fate{0} : drop(third));
+        run.send(p, payload_of(*p).number % 2 == 0 ? verdict{0} : drop(third));
     self.held.clear();
     run.each(in, [&](packet& p) {
         self.held.push_back(&p);
@@ -390,15 +390,15 @@ TEST_CASE("a packet that is kept is in flight until it is sent", "[graph][dispat
     graph_tester t{{source("in", {"delay"}), relay("delay", {"end"}, delay_by_one, some_reasons),
                     sink("end")}};
     t.send("in", 10);
-    CHECK(t.host.packets_in_flight() == 10);
+    CHECK(t.engine.packets_in_flight() == 10);
     CHECK(t.at("end").packets.get() == 0);
     t.send("in", 4);
-    CHECK(t.host.packets_in_flight() == 4);
+    CHECK(t.engine.packets_in_flight() == 4);
     CHECK(t.at("end").numbers == std::vector<uint32_t>{0, 2, 4, 6, 8});
     CHECK(t.dropped("delay", third) == 5);
     for (packet* p : t.at("delay").held)
-        t.host.main().free_kept(p);
-    CHECK(t.host.packets_in_flight() == 0);
+        t.engine.main().free_kept(p);
+    CHECK(t.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("a kept packet may be put back in front of a node", "[graph][dispatch]")
@@ -409,10 +409,10 @@ TEST_CASE("a kept packet may be put back in front of a node", "[graph][dispatch]
     auto held = std::move(t.at("delay").held);
     t.at("delay").held.clear();
     for (packet* p : held)
-        REQUIRE(t.host.main().inject_kept(t.id("end"), p));
-    t.host.run_main_once();
+        REQUIRE(t.engine.main().inject_kept(t.id("end"), p));
+    t.engine.run_main_once();
     CHECK(t.at("end").numbers == numbers_to(10));
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("an empty pool stops the source, not the graph", "[graph][dispatch]")
@@ -420,14 +420,14 @@ TEST_CASE("an empty pool stops the source, not the graph", "[graph][dispatch]")
     graph_tester t{{source("in", {"end"}), sink("end")}};
     t.publish_and_adopt();
     std::vector<packet*> all;
-    while (packet* p = t.host.make_packet())
+    while (packet* p = t.engine.make_packet())
         all.push_back(p);
     t.at("in").wanted = 10;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.at("end").packets.get() == 0);
     for (packet* p : all)
         rte_pktmbuf_free(p->mbuf());
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.at("end").packets.get() == 10);
 }
 
@@ -435,9 +435,9 @@ TEST_CASE("after the end nothing is polled again", "[graph][dispatch]")
 {
     graph_tester t{{source("in", {"end"}), sink("end")}};
     t.send("in", 10);
-    t.host.shut_down();
+    t.engine.shut_down();
     const auto calls = t.store("in").counters.calls.get();
-    t.host.shut_down(); // as the destructor does: rooms and devices are gone
+    t.engine.shut_down(); // as the destructor does: modules and devices are gone
     CHECK(t.store("in").counters.calls.get() == calls);
 }
 
@@ -457,12 +457,12 @@ TEST_CASE("at the end processes are unwound before rooms go", "[graph][dispatch]
     graph_tester t{{source("in", {"end"}), sink("end")}};
     t.publish_and_adopt();
     ended.clear();
-    (void)t.host.module<ending_room>();
-    REQUIRE(t.host.loop().start("process", [](process& self) {
+    (void)t.engine.module<ending_room>();
+    REQUIRE(t.engine.loop().start("process", [](process& self) {
         const std::shared_ptr<void> local{nullptr, [](void*) { ended += "process "; }};
         (void)self.wait_event();
     }));
-    t.host.run_main_once();
-    t.host.shut_down();
+    t.engine.run_main_once();
+    t.engine.shut_down();
     CHECK(ended == "process room");
 }

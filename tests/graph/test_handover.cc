@@ -10,14 +10,14 @@ using Catch::Contains;
 
 namespace {
 
-const std::vector<reason> behind{{"behind", "the other thread is behind"}};
+const std::vector<reason> behind{{0, "behind", "the other thread is behind"}};
 
 // Hands packets to this node on the thread of the number `extra`, where they go on to slot 0.
 void cross(node_run& run, frame& in) noexcept
 {
     auto& self = run.context<probe>();
     graph_thread& target =
-        self.host.thread(static_cast<unsigned>(reinterpret_cast<uintptr_t>(self.extra)));
+        self.engine.thread(static_cast<unsigned>(reinterpret_cast<uintptr_t>(self.extra)));
     self.note(in);
     if (target.index() == run.thread_index()) {
         run.enqueue_all(in, 0);
@@ -35,9 +35,9 @@ struct crossing {
                  std::move(workers)}
     {
         tester.publish();
-        for (unsigned thread = 0; thread < tester.host.thread_count(); ++thread)
+        for (unsigned thread = 0; thread < tester.engine.thread_count(); ++thread)
             tester.at("cross", thread).extra = reinterpret_cast<void*>(uintptr_t{to});
-        REQUIRE(tester.host.start());
+        REQUIRE(tester.engine.start());
     }
     // Sends from one thread no more at a time than an inbox holds, and waits for their arrival.
     [[nodiscard]] bool send_slowly(unsigned from, unsigned to, uint32_t batches)
@@ -61,7 +61,7 @@ TEST_CASE("a worker brings packets in and carries them through", "[graph][handov
     t.start();
     t.at("in", 1).wanted = 5000;
     CHECK(t.run_until([&] { return t.at("end", 1).packets.get() == 5000; }));
-    t.host.shut_down();
+    t.engine.shut_down();
     CHECK(t.at("end", 1).numbers == numbers_to(5000));
     CHECK(t.store("a", 1).counters.vectors.get() == 5000);
     CHECK(t.at("end", 0).packets.get() == 0);
@@ -77,10 +77,10 @@ TEST_CASE("two workers run the same graph each with contexts of its own",
     CHECK(t.run_until([&] {
         return t.at("end", 1).packets.get() == 3000 && t.at("end", 2).packets.get() == 3000;
     }));
-    t.host.shut_down();
+    t.engine.shut_down();
     CHECK(t.at("end", 1).numbers == numbers_to(3000));
     CHECK(t.at("end", 2).numbers == numbers_to(3000));
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("a worker hands packets to the main thread in order", "[graph][handover][thread]")
@@ -89,14 +89,14 @@ TEST_CASE("a worker hands packets to the main thread in order", "[graph][handove
     CHECK(c.send_slowly(1, 0, 8));
     CHECK(c.tester.at("end").numbers == numbers_to(4000));
     CHECK(c.tester.dropped("cross", 0, 1) == 0);
-    CHECK(c.tester.host.packets_in_flight() == 0);
+    CHECK(c.tester.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("the main thread hands packets to a worker in order", "[graph][handover][thread]")
 {
     crossing c{{0}, 1};
     CHECK(c.send_slowly(0, 1, 8));
-    c.tester.host.shut_down();
+    c.tester.engine.shut_down();
     CHECK(c.tester.at("end", 1).numbers == numbers_to(4000));
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("a worker hands packets to another worker in order", "[graph][handover
 {
     crossing c{{0, 1}, 2};
     CHECK(c.send_slowly(1, 2, 8));
-    c.tester.host.shut_down();
+    c.tester.engine.shut_down();
     CHECK(c.tester.at("end", 2).numbers == numbers_to(4000));
     CHECK(c.tester.store("cross", 1).counters.vectors.get() == 4000);
 }
@@ -116,15 +116,15 @@ TEST_CASE("packets for a thread that is behind are dropped and counted",
     auto& t = c.tester;
     t.at("in", 1).wanted = graph_thread::inbox_size + 2000; // the main thread takes none meanwhile
     CHECK(wait_for([&] { return t.dropped("cross", 0, 1) == 2000; }));
-    CHECK(wait_for([&] { return t.host.packets_in_flight() == graph_thread::inbox_size; }));
-    CHECK(t.run_until([&] { return t.host.packets_in_flight() == 0; }));
+    CHECK(wait_for([&] { return t.engine.packets_in_flight() == graph_thread::inbox_size; }));
+    CHECK(t.run_until([&] { return t.engine.packets_in_flight() == 0; }));
     CHECK(t.at("end").numbers == numbers_to(graph_thread::inbox_size));
 }
 
 TEST_CASE("a hand-over may leave room to others", "[graph][handover]")
 {
     const auto politely = [](node_run& run, frame& in) noexcept {
-        graph_thread& target = run.context<probe>().host.thread(1);
+        graph_thread& target = run.context<probe>().engine.thread(1);
         run.each(in, [&](packet& p) { return run.hand_over(p, target, 24) ? consumed : drop(0); });
     };
     graph_tester t{{source("in", {"polite", "cross"}), relay("polite", {}, politely, behind),
@@ -143,7 +143,7 @@ TEST_CASE("a packet is traced on both threads under one number", "[graph][handov
 {
     crossing c{{0}, 0};
     auto& t = c.tester;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.command("trace add in 2") == "");
     CHECK(c.send_slowly(1, 0, 1));
     const auto data = t.json("show trace");
@@ -186,7 +186,7 @@ struct telling {
 
     telling()
     {
-        const auto id = tester.host.loop().start("listener", [this](process& self) {
+        const auto id = tester.engine.loop().start("listener", [this](process& self) {
             for (;;) {
                 const event e = self.wait_event();
                 const auto what = e.as<told>();
@@ -196,7 +196,7 @@ struct telling {
         });
         tester.publish();
         tester.at("tell", 1).extra = reinterpret_cast<void*>(uintptr_t{*id});
-        REQUIRE(tester.host.start());
+        REQUIRE(tester.engine.start());
     }
 };
 
@@ -212,7 +212,7 @@ TEST_CASE("a worker's events reach a process with their data, in order",
     }
     CHECK(t.got == numbers_to(7500));
     CHECK(t.faults == 0);
-    CHECK(t.tester.host.thread(1).events_lost() == 0);
+    CHECK(t.tester.engine.thread(1).events_lost() == 0);
 }
 
 TEST_CASE("events beyond what fits on their way are counted as lost", "[graph][handover][thread]")
@@ -220,7 +220,7 @@ TEST_CASE("events beyond what fits on their way are counted as lost", "[graph][h
     telling t;
     t.tester.at("in", 1).wanted = 3000; // the main thread takes none meanwhile
     CHECK(wait_for([&] { return t.tester.at("tell", 1).packets.get() == 3000; }));
-    CHECK(t.tester.host.thread(1).events_lost() == 3000 - graph_thread::outbox_size);
+    CHECK(t.tester.engine.thread(1).events_lost() == 3000 - graph_thread::outbox_size);
     CHECK(t.tester.run_until([&] { return t.got.size() == graph_thread::outbox_size; }));
     CHECK(t.got == numbers_to(graph_thread::outbox_size));
 }
@@ -238,14 +238,14 @@ TEST_CASE("run() serves workers and processes until a stop is asked for",
           "[graph][handover][thread]")
 {
     telling t;
-    REQUIRE(t.tester.host.loop().start("stopper", [&](process& self) {
+    REQUIRE(t.tester.engine.loop().start("stopper", [&](process& self) {
         t.tester.at("in", 1).wanted = 500;
         while (t.got.size() < 500)
             self.yield();
-        self.host().request_stop();
+        self.engine().request_stop();
     }));
-    t.tester.host.run();
-    CHECK(t.tester.host.stop_requested());
+    t.tester.engine.run();
+    CHECK(t.tester.engine.stop_requested());
     CHECK(t.got.size() == 500);
 }
 
@@ -267,7 +267,7 @@ TEST_CASE("an idle worker sleeps and is woken by what is posted", "[graph][hando
 {
     graph_tester t{quiet_graph(), {0}};
     t.start();
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     std::vector<duration> waited;
     for (uint32_t n = 1; n <= 15; ++n) {
         const auto sleeps = worker.sleeps();
@@ -286,7 +286,7 @@ TEST_CASE("posts from several threads to a worker all take effect", "[graph][han
 {
     graph_tester t{quiet_graph(), {0}};
     t.start();
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     const node_id in = t.id("in");
     auto& end = t.at("end", 1);
     auto& wanted = t.at("in", 1).wanted;
@@ -309,7 +309,7 @@ TEST_CASE("a worker that sleeps holds up no release", "[graph][handover][thread]
     graph_tester t{quiet_graph(), {0}};
     t.start();
     bool released = false;
-    t.host.rcu().defer([&] { released = true; });
+    t.engine.rcu().defer([&] { released = true; });
     CHECK(t.run_until([&] { return released; }));
 }
 
@@ -319,10 +319,10 @@ TEST_CASE("a worker that never sleeps holds up a release for a loop only",
     graph_tester t{{source("in", {"end"}, [](node_run&) noexcept { return 1u; }), sink("end")},
                    {0}};
     t.start();
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     REQUIRE(wait_for([&] { return worker.loops() > 0; }));
     bool released = false;
-    t.host.rcu().defer([&] { released = true; });
+    t.engine.rcu().defer([&] { released = true; });
     CHECK(t.run_until([&] { return released; }));
     CHECK(worker.sleeps() == 0);
 }
@@ -353,12 +353,12 @@ TEST_CASE("a release waits for a worker inside its loop", "[graph][handover][thr
     graph_tester t{{source("in", {"gate"}), relay("gate", {}, wait_at_gate)}, {0}};
     t.publish();
     t.at("gate", 1).extra = &at;
-    REQUIRE(t.host.start());
+    REQUIRE(t.engine.start());
     t.at("in", 1).wanted = 1;
     REQUIRE(wait_for([&] { return at.entered.load(); }));
-    t.host.rcu().defer([&] { released = true; });
+    t.engine.rcu().defer([&] { released = true; });
     for (int n = 0; n < 50; ++n)
-        t.host.run_main_once();
+        t.engine.run_main_once();
     CHECK_FALSE(released);
     at.open = true;
     CHECK(t.run_until([&] { return released; }));
@@ -370,15 +370,15 @@ TEST_CASE("a trace is freed only when its worker has left it", "[graph][handover
     graph_tester t{{source("in", {"gate"}), relay("gate", {}, wait_at_gate)}, {0}};
     t.publish();
     t.at("gate", 1).extra = &at;
-    REQUIRE(t.host.start());
+    REQUIRE(t.engine.start());
     CHECK(t.command("trace add gate 1") == "");
     t.at("in", 1).wanted = 1;
     REQUIRE(wait_for([&] { return at.entered.load(); }));
     CHECK(t.command("clear trace") == "");
-    t.host.run_main_once();
-    CHECK(t.host.rcu().pending() > 0);
+    t.engine.run_main_once();
+    CHECK(t.engine.rcu().pending() > 0);
     at.open = true;
-    CHECK(t.run_until([&] { return t.host.rcu().pending() == 0; }));
+    CHECK(t.run_until([&] { return t.engine.rcu().pending() == 0; }));
 }
 
 TEST_CASE("what runs on a worker just now can be asked for", "[graph][handover][thread]")
@@ -387,12 +387,12 @@ TEST_CASE("what runs on a worker just now can be asked for", "[graph][handover][
     graph_tester t{{source("in", {"gate"}), relay("gate", {}, wait_at_gate)}, {0}};
     t.publish();
     t.at("gate", 1).extra = &at;
-    REQUIRE(t.host.start());
+    REQUIRE(t.engine.start());
     t.at("in", 1).wanted = 1;
     REQUIRE(wait_for([&] { return at.entered.load(); }));
-    CHECK(t.host.thread(1).running() == t.id("gate"));
+    CHECK(t.engine.thread(1).running() == t.id("gate"));
     at.open = true;
-    CHECK(wait_for([&] { return t.host.thread(1).running() != t.id("gate"); }));
+    CHECK(wait_for([&] { return t.engine.thread(1).running() != t.id("gate"); }));
 }
 
 // --- change and end under traffic ---
@@ -403,23 +403,23 @@ TEST_CASE("plans change under traffic, and not a packet is lost", "[graph][hando
     extra.joined_later = true;
     graph_tester t{{source("in", {"a"}), relay("a", {"end"}), sink("end"), extra}, {0}};
     t.start();
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     const auto* context = &t.at("end", 1);
     t.at("in", 1).burst = 4;
     t.at("in", 1).wanted = 12'000;
     for (int n = 0; n < 200; ++n) {
-        const auto id = t.host.registry().clone("extra", fmt::format("extra-{}", n), nullptr);
-        REQUIRE(t.host.registry().add_next(t.id("a"), *id));
+        const auto id = t.engine.registry().clone("extra", fmt::format("extra-{}", n), nullptr);
+        REQUIRE(t.engine.registry().add_next(t.id("a"), *id));
         t.publish();
         (void)worker.reclaim_plans();
-        t.host.run_main_once();
+        t.engine.run_main_once();
     }
     CHECK(t.run_until([&] { return t.at("end", 1).packets.get() == 12'000; }));
     CHECK(t.run_until([&] { return worker.reclaim_plans() == 0; }));
     CHECK(worker.plan_changes() > 1);
     CHECK(worker.longest_pause().clocks > 0);
     CHECK(worker.longest_pause().cause == "plan");
-    t.host.shut_down();
+    t.engine.shut_down();
     CHECK(&t.at("end", 1) == context);
     CHECK(t.at("end", 1).numbers == numbers_to(12'000));
     CHECK(t.store("a", 1).sent(0) == 12'000);
@@ -433,7 +433,7 @@ TEST_CASE("a trace may be begun and cleared under traffic", "[graph][handover][t
     t.at("in", 1).wanted = 12'000;
     for (int n = 0; n < 50; ++n) {
         CHECK(t.command("trace add in 5") == "");
-        t.host.run_main_once();
+        t.engine.run_main_once();
         CHECK(t.json("show trace")["packets"].size() <= 5);
         CHECK(t.command("clear trace") == "");
     }
@@ -450,8 +450,8 @@ TEST_CASE("an end in the midst of traffic brings every packet back", "[graph][ha
             c.tester.at("in", thread).wanted = 1500;
         }
         CHECK(c.tester.run_until([&] { return c.tester.at("end").packets.get() >= 200; }));
-        c.tester.host.shut_down();
-        CHECK(c.tester.host.packets_in_flight() == 0);
+        c.tester.engine.shut_down();
+        CHECK(c.tester.engine.packets_in_flight() == 0);
     }
 }
 
@@ -462,7 +462,7 @@ TEST_CASE("packets that were handed to a stopped worker come back", "[graph][han
     t.publish(); // the worker is never started
     t.at("cross").extra = reinterpret_cast<void*>(uintptr_t{1});
     t.send("in", 300);
-    CHECK(t.host.packets_in_flight() == 300);
-    t.host.shut_down();
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 300);
+    t.engine.shut_down();
+    CHECK(t.engine.packets_in_flight() == 0);
 }

@@ -119,7 +119,7 @@ std::pair<std::string, std::string> run_phase(init_phase phase, std::string fail
 {
     graph_tester tester{{source("source", {"sink"}), sink("sink")}};
     asked = {.log = "", .failing = std::move(failing), .active = true};
-    const auto done = run_init(phase, tester.host);
+    const auto done = run_init(phase, tester.engine);
     asked.active = false;
     return {asked.log, done ? "" : done.error().message};
 }
@@ -247,7 +247,7 @@ TEST_CASE("a worker that cannot begin is a start-up error", "[graph][init][threa
     tester.publish();
     asked_of_workers.active = true;
     asked_of_workers.failing = 2;
-    const auto started = tester.host.start();
+    const auto started = tester.engine.start();
     asked_of_workers.active = false;
     asked_of_workers.failing = 0;
     REQUIRE_FALSE(started.has_value());
@@ -260,11 +260,11 @@ TEST_CASE("show init-function gives the order and the reasons", "[graph][init]")
 {
     graph_tester tester{{source("source", {"sink"}), sink("sink")}};
     const auto text = tester.command("show init-function");
-    CHECK(text.find("worker-start:\n  [0]: test-c\n  [1]: test-a\n  [2]: test-b\n  [3]: thread-core\n") !=
+    CHECK(text.find("worker-start:\n  [0]: crash-report\n  [1]: test-c\n  [2]: test-a\n  [3]: test-b\n  [4]: thread-core\n") !=
           std::string::npos);
     const auto verbose = tester.command("show init-function verbose");
-    CHECK(verbose.find("), after `test-c' [0], which asks to be before it\n") != std::string::npos);
-    CHECK(verbose.find("), after `test-a' [1], as it asks\n       after 'test-a' [1]") !=
+    CHECK(verbose.find("), after `test-c' [1], which asks to be before it\n") != std::string::npos);
+    CHECK(verbose.find("), after `test-a' [2], as it asks\n       after 'test-a' [2]") !=
           std::string::npos);
     const auto data = tester.json("show init-function");
     REQUIRE(data["phases"].size() == 5);

@@ -54,8 +54,8 @@ TEST_CASE("a thread with a polling input never sleeps", "[graph][input][thread]"
 {
     graph_tester t{{input(node_state::polling), sink("end")}, {0}};
     t.start();
-    REQUIRE(wait_for([&] { return t.host.thread(1).loops() > 20'000; }));
-    CHECK(t.host.thread(1).sleeps() == 0);
+    REQUIRE(wait_for([&] { return t.engine.thread(1).loops() > 20'000; }));
+    CHECK(t.engine.thread(1).sleeps() == 0);
     CHECK(calls(t, "in", 1) > 15'000);
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("an adaptive input without a file is looked at between short sleeps",
 {
     graph_tester t{{input(node_state::adaptive), sink("end")}, {0}};
     t.start();
-    REQUIRE(wait_for([&] { return t.host.thread(1).sleeps() > 20; }));
+    REQUIRE(wait_for([&] { return t.engine.thread(1).sleeps() > 20; }));
     CHECK(t.store("in", 1).activity.quiet.load());
     std::vector<duration> waited;
     for (uint32_t n = 1; n <= 15; ++n) {
@@ -97,7 +97,7 @@ TEST_CASE("an interrupt input is polled after its interrupt only", "[graph][inpu
     interrupt_file file;
     graph_tester t{{input(node_state::interrupt, interrupt_file::wait), sink("end")}, {0}};
     t.start();
-    REQUIRE(wait_for([&] { return t.host.thread(1).sleeps() > 0; }));
+    REQUIRE(wait_for([&] { return t.engine.thread(1).sleeps() > 0; }));
     const auto before = calls(t, "in", 1);
     t.at("in", 1).wanted = 3; // nobody tells the thread
     std::this_thread::sleep_for(20ms);
@@ -111,7 +111,7 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
 {
     graph_tester t{{input(node_state::polling), sink("end")}, {0}};
     t.start();
-    auto& control = t.host.module<input_control>();
+    auto& control = t.engine.module<input_control>();
     const auto set = [&](node_state s) { return control.set_state({t.id("in")}, s, nullptr); };
     t.at("in", 1).burst = 3;
     t.at("in", 1).wanted = 9000;
@@ -120,11 +120,11 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
             REQUIRE(set(s));
     REQUIRE(wait_for([&] { return t.at("end", 1).packets.get() == 9000; }));
     REQUIRE(set(node_state::disabled));
-    REQUIRE(t.run_until([&] { return t.host.thread(1).has_adopted(t.host.thread(1).published_version()); }));
+    REQUIRE(t.run_until([&] { return t.engine.thread(1).has_adopted(t.engine.thread(1).published_version()); }));
     t.at("in", 1).wanted = 5;
     std::this_thread::sleep_for(5ms);
     CHECK(t.at("end", 1).packets.get() == 9000);
-    t.host.thread(1).post_interrupt(t.id("in")); // not even then
+    t.engine.thread(1).post_interrupt(t.id("in")); // not even then
     std::this_thread::sleep_for(5ms);
     CHECK(t.at("end", 1).packets.get() == 9000);
     CHECK_THAT(control.set_state({t.id("end")}, node_state::polling, nullptr).error().message,
@@ -132,7 +132,7 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
     CHECK_THAT(control.set_state({t.id("handoff-input")}, node_state::disabled, nullptr)
                    .error().message,
                Contains("node `handoff-input' is called when another thread posts it"));
-    t.host.shut_down();
+    t.engine.shut_down();
     CHECK(t.at("end", 1).numbers == numbers_to(9000));
 }
 
@@ -153,7 +153,7 @@ uint32_t poll_queue(node_run& run) noexcept
     std::array<packet*, 16> fresh;
     uint32_t count = 0;
     while (count < fresh.size() && queue.next < queue.end.load())
-        if ((fresh[count] = numbered_packet(self.host, queue.next)) != nullptr) {
+        if ((fresh[count] = numbered_packet(self.engine, queue.next)) != nullptr) {
             ++queue.next;
             ++count;
         } else
@@ -167,7 +167,7 @@ uint32_t poll_queue(node_run& run) noexcept
 void to_owner(node_run& run, frame& in) noexcept
 {
     auto& self = run.context<probe>();
-    graph_thread& owner = self.host.thread(2);
+    graph_thread& owner = self.engine.thread(2);
     if (run.thread_index() == 2) {
         run.enqueue_all(in, 0);
         return;
@@ -187,13 +187,13 @@ struct moving_queue {
     explicit moving_queue(input_wait_function wait = nullptr, node_state state = node_state::adaptive)
         : t{{clones_of(wait, state), owner(), sink("end")}, {0, 1}}
     {
-        input = *t.host.registry().clone("queue", "queue-0", nullptr, 1);
+        input = *t.engine.registry().clone("queue", "queue-0", nullptr, 1);
         t.publish();
         for (unsigned thread = 0; thread < 3; ++thread) {
-            t.host.thread(thread).store_of(t.host.registry().at(input));
+            t.engine.thread(thread).store_of(t.engine.registry().at(input));
             t.at("queue-0", thread).extra = &queue;
         }
-        REQUIRE(t.host.start());
+        REQUIRE(t.engine.start());
     }
     static node_descriptor owner()
     {
@@ -211,7 +211,7 @@ struct moving_queue {
     }
     result<void> move(unsigned thread)
     {
-        return t.host.module<input_control>().move({input}, thread, nullptr);
+        return t.engine.module<input_control>().move({input}, thread, nullptr);
     }
 };
 
@@ -226,7 +226,7 @@ TEST_CASE("a queue moves between threads under traffic: none lost, none overtake
     for (unsigned n = 0; n < 60; ++n)
         REQUIRE(m.move(n % 3 == 0 ? 2 : n % 3 == 1 ? 1 : 0));
     REQUIRE(m.t.run_until([&] { return m.t.at("end", 2).packets.get() == total; }));
-    m.t.host.shut_down();
+    m.t.engine.shut_down();
     CHECK(m.t.at("end", 2).numbers == numbers_to(total));
     CHECK(calls(m.t, "queue-0", 1) > 0);
     CHECK(calls(m.t, "queue-0", 2) > 0);
@@ -237,13 +237,13 @@ TEST_CASE("the interrupt of a queue that moved away wakes its old thread no more
 {
     interrupt_file file;
     moving_queue m{interrupt_file::wait, node_state::interrupt};
-    REQUIRE(wait_for([&] { return m.t.host.thread(1).sleeps() > 0; }));
+    REQUIRE(wait_for([&] { return m.t.engine.thread(1).sleeps() > 0; }));
     REQUIRE(m.move(2));
-    REQUIRE(wait_for([&] { return m.t.host.thread(2).has_adopted(m.t.host.thread(2).published_version()); }));
-    const auto before = m.t.host.thread(1).loops();
+    REQUIRE(wait_for([&] { return m.t.engine.thread(2).has_adopted(m.t.engine.thread(2).published_version()); }));
+    const auto before = m.t.engine.thread(1).loops();
     interrupt_file::raise();
     REQUIRE(wait_for([&] { return calls(m.t, "queue-0", 2) > 100; }));
-    CHECK(m.t.host.thread(1).loops() - before < 50);
+    CHECK(m.t.engine.thread(1).loops() - before < 50);
     interrupt_file::clear();
 }
 
@@ -253,11 +253,11 @@ TEST_CASE("a change waits for a thread, but not for ever", "[graph][input]")
     t.publish_and_adopt(); // the worker is never started
     bool made = false;
     const auto done =
-        t.host.module<input_control>().change({t.id("in")}, nullptr, [&] { made = true; });
+        t.engine.module<input_control>().change({t.id("in")}, nullptr, [&] { made = true; });
     REQUIRE_FALSE(done);
     CHECK(done.error().code == errc::timeout);
     CHECK_FALSE(made);
-    CHECK(t.host.registry().find("in")->state == node_state::adaptive);
+    CHECK(t.engine.registry().find("in")->state == node_state::adaptive);
 }
 
 namespace {
@@ -290,10 +290,10 @@ TEST_CASE("a file that is ready for nothing does not keep a worker awake", "[gra
     const ready_file file{failed};
     graph_tester t{{input(node_state::adaptive, ready_file::wait), sink("end")}, {0}};
     t.start();
-    REQUIRE(wait_for([&] { return t.store("in", 1).activity.quiet.load() && t.host.thread(1).sleeps() > 20; }));
-    const auto loops = t.host.thread(1).loops();
+    REQUIRE(wait_for([&] { return t.store("in", 1).activity.quiet.load() && t.engine.thread(1).sleeps() > 20; }));
+    const auto loops = t.engine.thread(1).loops();
     std::this_thread::sleep_for(300ms);
-    CHECK(t.host.thread(1).loops() - loops < 3000); // 1000 looks, two loops for each; tens of thousands if it spins
+    CHECK(t.engine.thread(1).loops() - loops < 3000); // 1000 looks, two loops for each; tens of thousands if it spins
     t.at("in", 1).wanted = 1;
     CHECK(wait_for([&] { return t.at("end", 1).packets.get() == 1; }));
 }
@@ -307,12 +307,12 @@ TEST_CASE("a file that is ready for nothing does not keep the main thread awake"
     uint64_t loops = 0;
     std::thread watch{[&] {
         std::this_thread::sleep_for(100ms);
-        const auto before = t.host.main().loops();
+        const auto before = t.engine.main().loops();
         std::this_thread::sleep_for(300ms);
-        loops = t.host.main().loops() - before;
-        t.host.request_stop();
+        loops = t.engine.main().loops() - before;
+        t.engine.request_stop();
     }};
-    t.host.run();
+    t.engine.run();
     watch.join();
     CHECK(loops > 0);
     CHECK(loops < 3000);
@@ -328,6 +328,6 @@ TEST_CASE("an input to which nothing can come is not looked at", "[graph][input]
     std::this_thread::sleep_for(300ms);
     CHECK(calls(t, "in", 1) - before < 30); // in each 100 ms; 330 times if it backed off only
     t.at("in", 1).wanted = 1;
-    t.host.thread(1).post_interrupt(t.id("in"));
+    t.engine.thread(1).post_interrupt(t.id("in"));
     CHECK(wait_for([&] { return t.at("end", 1).packets.get() == 1; }));
 }

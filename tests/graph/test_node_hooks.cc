@@ -76,7 +76,7 @@ struct hooked_graph {
     // Takes a node out of the plans of all threads but one, or puts it back.
     void only_on(std::string_view node, std::optional<unsigned> thread)
     {
-        tester->host.registry().at(tester->id(node)).thread = thread;
+        tester->engine.registry().at(tester->id(node)).thread = thread;
         tester->publish();
     }
 };
@@ -88,10 +88,10 @@ TEST_CASE("nodes start in the order of ranks and stop in the reverse", "[graph][
     hooked_graph g;
     g.tester->publish();
     CHECK(g.seen.take().size() == 3); // made by now, in the order of ranks
-    g.tester->host.run_main_once();
+    g.tester->engine.run_main_once();
     CHECK(g.seen.take() == events{"start in@0", "start b@0", "start a@0"});
-    g.tester->host.run_main_once();
-    g.tester->host.shut_down();
+    g.tester->engine.run_main_once();
+    g.tester->engine.shut_down();
     CHECK(g.seen.take() == events{"stop a@0", "stop b@0", "stop in@0"});
     g.tester.reset();
     CHECK(g.seen.take().size() == 3); // freed, after that
@@ -106,10 +106,10 @@ TEST_CASE("a plan that is replaced starts and stops only what came and went", "[
     CHECK(g.seen.take().empty());
     g.only_on("in", 9);
     CHECK(g.seen.take().empty()); // not before its thread knows
-    g.tester->host.run_main_once();
+    g.tester->engine.run_main_once();
     CHECK(g.seen.take() == events{"stop in@0"});
     g.only_on("in", std::nullopt);
-    g.tester->host.run_main_once();
+    g.tester->engine.run_main_once();
     CHECK(g.seen.take() == events{"start in@0"}); // with the context that it had
 }
 
@@ -120,10 +120,10 @@ TEST_CASE("a plan that never ran starts nothing", "[graph][hooks]")
     (void)g.seen.take();
     g.only_on("in", 9);
     g.only_on("in", std::nullopt);
-    g.tester->host.run_main_once();
+    g.tester->engine.run_main_once();
     CHECK(g.seen.take().empty());
     g.only_on("in", 9);
-    g.tester->host.shut_down();
+    g.tester->engine.shut_down();
     CHECK(g.seen.take() == events{"stop in@0", "stop a@0", "stop b@0"}); // its last loop took that plan up
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("a worker that never ran stops nothing", "[graph][hooks]")
     hooked_graph g{{0}};
     g.tester->publish();
     (void)g.seen.take();
-    g.tester->host.shut_down();
+    g.tester->engine.shut_down();
     CHECK(g.seen.take().empty());
 }
 
@@ -149,14 +149,14 @@ TEST_CASE("show plan tells who is started, and how often", "[graph][hooks][comma
     g.tester->publish();
     CHECK(row("in")["started"] == false);
     CHECK(row("in")["context_bytes"] == sizeof(fleeting));
-    g.tester->host.run_main_once();
+    g.tester->engine.run_main_once();
     CHECK(row("in")["started"] == true);
     CHECK(row("drop")["started"].is_null());
     CHECK(row("in")["rank"] < row("b")["rank"]);
     g.only_on("in", 9);
-    g.tester->host.run_main_once();
+    g.tester->engine.run_main_once();
     g.only_on("in", std::nullopt);
-    g.tester->host.run_main_once();
+    g.tester->engine.run_main_once();
     CHECK(row("in")["starts"] == 2);
     CHECK_THAT(g.tester->command("show plan worker 0"),
                Contains("Thread 0 main: plan 3 (plan), 5 nodes of *") && Contains("yes (2)") && Contains("yes (1)"));
@@ -169,7 +169,7 @@ TEST_CASE("workers start and stop their nodes themselves", "[graph][hooks][threa
     hooked_graph g{{0, 0}};
     g.only_on("in", 1);
     (void)g.seen.take();
-    REQUIRE(g.tester->host.start());
+    REQUIRE(g.tester->engine.start());
     const auto until = [&](size_t count) {
         return g.tester->run_until([&] {
             const std::lock_guard lock{g.seen.mutex};
@@ -185,7 +185,7 @@ TEST_CASE("workers start and stop their nodes themselves", "[graph][hooks][threa
     auto moved = g.seen.take();
     std::sort(moved.begin(), moved.end());
     CHECK(moved == events{"make in@2", "start in@2", "stop in@1"});
-    g.tester->host.shut_down();
+    g.tester->engine.shut_down();
     const auto last = g.seen.take();
     CHECK(std::count_if(last.begin(), last.end(), [](auto& e) { return e.starts_with("stop"); }) == 7);
     const auto place = [&](const char* what) { return std::find(last.begin(), last.end(), what) - last.begin(); };

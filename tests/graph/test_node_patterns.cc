@@ -53,7 +53,7 @@ struct pattern_graph {
     }
     [[nodiscard]] std::string fault()
     {
-        const auto done = tester.host.publish_plans();
+        const auto done = tester.engine.publish_plans();
         return done ? "" : done.error().message;
     }
 };
@@ -93,7 +93,7 @@ TEST_CASE("what is no pattern is refused in words", "[graph][patterns]")
 TEST_CASE("each worker's plan has the nodes of its patterns", "[graph][patterns]")
 {
     pattern_graph g{{node_patterns{{"*", "!port-1"}}, node_patterns{{"port-1", "a", "b"}}, node_patterns{}}};
-    auto& registry = g.tester.host.registry();
+    auto& registry = g.tester.engine.registry();
     REQUIRE(registry.clone("port", "port-1", nullptr, 2));
     g.tester.publish();
     CHECK(g.nodes_of(0) == list{"handoff-input", "in", "a", "b", "drop"});
@@ -110,13 +110,13 @@ TEST_CASE("an edge to a node that is left out is an error with worker, edge and 
     pattern_graph g{{node_patterns{}, node_patterns{{"in", "a"}}}};
     CHECK(g.fault() == "the graph of thread worker-2 is not valid:\n"
                        "an edge leads from node `a' to `b', which the patterns `in', `a' leave out");
-    CHECK(g.tester.host.thread(1).published() == nullptr); // all or none
+    CHECK(g.tester.engine.thread(1).published() == nullptr); // all or none
 }
 
 TEST_CASE("a node that is bound to a worker whose patterns leave it out is an error", "[graph][patterns]")
 {
     pattern_graph g{{node_patterns{{"!port-*"}}}};
-    REQUIRE(g.tester.host.registry().clone("port", "port-1", nullptr, 1));
+    REQUIRE(g.tester.engine.registry().clone("port", "port-1", nullptr, 1));
     CHECK(g.fault() == "the graph of thread worker-1 is not valid:\n"
                        "node `port-1' is to run there, but the patterns `!port-*' leave it out");
 }
@@ -130,11 +130,11 @@ TEST_CASE("what nothing reaches for the patterns is an error too", "[graph][patt
 TEST_CASE("a queue is polled where patterns take its node", "[graph][patterns]")
 {
     pattern_graph g{{node_patterns{{"!port-1"}}, node_patterns{}, node_patterns{{"!port-*"}}}};
-    const auto& host = g.tester.host;
-    CHECK(*host.polling_threads_for("port-0") == std::vector<unsigned>{1, 2});
-    CHECK(*host.polling_threads_for("port-1") == std::vector<unsigned>{2});
+    const auto& engine = g.tester.engine;
+    CHECK(*engine.polling_threads_for("port-0") == std::vector<unsigned>{1, 2});
+    CHECK(*engine.polling_threads_for("port-1") == std::vector<unsigned>{2});
     pattern_graph none{{node_patterns{{"!port-*"}}, node_patterns{{"in", "a"}}}};
-    const auto threads = none.tester.host.polling_threads_for("port-0");
+    const auto threads = none.tester.engine.polling_threads_for("port-0");
     REQUIRE_FALSE(threads);
     CHECK(threads.error().message == "no worker's patterns take node `port-0'; worker-1: `!port-*'; "
                                      "worker-2: `in', `a' (cpu.workers[].nodes)");

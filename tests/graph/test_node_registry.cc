@@ -136,7 +136,7 @@ TEST_CASE("an edge into an input node is refused", "[graph][node_registry]")
 TEST_CASE("a reason is found by its number over all nodes", "[graph][node_registry]")
 {
     const node_set set{
-        {relay("a", {}, swallow, {{"cold", "too cold"}, {"hot", "too hot"}}), sink("b")}};
+        {relay("a", {}, swallow, {{0, "cold", "too cold"}, {1, "hot", "too hot"}}), sink("b")}};
     const auto made = *set.registry();
     CHECK(made.reason_of(make_reason_id(0, 1))->name == "hot");
     CHECK(made.reason_of(make_reason_id(0, 2)) == nullptr);
@@ -158,18 +158,18 @@ namespace {
 // A graph with every kind of node, through which seven packets went.
 struct shown_graph {
     graph_tester tester{{source("in", {"middle", "end"}),
-                         relay("middle", {"end"}, deal_out, {{"cold", "too cold", severity::info}}),
+                         relay("middle", {"end"}, deal_out, {{0, "cold", "too cold", severity::info}}),
                          sink("end"),
                          {.name = "port",
                           .type = node_type::input,
                           .state = node_state::interrupt,
                           .poll = make_packets,
-                          .nexts = {"middle"},
+                          .nexts = {{0, "middle"}},
                           .context = context_of<probe>(),
                           .is_template = true}}};
     shown_graph()
     {
-        REQUIRE(tester.host.registry().clone("port", "port-a", nullptr, 0));
+        REQUIRE(tester.engine.registry().clone("port", "port-a", nullptr, 0));
         tester.send("in", 7);
     }
 };

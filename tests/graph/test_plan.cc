@@ -224,7 +224,7 @@ TEST_CASE("in random graphs a node runs once for all that feed it", "[graph][pla
         graph_tester t{nodes};
         t.publish_and_adopt();
         t.at(nodes.front().name).wanted = 200;
-        t.host.run_main_once();
+        t.engine.run_main_once();
         uint64_t ended = 0;
         for (const auto& node : nodes) {
             REQUIRE(t.log().counts(node.name).size() <= 1);
@@ -245,9 +245,9 @@ struct changing {
     // Joins the nodes and makes that known; the source sends there from then on.
     void join()
     {
-        const auto slot = tester.host.registry().add_next(tester.id("in"), tester.id("new"));
+        const auto slot = tester.engine.registry().add_next(tester.id("in"), tester.id("new"));
         tester.publish();
-        tester.host.run_main_once();
+        tester.engine.run_main_once();
         tester.at("in").slot = *slot;
     }
 };
@@ -277,8 +277,8 @@ TEST_CASE("counts per edge are kept however many edges come", "[graph][plan]")
     c.join();
     c.tester.send("in", 5);
     for (unsigned n = 0; n < 40; ++n) {
-        const auto id = c.tester.host.registry().clone("new", fmt::format("new-{}", n), nullptr);
-        REQUIRE(c.tester.host.registry().add_next(c.tester.id("in"), *id));
+        const auto id = c.tester.engine.registry().clone("new", fmt::format("new-{}", n), nullptr);
+        REQUIRE(c.tester.engine.registry().add_next(c.tester.id("in"), *id));
         c.tester.publish();
         c.tester.send("in", 1);
     }
@@ -291,13 +291,13 @@ TEST_CASE("counts per edge are kept however many edges come", "[graph][plan]")
 TEST_CASE("an old plan is freed once its thread has left it", "[graph][plan]")
 {
     changing c;
-    graph_thread& main = c.tester.host.main();
+    graph_thread& main = c.tester.engine.main();
     c.tester.send("in", 10);
     CHECK(main.reclaim_plans() == 0);
     CHECK(main.plan_changes() == 1);
     c.tester.publish();
     CHECK(main.reclaim_plans() == 1); // still in use
-    c.tester.host.run_main_once();
+    c.tester.engine.run_main_once();
     CHECK(main.reclaim_plans() == 0);
     CHECK(main.plan_changes() == 2);
 }
@@ -305,7 +305,7 @@ TEST_CASE("an old plan is freed once its thread has left it", "[graph][plan]")
 TEST_CASE("a plan that was superseded before it ran is freed too", "[graph][plan]")
 {
     changing c;
-    graph_thread& main = c.tester.host.main();
+    graph_thread& main = c.tester.engine.main();
     c.tester.send("in", 10);
     for (int n = 0; n < 5; ++n)
         c.tester.publish();
@@ -320,26 +320,26 @@ TEST_CASE("a graph that is not valid changes nothing", "[graph][plan]")
 {
     changing c;
     c.tester.send("in", 10);
-    auto& registry = c.tester.host.registry();
+    auto& registry = c.tester.engine.registry();
     REQUIRE(registry.add_next(c.tester.id("old"), c.tester.id("old")));
-    const auto refused = c.tester.host.publish_plans();
+    const auto refused = c.tester.engine.publish_plans();
     REQUIRE_FALSE(refused);
     CHECK_THAT(refused.error().message, Contains("thread main") && Contains("`old'"));
     c.tester.send("in", 10);
     CHECK(c.tester.at("old").packets.get() == 20);
-    CHECK(c.tester.host.main().plan_changes() == 1);
+    CHECK(c.tester.engine.main().plan_changes() == 1);
 }
 
 TEST_CASE("packets may be injected only where the plan reaches", "[graph][plan]")
 {
     changing c;
     c.tester.publish_and_adopt();
-    REQUIRE(c.tester.host.registry().clone("new", "unpublished", nullptr));
-    packet* p = numbered_packet(c.tester.host, 7);
-    CHECK_FALSE(c.tester.host.main().inject_new(c.tester.id("unpublished"), p));
-    CHECK(c.tester.host.packets_in_flight() == 0);
-    CHECK(c.tester.host.main().inject_new(c.tester.id("new"), p));
-    CHECK(c.tester.host.packets_in_flight() == 1);
-    c.tester.host.run_main_once();
+    REQUIRE(c.tester.engine.registry().clone("new", "unpublished", nullptr));
+    packet* p = numbered_packet(c.tester.engine, 7);
+    CHECK_FALSE(c.tester.engine.main().inject_new(c.tester.id("unpublished"), p));
+    CHECK(c.tester.engine.packets_in_flight() == 0);
+    CHECK(c.tester.engine.main().inject_new(c.tester.id("new"), p));
+    CHECK(c.tester.engine.packets_in_flight() == 1);
+    c.tester.engine.run_main_once();
     CHECK(c.tester.at("new").numbers == std::vector<uint32_t>{7});
 }

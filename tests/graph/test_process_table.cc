@@ -18,7 +18,7 @@ struct record {
 // An engine with the processes `worker' (full control) and `vital' (restart only), and one that is
 // in nobody's table.
 struct table_tester : record, graph_tester {
-    process_table& table = host.module<process_table>();
+    process_table& table = engine.module<process_table>();
     process_id id = 0;
 
     table_tester() : graph_tester{{source("source", {"sink"}), sink("sink")}}
@@ -32,10 +32,10 @@ struct table_tester : record, graph_tester {
         REQUIRE(table.add({.name = "vital",
                            .function = [](process& self) { (void)self.wait_event(); },
                            .control = process_control::restart}));
-        REQUIRE(host.loop().start("cli-session-1", [](process& self) { (void)self.wait_event(); }));
+        REQUIRE(engine.loop().start("cli-session-1", [](process& self) { (void)self.wait_event(); }));
         run();
     }
-    void run() { host.run_main_once(); }
+    void run() { engine.run_main_once(); }
     [[nodiscard]] process_status status(std::string_view name) const
     {
         for (auto& each : table.status())
@@ -72,7 +72,7 @@ TEST_CASE("a stopped process is shown and can be started again", "[graph][proces
     CHECK(t.command("process stop worker").empty());
     CHECK(t.status("worker").state == process_state::done);
     CHECK(t.status("worker").waits_for == "stopped by command");
-    CHECK_FALSE(t.host.loop().alive(t.id));
+    CHECK_FALSE(t.engine.loop().alive(t.id));
     CHECK(t.command("process stop worker") ==
           "error: process `worker' does not run: stopped by command");
     CHECK(t.command("process start worker").empty());
@@ -85,9 +85,9 @@ TEST_CASE("a stopped process is shown and can be started again", "[graph][proces
 TEST_CASE("a restarted process begins anew and keeps its number", "[graph][process]")
 {
     table_tester t;
-    CHECK(t.host.loop().signal(t.id, event::of(1, 1))); // not taken before the restart
+    CHECK(t.engine.loop().signal(t.id, event::of(1, 1))); // not taken before the restart
     CHECK(t.command("process restart worker").empty());
-    CHECK(t.host.loop().signal(t.id, event::of(1, 2)));
+    CHECK(t.engine.loop().signal(t.id, event::of(1, 2)));
     t.run();
     t.run();
     CHECK(t.starts == 2);
@@ -130,7 +130,7 @@ TEST_CASE("a process cannot stop itself by its name", "[graph][process]")
     table_tester t;
     errc told{};
     REQUIRE(t.table.add({"suicidal", [&](process& self) {
-                             told = self.host().module<process_table>().stop("suicidal").error().code;
+                             told = self.engine().module<process_table>().stop("suicidal").error().code;
                              self.sleep_for(1h);
                          }}));
     t.run();
@@ -152,14 +152,14 @@ TEST_CASE("the counts of a process that was restarted begin anew", "[graph][proc
 {
     table_tester t;
     for (int n = 0; n < 5; ++n) {
-        CHECK(t.host.loop().signal(t.id, event::of(1, n)));
+        CHECK(t.engine.loop().signal(t.id, event::of(1, n)));
         t.run();
     }
     CHECK(t.command("clear runtime").empty());
     const auto events = [&] { return t.json("show processes")["processes"][0]["events"]; };
     CHECK(events() == 0);
     CHECK(t.command("process restart worker").empty());
-    CHECK(t.host.loop().signal(t.id, event::of(1, 0)));
+    CHECK(t.engine.loop().signal(t.id, event::of(1, 0)));
     CHECK(events() == 1);
 }
 

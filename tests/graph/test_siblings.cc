@@ -130,7 +130,7 @@ TEST_CASE("show node tells siblings", "[graph][siblings][commands]")
     CHECK(data["sibling_of"].is_null());
     CHECK(data["siblings"].dump() == fmt::format(R"([{{"node":"b","index":{}}}])", t.id("b")));
     t.at("b").wanted = 5;
-    t.host.run_main_once();
+    t.engine.run_main_once();
     CHECK(t.json("show node b")["nodes"][0]["nexts"][0]["vectors"] == 5);
     CHECK(t.json("show node a")["nodes"][0]["nexts"][0]["vectors"] == 0); // each counts its own
 }

@@ -11,11 +11,11 @@ using Catch::Contains;
 
 namespace {
 
-const std::vector<reason> one_reason{{"odd", "its number is odd"}};
+const std::vector<reason> one_reason{{0, "odd", "its number is odd"}};
 
 void drop_odd(node_run& run, frame& in) noexcept
 {
-    run.each(in, [](packet& p) { return payload_of(p).number % 2 == 1 ? drop(0) : fate{0}; });
+    run.each(in, [](packet& p) { return payload_of(p).number % 2 == 1 ? drop(0) : verdict{0}; });
 }
 
 std::string number_text(const trace_record& record)
@@ -24,7 +24,7 @@ std::string number_text(const trace_record& record)
     return number == nullptr ? "?" : fmt::format("number {}", static_cast<int>((*number)[0]));
 }
 
-node_descriptor numbered(node_descriptor node)
+node_descriptor with_number(node_descriptor node)
 {
     node.format_trace = number_text;
     return node;
@@ -32,8 +32,8 @@ node_descriptor numbered(node_descriptor node)
 
 // in -> first -> judge -> end | drop
 struct traced_graph {
-    graph_tester tester{{numbered(source("in", {"first"})), relay("first", {"judge"}),
-                         numbered(relay("judge", {"end"}, drop_odd, one_reason)), sink("end")}};
+    graph_tester tester{{with_number(source("in", {"first"})), relay("first", {"judge"}),
+                         with_number(relay("judge", {"end"}, drop_odd, one_reason)), sink("end")}};
 
     traced_graph() { tester.publish_and_adopt(); }
 
@@ -43,14 +43,14 @@ struct traced_graph {
     }
     [[nodiscard]] std::span<const trace_record> records()
     {
-        return tester.host.main().trace()->records();
+        return tester.engine.main().trace()->records();
     }
     // The nodes of each traced packet, by the order in which they were sampled.
     [[nodiscard]] std::vector<lines> ways()
     {
         std::map<uint32_t, lines> found;
         for (const auto& each : records())
-            found[each.trace_id].push_back(tester.host.registry().at(each.node).name);
+            found[each.trace_id].push_back(tester.engine.registry().at(each.node).name);
         std::vector<lines> all;
         for (auto& [id, way] : found)
             all.push_back(std::move(way));
@@ -76,7 +76,7 @@ TEST_CASE("nothing is recorded unless asked for", "[graph][trace]")
 {
     traced_graph g;
     g.tester.send("in", 10);
-    CHECK(g.tester.host.main().trace() == nullptr);
+    CHECK(g.tester.engine.main().trace() == nullptr);
     CHECK(g.tester.command("show trace") == "No packets in trace buffer");
     g.arm("first", 1);
     CHECK(g.records().empty());
@@ -134,7 +134,7 @@ TEST_CASE("a record holds the packet as the node left it", "[graph][trace]")
         CHECK(each.length == sizeof(payload));
         CHECK(each.captured == sizeof(payload));
         CHECK(each.thread == 0);
-        CHECK((each.mark.flags & packet_mark::traced) != 0);
+        CHECK((each.metadata.flags & packet_metadata::traced) != 0);
         CHECK(each.tsc >= last);
         last = each.tsc;
     }
@@ -148,10 +148,10 @@ TEST_CASE("only the beginning of a long packet is recorded", "[graph][trace]")
 {
     traced_graph g;
     g.arm("end", 1);
-    packet* p = numbered_packet(g.tester.host, 0);
+    packet* p = numbered_packet(g.tester.engine, 0);
     REQUIRE(rte_pktmbuf_append(p->mbuf(), 100) != nullptr);
-    REQUIRE(g.tester.host.main().inject_new(g.tester.id("end"), p));
-    g.tester.host.run_main_once();
+    REQUIRE(g.tester.engine.main().inject_new(g.tester.id("end"), p));
+    g.tester.engine.run_main_once();
     REQUIRE(g.records().size() == 1);
     const auto& record = g.records().front();
     CHECK(record.length == 100 + sizeof(payload));
@@ -167,7 +167,7 @@ TEST_CASE("clones are traced by their own name or their template's", "[graph][tr
     port.is_template = tx.is_template = true;
     for (const auto* armed : {"port", "port-a", "tx", "tx-a"}) {
         graph_tester t{{port, tx, sink("end")}};
-        auto& registry = t.host.registry();
+        auto& registry = t.engine.registry();
         REQUIRE(registry.clone("port", "port-a", nullptr));
         REQUIRE(registry.clone("tx", "tx-a", nullptr));
         const auto slot = registry.add_next(t.id("port-a"), t.id("tx-a"));
@@ -189,7 +189,7 @@ TEST_CASE("a full trace loses records, never packets", "[graph][trace]")
     for (int n = 0; n < 3; ++n)
         g.arm("in", 1000);
     g.tester.send("in", 3000);
-    const auto* buffer = g.tester.host.main().trace();
+    const auto* buffer = g.tester.engine.main().trace();
     CHECK(buffer->records().size() == trace_buffer::capacity);
     CHECK(buffer->lost() == 3000 * 4 - trace_buffer::capacity);
     CHECK(g.tester.at("end").packets.get() == 1500);
@@ -253,7 +253,7 @@ TEST_CASE("a cleared trace records nothing until it is asked again", "[graph][tr
     CHECK(g.tester.command("clear trace") == "");
     g.tester.send("in", 5);
     CHECK(g.tester.command("show trace") == "No packets in trace buffer");
-    CHECK(g.tester.host.rcu().pending() == 0); // the old one is freed
+    CHECK(g.tester.engine.rcu().pending() == 0); // the old one is freed
     g.arm("in", 1);
     g.tester.send("in", 5);
     CHECK(g.ways().size() == 1);
@@ -265,7 +265,7 @@ TEST_CASE("a trace of nothing or too much or nowhere is refused", "[graph][trace
     CHECK_THAT(g.tester.command("trace add in 0"), Contains("error") && Contains("1 to 1000"));
     CHECK_THAT(g.tester.command("trace add in 1001"), Contains("error") && Contains("1001"));
     CHECK_THAT(g.tester.command("trace add nobody 1"), Contains("error") && Contains("nobody"));
-    CHECK(g.tester.host.main().trace() == nullptr);
+    CHECK(g.tester.engine.main().trace() == nullptr);
 }
 
 TEST_CASE("a kept packet goes on in the trace when it goes on", "[graph][trace]")
@@ -283,8 +283,8 @@ TEST_CASE("a kept packet goes on in the trace when it goes on", "[graph][trace]"
     t.publish_and_adopt();
     CHECK(t.command("trace add in 1") == "");
     t.send("in", 1);
-    REQUIRE(t.host.main().inject_kept(t.id("end"), t.at("wait").held.front()));
-    t.host.run_main_once();
+    REQUIRE(t.engine.main().inject_kept(t.id("end"), t.at("wait").held.front()));
+    t.engine.run_main_once();
     const auto records = t.json("show trace")["packets"][0]["records"];
     REQUIRE(records.size() == 3);
     CHECK(records[1]["node"] == "wait");

@@ -13,7 +13,7 @@ namespace {
 void write_words(node_run& run, frame& in) noexcept
 {
     for (uint32_t i = 0; i < in.count; ++i)
-        in.words[i] = payload_of(*in.packets[i]).number;
+        in.aux[i] = payload_of(*in.packets[i]).number;
     run.enqueue_all(in, 0, in.count);
 }
 
@@ -21,21 +21,21 @@ void write_words(node_run& run, frame& in) noexcept
 void read_words(node_run& run, frame& in) noexcept
 {
     auto& self = run.context<probe>();
-    self.made += in.word_count;
-    for (uint32_t i = 0; i < in.word_count; ++i)
-        if (in.words[i] != payload_of(*in.packets[i]).number)
+    self.made += in.aux_count;
+    for (uint32_t i = 0; i < in.aux_count; ++i)
+        if (in.aux[i] != payload_of(*in.packets[i]).number)
             self.held.push_back(in.packets[i]); // wrong ones, only to be counted
     swallow(run, in);
 }
 
-constexpr uint32_t most_keys = 20;
+constexpr uint32_t max_keys = 20;
 uint32_t keys = 0; // of the packets that are parted
 
 void part_by_key(node_run& run, frame& in) noexcept
 {
     run.each_by(
         in, [](const packet& p) noexcept { return payload_of(p).number * 7 % keys; },
-        [](uint32_t key) noexcept { return static_cast<fate>(key); });
+        [](uint32_t key) noexcept { return verdict{static_cast<next_index>(key)}; });
 }
 
 } // namespace
@@ -75,10 +75,10 @@ TEST_CASE("words say nothing of packets that joined a frame, nor of a frame used
 
 TEST_CASE("packets are parted by any number of keys, each part in order", "[graph][frame]")
 {
-    keys = GENERATE(1u, 2u, 3u, 5u, 8u, 9u, most_keys);
+    keys = GENERATE(1u, 2u, 3u, 5u, 8u, 9u, max_keys);
     const uint32_t count = GENERATE(1u, 2u, 7u, 8u, 9u, 63u, 64u, 255u, 256u);
     std::vector<std::string> sinks;
-    for (uint32_t i = 0; i < most_keys; ++i)
+    for (uint32_t i = 0; i < max_keys; ++i)
         sinks.push_back("sink-" + std::to_string(i));
     std::vector<node_descriptor> nodes{source("in", {"part"}),
                                        relay("part", names(sinks.begin(), sinks.end()), part_by_key)};
@@ -86,9 +86,9 @@ TEST_CASE("packets are parted by any number of keys, each part in order", "[grap
         nodes.push_back(sink(name));
     graph_tester t{std::move(nodes)};
     t.send("in", count);
-    std::vector<std::vector<uint32_t>> expected(most_keys);
+    std::vector<std::vector<uint32_t>> expected(max_keys);
     for (uint32_t number = 0; number < count; ++number)
         expected[number * 7 % keys].push_back(number);
-    for (uint32_t i = 0; i < most_keys; ++i)
+    for (uint32_t i = 0; i < max_keys; ++i)
         CHECK(t.at(sinks[i]).numbers == expected[i]);
 }

@@ -45,7 +45,7 @@ void test_sink(node_run& run, frame& in) noexcept
         const void* data = rte_pktmbuf_read(p->mbuf(), 0, p->length(), bytes.data());
         if (data != bytes.data())
             std::memcpy(bytes.data(), data, bytes.size());
-        seen.push_back({p->mark().interface, std::move(bytes)});
+        seen.push_back({p->metadata().interface, std::move(bytes)});
     }
     run.free(in.packets.data(), in.count);
 }
@@ -58,7 +58,7 @@ const node_registration sink{{
     .is_template = true,
 }};
 
-// Nodes that tests of other rooms registered for themselves stay out of the graph. Told by their
+// Nodes that tests of other modules registered for themselves stay out of the graph. Told by their
 // place below the root of the sources, whose own path may be anything.
 bool belongs(const node_registration& node)
 {
@@ -115,20 +115,20 @@ hardware_status test_driver::hardware() const
 }
 
 node_tester::node_tester(tester_options options)
-    : host{clock_, registry_for_tests(),
-           engine_options{.worker_cores = options.workers, .packet_bound = pool_size, .pin = false}}
+    : engine{clock_, registry_for_tests(),
+           engine_options{.worker_cores = options.workers, .max_packets = pool_size, .pin = false}}
 {
-    host.add_pool(pool());
+    engine.add_pool(pool());
     free_at_start_ = rte_mempool_avail_count(pool());
     [[maybe_unused]] auto& made = neighbours();
     for (unsigned i = 0; i < options.interfaces; ++i)
         add_interface(i);
-    const auto published = host.publish_plans();
+    const auto published = engine.publish_plans();
     if (!published)
         FAIL(published.error().message);
     for (const auto* process : registered_processes())
         if (process->name == "neighbours")
-            REQUIRE(host.loop().start("neighbours", process->function, process->stack_size));
+            REQUIRE(engine.loop().start("neighbours", process->function, process->stack_size));
     run();
     configure(options);
     run();
@@ -138,21 +138,21 @@ node_tester::node_tester(tester_options options)
 node_tester::~node_tester()
 {
     run();
-    host.shut_down();
-    CHECK(host.packets_in_flight() == 0);
+    engine.shut_down();
+    CHECK(engine.packets_in_flight() == 0);
     CHECK(rte_mempool_avail_count(pool()) == free_at_start_);
 }
 
 void node_tester::add_interface(unsigned index)
 {
     const std::string name = name_of(index);
-    const auto added = interfaces_of(host).add(name, std::make_unique<test_driver>());
+    const auto added = interfaces_of(engine).add(name, std::make_unique<test_driver>());
     REQUIRE(added.has_value());
-    const auto tx = host.registry().clone("test-sink", "test-sink-" + name, &sink_);
+    const auto tx = engine.registry().clone("test-sink", "test-sink-" + name, &sink_);
     REQUIRE(tx.has_value());
-    const auto slot = host.registry().add_next(host.registry().find("interface-output")->id, *tx);
+    const auto slot = engine.registry().add_next(engine.registry().find("interface-output")->id, *tx);
     REQUIRE(slot.has_value());
-    auto& hot = interfaces_of(host).hot((*added)->index);
+    auto& hot = interfaces_of(engine).hot((*added)->index);
     hot.mac = mac_of(index, 1);
     hot.output_slot.store(*slot);
 }
@@ -178,21 +178,21 @@ test_driver& node_tester::driver(std::string_view name)
 
 packet* node_tester::make(const byte_string& bytes, interface_index from)
 {
-    packet* p = host.make_packet();
+    packet* p = engine.make_packet();
     REQUIRE(p != nullptr);
     char* room = rte_pktmbuf_append(p->mbuf(), static_cast<uint16_t>(bytes.size()));
     REQUIRE(room != nullptr);
     std::copy(bytes.begin(), bytes.end(), room);
-    p->mark().interface = from;
+    p->metadata().interface = from;
     return p;
 }
 
 void node_tester::inject(std::string_view node, packet* p)
 {
     if (node != "ethernet-input")
-        p->mark().l3_offset = packet_builder::ethernet_bytes;
-    const auto* entry = host.registry().find(node);
-    const bool taken = entry != nullptr && host.main().inject_new(entry->id, p);
+        p->metadata().l3_offset = packet_builder::ethernet_bytes;
+    const auto* entry = engine.registry().find(node);
+    const bool taken = entry != nullptr && engine.main().inject_new(entry->id, p);
     if (!taken)
         rte_pktmbuf_free(p->mbuf());
     INFO("node " << node);
@@ -202,7 +202,7 @@ void node_tester::inject(std::string_view node, packet* p)
 void node_tester::glean(const packet_builder& p, net::ip4_address next_hop, interface_index out)
 {
     packet* made = make(p.bytes());
-    made->mark().flags |= packet_mark::aimed;
+    made->metadata().flags |= packet_metadata::aimed;
     made->note().next_hop = next_hop.value;
     made->note().out_interface = out;
     inject("ip4-glean", made);
@@ -233,16 +233,16 @@ sent_packet node_tester::take_one()
 counts node_tester::counted()
 {
     counts found;
-    auto& all = host.module<statistics>();
+    auto& all = engine.module<statistics>();
     for (const auto& r : all.reasons())
-        found[fmt::format("{}: {}", host.registry().at(r.node).name,
-                          host.registry().reason_of(make_reason_id(r.node, r.reason))->name)] =
+        found[fmt::format("{}: {}", engine.registry().at(r.node).name,
+                          engine.registry().reason_of(make_reason_id(r.node, r.reason))->name)] =
             r.count;
     all.clear_reasons();
     return found;
 }
 
-std::string node_tester::fate_of(const packet_builder& p, interface_index from,
+std::string node_tester::verdict_of(const packet_builder& p, interface_index from,
                                  std::string_view node)
 {
     sink_.clear();
@@ -260,12 +260,12 @@ std::string node_tester::fate_of(const packet_builder& p, interface_index from,
 
 uint64_t node_tester::went(std::string_view from, std::string_view to)
 {
-    const auto& source = *host.registry().find(from);
-    const node_id target = host.registry().find(to)->id;
+    const auto& source = *engine.registry().find(from);
+    const node_id target = engine.registry().find(to)->id;
     uint64_t sum = 0;
     for (size_t slot = 0; slot < source.nexts.size(); ++slot)
         if (source.nexts[slot] == target)
-            sum += host.module<statistics>().sent(source.id, slot);
+            sum += engine.module<statistics>().sent(source.id, slot);
     return sum;
 }
 
@@ -298,7 +298,7 @@ void node_tester::add_route(std::string_view to, const std::vector<std::string>&
 
 void node_tester::set_up(std::string_view name, bool up)
 {
-    REQUIRE(interfaces_of(host).set_admin(port(name), up));
+    REQUIRE(interfaces_of(engine).set_admin(port(name), up));
     run();
     sink_.clear();
 }
@@ -306,36 +306,36 @@ void node_tester::set_up(std::string_view name, bool up)
 void node_tester::set_carrier(std::string_view name, bool carrier)
 {
     driver(name).carrier = carrier;
-    look_at_link(interfaces_of(host), port(name));
+    look_at_link(interfaces_of(engine), port(name));
     run();
     sink_.clear();
 }
 
-void node_tester::use_form(form which)
+void node_tester::use_variant(variant which)
 {
-    for (const auto& entry : host.registry().all())
-        if (entry.forms.size() > 1)
-            REQUIRE(host.registry().set_form(entry.id, which));
-    REQUIRE(host.publish_plans());
+    for (const auto& entry : engine.registry().all())
+        if (entry.variants.size() > 1)
+            REQUIRE(engine.registry().set_variant(entry.id, which));
+    REQUIRE(engine.publish_plans());
     run();
 }
 
 void node_tester::set_mtu(std::string_view name, uint16_t mtu)
 {
-    REQUIRE(interfaces_of(host).set_mtu(port(name), mtu));
+    REQUIRE(interfaces_of(engine).set_mtu(port(name), mtu));
     run();
     sink_.clear();
 }
 
 std::string node_tester::command(std::string_view line)
 {
-    const auto answer = command_table::registered().value().run(host, line, false);
+    const auto answer = command_table::registered().value().run(engine, line, false);
     return answer ? *answer : "error: " + answer.error().message;
 }
 
 nlohmann::ordered_json node_tester::command_json(std::string_view line)
 {
-    const auto answer = command_table::registered().value().run(host, line, true);
+    const auto answer = command_table::registered().value().run(engine, line, true);
     if (!answer)
         FAIL(answer.error().message);
     return nlohmann::ordered_json::parse(*answer);

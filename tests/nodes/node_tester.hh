@@ -79,12 +79,12 @@ private:
     unsigned free_at_start_ = 0; // packets in the pool
 
 public:
-    engine host;
+    weft::engine engine;
 
-    [[nodiscard]] ip4::tables& ip4() { return host.module<ip4::tables>(); }
+    [[nodiscard]] ip4::tables& ip4() { return engine.module<ip4::tables>(); }
     [[nodiscard]] ip4::forwarding& hops() { return ip4().hops(); }
-    [[nodiscard]] arp::neighbour_table& neighbours() { return host.module<arp::neighbour_table>(); }
-    [[nodiscard]] interface& port(std::string_view name) { return *interfaces_of(host).find(name); }
+    [[nodiscard]] arp::neighbour_table& neighbours() { return engine.module<arp::neighbour_table>(); }
+    [[nodiscard]] interface& port(std::string_view name) { return *interfaces_of(engine).find(name); }
     [[nodiscard]] test_driver& driver(std::string_view name);
 
     // A packet of these bytes as if it had come in by an interface, for inject().
@@ -97,7 +97,7 @@ public:
     }
     // Puts a packet in front of ip4-glean as one that a worker has let through, to be sent to a next hop.
     void glean(const packet_builder& p, net::ip4_address next_hop, interface_index out = 1);
-    void run() { host.run_main_once(); }
+    void run() { engine.run_main_once(); }
     // The clock goes on in steps of a second at most, and the main thread runs after each.
     void advance(duration d);
 
@@ -109,7 +109,7 @@ public:
     [[nodiscard]] counts counted();
     // What became of one packet, in words: the reasons counted and the interfaces by which packets
     // left ("ip4-input: ttl_expired -> a"). What left is kept for take().
-    [[nodiscard]] std::string fate_of(const packet_builder& p, interface_index from = 0,
+    [[nodiscard]] std::string verdict_of(const packet_builder& p, interface_index from = 0,
                                       std::string_view node = "ethernet-input");
     // Packets that one node sent to another.
     [[nodiscard]] uint64_t went(std::string_view from, std::string_view to);
@@ -123,8 +123,8 @@ public:
     void set_up(std::string_view name, bool up);
     void set_carrier(std::string_view name, bool carrier); // and the interface table looks
     void set_mtu(std::string_view name, uint16_t mtu);
-    // Of every node that has forms.
-    void use_form(form which);
+    // Of every node that has variants.
+    void use_variant(variant which);
     // A command's answer; an error is "error: ...".
     [[nodiscard]] std::string command(std::string_view line);
     [[nodiscard]] nlohmann::ordered_json command_json(std::string_view line);

@@ -160,13 +160,13 @@ TEST_CASE("routes are added, replaced and removed", "[nodes]")
     node_tester t;
     const auto sent = udp_packet("10.0.0.2", "16.0.0.1");
     CHECK(t.command("ip route add 16.0.0.0/8 via 10.0.1.2") == "");
-    CHECK(t.fate_of(sent) == "-> b");
+    CHECK(t.verdict_of(sent) == "-> b");
     CHECK(t.command("ip route add 16.0.0.0/8 via 10.0.0.2 10.0.1.2") == "");
     CHECK(t.command_json("show ip fib 16.0.0.0/8")["routes"][0]["buckets"] == 2);
     CHECK(t.command("ip route add 16.0.0.0/8 blackhole") == "");
-    CHECK(t.fate_of(sent) == "ip4-lookup: blackhole");
+    CHECK(t.verdict_of(sent) == "ip4-lookup: blackhole");
     CHECK(t.command("ip route del 16.0.0.0/8") == "");
-    CHECK(t.fate_of(sent) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(sent) == "ip4-lookup: no_route -> a");
 }
 
 TEST_CASE("errors of ip route name what is wrong", "[nodes]")
@@ -194,7 +194,7 @@ TEST_CASE("show ip neighbors prints age, state and who waits", "[nodes]")
     node_tester t;
     t.hear_from("10.0.1.77", mac_of(1, 77), 1);
     t.advance(1500ms);
-    [[maybe_unused]] const auto fate = t.fate_of(udp_packet("10.0.0.2", "10.0.1.78"));
+    [[maybe_unused]] const auto verdict = t.verdict_of(udp_packet("10.0.0.2", "10.0.1.78"));
     const std::string text = t.command("show ip neighbors");
     CHECK(text.find("\n         1.5 10.0.1.77       reachable  02:00:00:00:0b:4d        0 b\n") !=
           std::string::npos);
@@ -217,10 +217,10 @@ TEST_CASE("neighbours are added and removed", "[nodes]")
 {
     node_tester t;
     CHECK(t.command("ip neighbor add b 10.0.1.77 02:00:00:00:00:77") == "");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
     CHECK(net::to_string(t.take_one().ethernet().destination) == "02:00:00:00:00:77");
     CHECK(t.command("ip neighbor del b 10.0.1.77") == "");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b (ARP)");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b (ARP)");
 }
 
 TEST_CASE("a neighbour may be added before its network", "[nodes]")
@@ -277,14 +277,14 @@ TEST_CASE("an interface is brought down and up", "[nodes]")
     node_tester t;
     CHECK(t.command("set interface state b down") == "");
     CHECK_FALSE(t.driver("b").up);
-    CHECK(t.fate_of(udp_packet()) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(udp_packet()) == "ip4-lookup: no_route -> a");
     CHECK(t.command_json("show interface b")["interfaces"][0]["state"] == "down");
     CHECK(t.command("set interface state b up") == "");
     CHECK(t.command("set interface state b up") == ""); // is already
-    CHECK(t.fate_of(udp_packet()).ends_with("-> b"));
+    CHECK(t.verdict_of(udp_packet()).ends_with("-> b"));
     t.driver("b").refuses = true;
     CHECK(t.command("set interface state b down") == "error: the device says no");
-    CHECK(t.fate_of(udp_packet()) == "-> b");
+    CHECK(t.verdict_of(udp_packet()) == "-> b");
     CHECK(t.command("set interface state b sideways").starts_with("error: "));
 }
 
@@ -294,21 +294,21 @@ TEST_CASE("an MTU is from 68 to 9216, if the device takes it", "[nodes]")
     CHECK(t.command("set interface mtu b 68") == "");
     CHECK(t.command("set interface mtu b 9216") == "");
     CHECK(t.driver("b").mtu == 9216);
-    CHECK(interfaces_of(t.host).hot(1).mtu.load() == 9216);
+    CHECK(interfaces_of(t.engine).hot(1).mtu.load() == 9216);
     CHECK(t.command("set interface mtu b 67") == "error: mtu: 67 is not from 68 to 9216");
     CHECK(t.command("set interface mtu b 9217") == "error: mtu: 9217 is not from 68 to 9216");
     CHECK(t.command("set interface mtu b 65604") == "error: mtu: 65604 is not from 68 to 9216");
     t.driver("b").refuses = true;
     CHECK(t.command("set interface mtu b 1400") == "error: the device says no");
-    CHECK(interfaces_of(t.host).hot(1).mtu.load() == 9216);
+    CHECK(interfaces_of(t.engine).hot(1).mtu.load() == 9216);
     CHECK(t.command("set interface mtu b many").starts_with("error: "));
 }
 
 TEST_CASE("show interface prints states and counters that are not zero", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(udp_packet().ether_type(0)) == "ethernet-input: unknown_ethertype");
-    interfaces_of(t.host).counters(0, 0).rx_packets.add(7);
+    CHECK(t.verdict_of(udp_packet().ether_type(0)) == "ethernet-input: unknown_ethertype");
+    interfaces_of(t.engine).counters(0, 0).rx_packets.add(7);
     CHECK(
         t.command("show interface a") ==
         "              Name               Idx    State     MTU       Counter          Count\n"

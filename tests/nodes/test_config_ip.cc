@@ -48,7 +48,7 @@ strings faults_with(const std::string& text)
 std::string apply(const std::string& text, node_tester& t)
 {
     const config::schema schema = config::schema::registered().value();
-    const auto done = schema.apply(parsed(text), t.host);
+    const auto done = schema.apply(parsed(text), t.engine);
     return done ? "" : done.error().message;
 }
 
@@ -215,10 +215,10 @@ TEST_CASE("routes and neighbours of a configuration come to life", "[nodes]")
                   "  - {interface: b, address: 10.0.1.9, macaddress: '02:00:00:00:00:99'}\n",
                   t) == "");
     // `routes' is applied after the files
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.0.1")) == "-> b");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "18.0.0.1")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.0.1")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "18.0.0.1")) == "-> b");
     CHECK(net::to_string(t.take_one().ethernet().destination) == "02:00:00:00:00:99");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "17.0.0.1")) == "ip4-lookup: blackhole");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "17.0.0.1")) == "ip4-lookup: blackhole");
 }
 
 TEST_CASE("files of routes are checked with the configuration", "[nodes]")

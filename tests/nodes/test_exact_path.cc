@@ -19,13 +19,13 @@ TEST_CASE("exact-path names the interface by which each flow leaves", "[nodes]")
 {
     for (uint64_t seed : {1, 2}) {
         node_tester t{{.interfaces = 4}};
-        t.host.module<ip4::settings>().flow_seed = seed;
+        t.engine.module<ip4::settings>().flow_seed = seed;
         t.add_route("16.0.0.0/8", {"10.0.1.2", "10.0.2.2", "10.0.3.2"});
         std::map<std::string, int> seen;
         for (uint16_t port = 1000; port < 1060; ++port) {
             const auto path = t.command_json(command_for(port))["path"];
             const auto interface = path["interface"].get<std::string>();
-            CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.2", "16.0.0.1").udp(port, 9)) == "-> " + interface);
+            CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "16.0.0.1").udp(port, 9)) == "-> " + interface);
             CHECK(path["macaddress"] == net::to_string(t.take_one().ethernet().destination));
             ++seen[interface];
         }
@@ -59,7 +59,7 @@ TEST_CASE("exact-path says why a flow goes nowhere, in the words of show errors"
                                                       {"10.0.1.255", "broadcast"}};
     for (const auto& [to, reason] : expected) {
         CHECK(t.command_json("show ip fib exact-path 10.0.0.2 " + to)["path"]["drop_reason"] == reason);
-        CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.2", to).icmp_echo()).starts_with("ip4-lookup: " + reason));
+        CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", to).icmp_echo()).starts_with("ip4-lookup: " + reason));
         CHECK(t.command("show ip fib exact-path 10.0.0.2 " + to).ends_with("\n  dropped: ip4-lookup, " + reason));
     }
     const auto own = t.command_json("show ip fib exact-path 10.0.0.2 10.0.1.1")["path"];

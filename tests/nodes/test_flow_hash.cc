@@ -15,7 +15,7 @@ namespace {
 uint32_t hash_of(node_tester& t, const packet_builder& builder, uint64_t seed = flow_seed(1))
 {
     packet* p = t.make(builder.bytes());
-    p->mark().l3_offset = 14;
+    p->metadata().l3_offset = 14;
     const uint32_t hash = ip4::flow_of(*p).hash(seed);
     rte_pktmbuf_free(p->mbuf());
     return hash;
@@ -177,10 +177,10 @@ TEST_CASE("the choice among workers says nothing of the choice among paths", "[n
     std::array<unsigned, 2> of_worker{}, of_those{};
     for (uint16_t i = 0; i < many; ++i) {
         packet* p = t.make(packet_builder{}.ethernet().ip4("10.0.0.2", "16.0.0.1").udp(i, 9).bytes());
-        p->mark().l3_offset = 14;
+        p->metadata().l3_offset = 14;
         const auto worker = frame_hash(*p) >> 31; // of two, as the hand-off chooses
         ++of_worker[worker];
-        of_those[worker] += ip4::flow_of(*p).hash(t.host.module<ip4::settings>().flow_seed) & 1;
+        of_those[worker] += ip4::flow_of(*p).hash(t.engine.module<ip4::settings>().flow_seed) & 1;
         rte_pktmbuf_free(p->mbuf());
     }
     for (unsigned worker : {0, 1}) {

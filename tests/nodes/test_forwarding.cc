@@ -27,12 +27,12 @@ adjacency_index adjacency_of(node_tester& t, ip4::next_hop_index hop)
 // Thread 1 reads and says when it holds nothing any more.
 class reader {
 public:
-    explicit reader(engine& host) : host_{host} { host.rcu().online(1); }
-    ~reader() { host_.rcu().offline(1); }
-    void pause() { host_.rcu().quiescent(1); }
+    explicit reader(engine& engine) : engine_{engine} { engine.rcu().online(1); }
+    ~reader() { engine_.rcu().offline(1); }
+    void pause() { engine_.rcu().quiescent(1); }
 
 private:
-    engine& host_;
+    engine& engine_;
 };
 
 } // namespace
@@ -71,7 +71,7 @@ TEST_CASE("a next hop gleans until its MAC is known, then rewrites", "[nodes]")
 TEST_CASE("a new MAC makes a new adjacency and leaves the old one as it was", "[nodes]")
 {
     node_tester t{{.workers = {1}}};
-    reader worker{t.host};
+    reader worker{t.engine};
     const auto hop = hop_to(t, 1, "10.0.1.9");
     REQUIRE(t.hops().set_mac(hop, mac_of(1, 9)));
     const auto old = adjacency_of(t, hop);
@@ -88,23 +88,23 @@ TEST_CASE("an adjacency is used again only after a grace period", "[nodes]")
 {
     node_tester t{{.workers = {1}}};
     t.run();
-    reader worker{t.host};
+    reader worker{t.engine};
     const auto hop = hop_to(t, 1, "10.0.1.9");
     const auto old = adjacency_of(t, hop);
     REQUIRE(t.hops().set_mac(hop, mac_of(1, 9)));
     t.run();
-    CHECK(t.host.rcu().pending() == 1);
+    CHECK(t.engine.rcu().pending() == 1);
     CHECK(adjacency_of(t, hop_to(t, 1, "10.0.1.10")) != old);
     worker.pause();
     t.run();
-    CHECK(t.host.rcu().pending() == 0);
+    CHECK(t.engine.rcu().pending() == 0);
     CHECK(adjacency_of(t, hop_to(t, 1, "10.0.1.11")) == old);
 }
 
 TEST_CASE("a released next hop gives its adjacency back after a grace period", "[nodes]")
 {
     node_tester t{{.workers = {1}}};
-    reader worker{t.host};
+    reader worker{t.engine};
     const auto hop = hop_to(t, 1, "10.0.1.9");
     const auto old = adjacency_of(t, hop);
     t.hops().release(hop);
@@ -258,7 +258,7 @@ TEST_CASE("a path that goes down is left out even when adjacencies are used up",
     REQUIRE(balance.has_value());
     for (uint32_t n = 1; t.hops().acquire(1, {n}); ++n) {
     }
-    REQUIRE(interfaces_of(t.host).set_admin(t.port("b"), false));
+    REQUIRE(interfaces_of(t.engine).set_admin(t.port("b"), false));
     const auto buckets = t.hops().buckets_of(*balance);
     CHECK(buckets[0] == buckets[1]);
     CHECK(t.hops().adjacency_at(buckets[0]).interface == 0);

@@ -16,7 +16,7 @@ namespace {
 constexpr unsigned all_reserves = 3 * glean_admission::reserved_burst;
 
 struct admission_tester : node_tester {
-    glean_admission admission{host};
+    glean_admission admission{engine};
     uint64_t now = rte_get_tsc_hz() * 1000;
 
     // How many of `count` packets like this one are let through at once.
@@ -24,7 +24,7 @@ struct admission_tester : node_tester {
                       uint16_t port = 53)
     {
         packet* p = make(packet_builder{}.ethernet().ip4(source, "10.0.1.77").udp(4000, port).payload(8).bytes(), in);
-        p->mark().l3_offset = packet_builder::ethernet_bytes;
+        p->metadata().l3_offset = packet_builder::ethernet_bytes;
         unsigned let_through = 0;
         for (; count > 0; --count)
             let_through += admission.admit(*p, ip("10.0.1.77"), out, now) ? 1 : 0;
@@ -37,7 +37,7 @@ struct admission_tester : node_tester {
     size_t found_in_sweep(unsigned per_second)
     {
         packet* p = make(udp_packet("10.0.0.66", "10.64.0.9").bytes());
-        p->mark().l3_offset = packet_builder::ethernet_bytes;
+        p->metadata().l3_offset = packet_builder::ethernet_bytes;
         std::set<unsigned> found;
         const unsigned most = 3 * per_second;
         for (unsigned n = 0; n < most; ++n, now += rte_get_tsc_hz() / per_second) {
@@ -134,9 +134,9 @@ TEST_CASE("packets to one silent neighbour are let through ten times a second at
 TEST_CASE("threads share the budget", "[nodes]")
 {
     node_tester t{{.workers = {1, 1}}};
-    glean_admission admission{t.host};
+    glean_admission admission{t.engine};
     packet* p = t.make(udp_packet("10.0.0.66", "10.0.1.77").bytes());
-    p->mark().l3_offset = packet_builder::ethernet_bytes;
+    p->metadata().l3_offset = packet_builder::ethernet_bytes;
     uint64_t now = rte_get_tsc_hz() * 1000;
     unsigned sum = 0;
     for (int i = 0; i < 2000; ++i, now += rte_get_tsc_hz() / 1000)
@@ -150,12 +150,12 @@ TEST_CASE("threads share the budget", "[nodes]")
 TEST_CASE("packets that are too many are dropped with a reason", "[nodes]")
 {
     node_tester t;
-    t.host.main().set_replayed_time(rte_get_tsc_hz() * 1000);
+    t.engine.main().set_replayed_time(rte_get_tsc_hz() * 1000);
     for (unsigned i = 0; i < 300; ++i)
         t.inject("ethernet-input", udp_packet("10.0.0.66", fmt::format("10.0.1.{}", 10 + i % 200)));
     t.run();
     const uint64_t refused = 300 - glean_admission::burst - all_reserves;
     CHECK(t.counted() == counts{{"ip4-glean: rate_limited", refused}});
-    CHECK(interfaces_of(t.host).count(0).drops == refused);
-    CHECK(t.fate_of(udp_packet("10.0.0.3", "10.0.1.250")) == "-> b (ARP)"); // another sender's
+    CHECK(interfaces_of(t.engine).count(0).drops == refused);
+    CHECK(t.verdict_of(udp_packet("10.0.0.3", "10.0.1.250")) == "-> b (ARP)"); // another sender's
 }

@@ -19,8 +19,8 @@ ip4::settings& configured(node_tester& t, const std::string& text)
     REQUIRE(root.has_value());
     config::schema::registered().value().check(*root, found);
     REQUIRE(found.empty());
-    ip4::configure(t.host.module<ip4::settings>(), *root, interfaces_of(t.host));
-    return t.host.module<ip4::settings>();
+    ip4::configure(t.engine.module<ip4::settings>(), *root, interfaces_of(t.engine));
+    return t.engine.module<ip4::settings>();
 }
 
 constexpr const char* no_interfaces = "interfaces: {}\n";
@@ -47,11 +47,11 @@ TEST_CASE("a router's seed is the configured one, or stays with its MAC addresse
     const uint64_t own = configured(t, base).flow_seed;
     CHECK(own != flow_seed(7));
     CHECK(configured(t, base).flow_seed == own);
-    interfaces_of(t.host).hot(1).mac = mac_of(0, 0); // lower than all
+    interfaces_of(t.engine).hot(1).mac = mac_of(0, 0); // lower than all
     const uint64_t other = configured(t, base).flow_seed;
     CHECK(other != own);
-    interfaces_of(t.host).hot(0).mac = mac_of(1, 7); // not the lowest before or after
+    interfaces_of(t.engine).hot(0).mac = mac_of(1, 7); // not the lowest before or after
     CHECK(configured(t, base).flow_seed == other);
-    interfaces_of(t.host).hot(0).mac = {}; // of a port that is nowhere
+    interfaces_of(t.engine).hot(0).mac = {}; // of a port that is nowhere
     CHECK(configured(t, base).flow_seed == other);
 }

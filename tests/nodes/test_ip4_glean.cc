@@ -19,14 +19,14 @@ packet_builder to_unknown(uint16_t id = 1, std::string_view to = "10.0.1.77")
 TEST_CASE("a packet to an unknown neighbour asks for it and waits", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_unknown()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_unknown()) == "-> b (ARP)");
     const auto request = t.take_one();
     CHECK(request.ethernet().destination == net::broadcast_mac);
     CHECK(request.arp().target_ip == ip("10.0.1.77").wire());
     CHECK(request.arp().sender_ip == ip("10.0.1.1").wire());
-    CHECK(t.host.packets_in_flight() == 1);
+    CHECK(t.engine.packets_in_flight() == 1);
     CHECK(t.neighbours().waiting() == 1);
-    CHECK(t.fate_of(to_unknown()) == ""); // asked once only
+    CHECK(t.verdict_of(to_unknown()) == ""); // asked once only
 }
 
 TEST_CASE("waiting packets leave in order once the neighbour answers", "[nodes]")
@@ -44,17 +44,17 @@ TEST_CASE("waiting packets leave in order once the neighbour answers", "[nodes]"
         CHECK(out[i].ip4().ttl == 8);
         CHECK(out[i].ethernet().destination == found_mac);
     }
-    CHECK(t.host.packets_in_flight() == 0);
-    CHECK(t.fate_of(to_unknown()) == "-> b");
+    CHECK(t.engine.packets_in_flight() == 0);
+    CHECK(t.verdict_of(to_unknown()) == "-> b");
 }
 
 TEST_CASE("a route asks for its next hop, not for the destination", "[nodes]")
 {
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.1.88"});
-    CHECK(t.fate_of(to_unknown(1, "16.1.2.3")) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_unknown(1, "16.1.2.3")) == "-> b (ARP)");
     CHECK(t.take_one().arp().target_ip == ip("10.0.1.88").wire());
-    CHECK(t.fate_of(to_unknown(2, "16.9.9.9")) == "");
+    CHECK(t.verdict_of(to_unknown(2, "16.9.9.9")) == "");
     t.hear_from("10.0.1.88", found_mac, 1);
     const auto out = t.take();
     REQUIRE(out.size() == 2);
@@ -72,13 +72,13 @@ TEST_CASE("sixteen packets wait for one neighbour", "[nodes]")
     CHECK(t.neighbours().waiting() == 16);
     t.hear_from("10.0.1.77", found_mac, 1);
     CHECK(t.take().size() == 17); // and the request
-    CHECK(t.fate_of(to_unknown()) == "-> b");
+    CHECK(t.verdict_of(to_unknown()) == "-> b");
 }
 
 TEST_CASE("who does not answer is unreachable", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_unknown()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_unknown()) == "-> b (ARP)");
     t.advance(2s);
     CHECK(t.take().size() == 3); // three requests in all
     t.advance(1s);
@@ -87,9 +87,9 @@ TEST_CASE("who does not answer is unreachable", "[nodes]")
     CHECK(message.icmp().type == net::icmp4::unreachable);
     CHECK(message.icmp().code == net::icmp4::host_unreachable);
     CHECK(t.counted() == counts{{"ip4-glean: host_unreachable", 1}});
-    CHECK(t.fate_of(to_unknown()) == "ip4-glean: host_unreachable -> a");
+    CHECK(t.verdict_of(to_unknown()) == "ip4-glean: host_unreachable -> a");
     t.advance(3s); // forgotten: the next packet asks again
-    CHECK(t.fate_of(to_unknown()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_unknown()) == "-> b (ARP)");
 }
 
 TEST_CASE("each packet to a silent neighbour is counted once", "[nodes]")
@@ -101,33 +101,33 @@ TEST_CASE("each packet to a silent neighbour is counted once", "[nodes]")
     }
     t.advance(5s);
     CHECK(t.counted() == counts{{"ip4-glean: host_unreachable", 6}});
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("an answer to the router that finds nobody is dropped", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.66", "10.0.0.1").icmp_echo()) == "-> a (ARP)");
+    CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.66", "10.0.0.1").icmp_echo()) == "-> a (ARP)");
     t.advance(4s);
     CHECK(t.counted() == counts{{"ip4-glean: host_unreachable", 1}, {"ip4-icmp-error: not_eligible", 1}});
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
 }
 
 TEST_CASE("without a room that resolves nothing waits", "[nodes]")
 {
     node_tester t;
     t.ip4().set_holder(nullptr);
-    CHECK(t.fate_of(to_unknown()) == "ip4-glean: no_resolver");
+    CHECK(t.verdict_of(to_unknown()) == "ip4-glean: no_resolver");
     t.ip4().set_holder(&t.neighbours());
 }
 
 TEST_CASE("a worker hands packets over to the main thread", "[nodes]")
 {
     node_tester t{{.workers = {1}}};
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     worker.run_once();
     packet* p = t.make(to_unknown().bytes());
-    REQUIRE(worker.inject_new(t.host.registry().find("ethernet-input")->id, p));
+    REQUIRE(worker.inject_new(t.engine.registry().find("ethernet-input")->id, p));
     worker.run_once();
     CHECK(t.take().empty());
     CHECK(t.neighbours().waiting() == 0);
@@ -141,13 +141,13 @@ TEST_CASE("a worker hands packets over to the main thread", "[nodes]")
 TEST_CASE("a worker whose main thread is behind drops and says so", "[nodes]")
 {
     node_tester t{{.workers = {1}}};
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     worker.run_once();
-    const node_id glean = t.host.registry().find("ip4-glean")->id;
+    const node_id glean = t.engine.registry().find("ip4-glean")->id;
     for (size_t i = 0; i < graph_thread::inbox_size / 2 + 3; ++i) { // half is left to ARP
         packet* p = t.make(to_unknown().bytes());
-        p->mark().l3_offset = 14;
-        p->mark().flags |= packet_mark::aimed; // it has been let through
+        p->metadata().l3_offset = 14;
+        p->metadata().flags |= packet_metadata::aimed; // it has been let through
         REQUIRE(worker.inject_new(glean, p));
     }
     worker.run_once();
@@ -157,12 +157,12 @@ TEST_CASE("a worker whose main thread is behind drops and says so", "[nodes]")
 TEST_CASE("a worker keeps from the main thread what is too much", "[nodes]")
 {
     node_tester t{{.workers = {1}}};
-    graph_thread& worker = t.host.thread(1);
+    graph_thread& worker = t.engine.thread(1);
     worker.run_once();
-    const node_id lookup = t.host.registry().find("ip4-lookup")->id;
+    const node_id lookup = t.engine.registry().find("ip4-lookup")->id;
     for (size_t i = 0; i < 1000; ++i) {
         packet* p = t.make(to_unknown().bytes());
-        p->mark().l3_offset = 14;
+        p->metadata().l3_offset = 14;
         REQUIRE(worker.inject_new(lookup, p));
     }
     worker.run_once();

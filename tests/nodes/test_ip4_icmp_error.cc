@@ -34,7 +34,7 @@ byte_string message_about(const byte_string& frame, uint8_t type, uint8_t code, 
 std::string fate_of_fault(node_tester& t, const packet_builder& p, uint8_t flags, uint8_t type = 3)
 {
     packet* made = t.make(p.bytes());
-    made->mark().flags = flags;
+    made->metadata().flags = flags;
     made->note().icmp_type = type;
     t.inject("ip4-icmp-error", made);
     t.run();
@@ -50,7 +50,7 @@ TEST_CASE("a time exceeded message is right byte for byte", "[nodes]")
 {
     node_tester t;
     const auto sent = expiring().udp().payload(32);
-    CHECK(t.fate_of(sent) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(sent) == "ip4-input: ttl_expired -> a");
     CHECK(t.take_one().bytes == message_about(sent.bytes(), 11, 0, 60));
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("an unreachable message is right byte for byte", "[nodes]")
 {
     node_tester t;
     const auto sent = packet_builder{}.ip4("10.0.0.2", "99.1.2.3").options(8).tcp().payload(3);
-    CHECK(t.fate_of(sent) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(sent) == "ip4-lookup: no_route -> a");
     CHECK(t.take_one().bytes == message_about(sent.bytes(), 3, 0, 28 + 20 + 3));
 }
 
@@ -68,13 +68,13 @@ TEST_CASE("a message is as long as the interface that it leaves by carries, at m
     for (uint16_t mtu : {68, 296, 575, 576, 577}) {
         t.set_mtu("a", mtu);
         const auto sent = expiring().udp().payload(700);
-        CHECK(t.fate_of(sent) == "ip4-input: ttl_expired -> a");
+        CHECK(t.verdict_of(sent) == "ip4-input: ttl_expired -> a");
         const auto size = std::min<uint16_t>(mtu, 576);
         CHECK(t.take_one().bytes == message_about(sent.bytes(), 11, 0, size - size_t{28}));
     }
     t.set_mtu("a", 296);
     t.set_mtu("b", 1000);
-    CHECK(t.fate_of(udp_packet().payload(1072).dont_fragment()) == "ip4-rewrite: too_big -> a");
+    CHECK(t.verdict_of(udp_packet().payload(1072).dont_fragment()) == "ip4-rewrite: too_big -> a");
     const auto out = t.take_one();
     CHECK(out.ip4().total_length.host() == 296);
     CHECK(out.icmp().sequence.host() == 1000);
@@ -85,12 +85,12 @@ TEST_CASE("a message is 576 bytes at most", "[nodes]")
     node_tester t;
     for (size_t payload : {520, 521, 1472}) {
         const auto sent = expiring().udp().payload(payload);
-        CHECK(t.fate_of(sent) == "ip4-input: ttl_expired -> a");
+        CHECK(t.verdict_of(sent) == "ip4-input: ttl_expired -> a");
         const auto out = t.take_one();
         CHECK(out.ip4().total_length.host() == 576);
         CHECK(out.bytes == message_about(sent.bytes(), 11, 0, 548));
     }
-    CHECK(t.fate_of(expiring().udp().payload(519)) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(expiring().udp().payload(519)) == "ip4-input: ttl_expired -> a");
     CHECK(t.take_one().ip4().total_length.host() == 575);
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("padding is not quoted", "[nodes]")
 {
     node_tester t;
     const auto sent = expiring().udp().payload(1).frame_bytes(60);
-    CHECK(t.fate_of(sent) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(sent) == "ip4-input: ttl_expired -> a");
     CHECK(t.take_one().bytes == message_about(sent.bytes(), 11, 0, 29));
 }
 
@@ -119,8 +119,8 @@ namespace {
 // Whose address a message to `from` has, about a packet that came in by `in`.
 std::string source_for(node_tester& t, std::string_view from, interface_index in)
 {
-    [[maybe_unused]] const auto fate =
-        t.fate_of(packet_builder{}.ethernet(mac_of(in, 1)).ip4(from, "99.0.0.1").udp(), in);
+    [[maybe_unused]] const auto verdict =
+        t.verdict_of(packet_builder{}.ethernet(mac_of(in, 1)).ip4(from, "99.0.0.1").udp(), in);
     return net::to_string(net::from_wire(t.take_one().ip4().source));
 }
 
@@ -146,7 +146,7 @@ TEST_CASE("a message speaks with an address of the interface by which it leaves"
 TEST_CASE("a message speaks with an address of the interface the packet came in by where that is asked for", "[nodes]")
 {
     node_tester t;
-    t.host.module<ip4::settings>().icmp_from_rx = true;
+    t.engine.module<ip4::settings>().icmp_from_rx = true;
     REQUIRE(t.ip4().add_address(0, own_address("10.9.0.1/16")));
     t.run(); // announces it
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
@@ -163,7 +163,7 @@ TEST_CASE("an interface without an address speaks with another one of the router
     REQUIRE(t.ip4().remove_address(2, own_address("10.0.2.1/24")));
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     CHECK(source_for(t, "10.0.1.2", 2) == "10.0.1.1"); // it leaves by b
-    t.host.module<ip4::settings>().icmp_from_rx = true;
+    t.engine.module<ip4::settings>().icmp_from_rx = true;
     CHECK(source_for(t, "10.0.1.2", 2) == "10.0.0.1"); // the first that was configured
 }
 
@@ -171,21 +171,21 @@ TEST_CASE("no message is sent about an ICMP error", "[nodes]")
 {
     node_tester t;
     for (uint8_t type : {3, 4, 5, 11, 12})
-        CHECK(t.fate_of(expiring().icmp(type, 0)) ==
+        CHECK(t.verdict_of(expiring().icmp(type, 0)) ==
               "ip4-icmp-error: not_eligible, ip4-input: ttl_expired");
     for (uint8_t type : {0, 8, 13, 17})
-        CHECK(t.fate_of(expiring().icmp(type, 0)) == "ip4-input: ttl_expired -> a");
+        CHECK(t.verdict_of(expiring().icmp(type, 0)) == "ip4-input: ttl_expired -> a");
     // without a type it could be one
-    CHECK(t.fate_of(expiring().protocol(1)) ==
+    CHECK(t.verdict_of(expiring().protocol(1)) ==
           "ip4-icmp-error: not_eligible, ip4-input: ttl_expired");
 }
 
 TEST_CASE("no message is sent about a later fragment", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(expiring().udp().fragment(0, true)) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(expiring().udp().fragment(0, true)) == "ip4-input: ttl_expired -> a");
     for (bool more : {false, true})
-        CHECK(t.fate_of(expiring().udp().fragment(1, more)) ==
+        CHECK(t.verdict_of(expiring().udp().fragment(1, more)) ==
               "ip4-icmp-error: not_eligible, ip4-input: ttl_expired");
 }
 
@@ -195,14 +195,14 @@ TEST_CASE("no message is sent about a packet to many", "[nodes]")
     for (const char* to : {"224.0.0.1", "255.255.255.255", "10.0.1.255", "10.0.1.0", "10.0.0.255", "0.0.0.0",
                            "0.1.2.3", "127.0.0.1", "240.0.0.1"})
         CHECK(fate_of_fault(t, udp_packet("10.0.0.2", to), 0) == "ip4-icmp-error: not_eligible");
-    CHECK(fate_of_fault(t, udp_packet(), packet_mark::layer3_broadcast) ==
+    CHECK(fate_of_fault(t, udp_packet(), packet_metadata::layer3_broadcast) ==
           "ip4-icmp-error: not_eligible");
 }
 
 TEST_CASE("no message is sent about what the router made", "[nodes]")
 {
     node_tester t;
-    CHECK(fate_of_fault(t, udp_packet(), packet_mark::locally_made) ==
+    CHECK(fate_of_fault(t, udp_packet(), packet_metadata::locally_made) ==
           "ip4-icmp-error: not_eligible");
     CHECK(fate_of_fault(t, udp_packet(), 0) == "sent");
 }
@@ -249,7 +249,7 @@ namespace {
 size_t messages_at(node_tester& t, uint64_t tsc, unsigned packets, std::string_view from = "10.0.0.2",
                    interface_index in = 0)
 {
-    t.host.main().set_replayed_time(tsc);
+    t.engine.main().set_replayed_time(tsc);
     [[maybe_unused]] const auto before = t.counted();
     for (unsigned i = 0; i < packets; ++i)
         t.inject("ip4-input", expiring().ip4(from, "99.0.0.1").udp(), in);
@@ -284,8 +284,8 @@ TEST_CASE("what comes in by one interface is told so much at once, and silences 
     t.add_route("16.0.0.0/8", {"10.0.0.2"});
     const uint64_t begin = 1000 * rte_get_tsc_hz();
     size_t told = 0;
-    for (unsigned host = 1; host <= 100; ++host) // as many senders as there are messages, each a few times
-        told += messages_at(t, begin, 4, fmt::format("16.0.{}.1", host));
+    for (unsigned engine = 1; engine <= 100; ++engine) // as many senders as there are messages, each a few times
+        told += messages_at(t, begin, 4, fmt::format("16.0.{}.1", engine));
     CHECK(told == 100);
     CHECK(messages_at(t, begin, 1, "16.0.200.1") == 0);
     CHECK(messages_at(t, begin, 1, "10.0.1.2", 1) == 1);

@@ -22,15 +22,15 @@ packet_builder bare()
 TEST_CASE("a frame one byte short of a header is too short", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(bare().frame_bytes(33)) == "ip4-input: too_short");
-    CHECK(t.fate_of(bare()) == "-> b");
+    CHECK(t.verdict_of(bare().frame_bytes(33)) == "ip4-input: too_short");
+    CHECK(t.verdict_of(bare()) == "-> b");
 }
 
 TEST_CASE("only version 4 is taken", "[nodes]")
 {
     node_tester t;
     for (uint8_t version = 0; version < 16; ++version)
-        CHECK(t.fate_of(bare().version(version)) ==
+        CHECK(t.verdict_of(bare().version(version)) ==
               (version == 4 ? "-> b" : "ip4-input: bad_version"));
 }
 
@@ -38,18 +38,18 @@ TEST_CASE("a header length is from 20 bytes to the frame's end", "[nodes]")
 {
     node_tester t;
     for (uint8_t words = 0; words < 5; ++words)
-        CHECK(t.fate_of(bare().header_words(words)) == "ip4-input: bad_header_length");
-    CHECK(t.fate_of(bare().header_words(6)) == "ip4-input: bad_header_length");
-    CHECK(t.fate_of(bare().options(40)) == "-> b");
-    CHECK(t.fate_of(bare().options(40).frame_bytes(14 + 59)) == "ip4-input: bad_header_length");
-    CHECK(t.fate_of(bare().options(40).header_words(14)) == "-> b");
+        CHECK(t.verdict_of(bare().header_words(words)) == "ip4-input: bad_header_length");
+    CHECK(t.verdict_of(bare().header_words(6)) == "ip4-input: bad_header_length");
+    CHECK(t.verdict_of(bare().options(40)) == "-> b");
+    CHECK(t.verdict_of(bare().options(40).frame_bytes(14 + 59)) == "ip4-input: bad_header_length");
+    CHECK(t.verdict_of(bare().options(40).header_words(14)) == "-> b");
 }
 
 TEST_CASE("options are forwarded as they are", "[nodes]")
 {
     node_tester t;
     const auto sent = bare().options(8).payload(5).ttl(9).bytes();
-    CHECK(t.fate_of(bare().options(8).payload(5).ttl(9)) == "-> b");
+    CHECK(t.verdict_of(bare().options(8).payload(5).ttl(9)) == "-> b");
     const auto out = t.take_one();
     CHECK(out.ip4().header_bytes() == 28);
     CHECK(byte_string(out.bytes.begin() + 26, out.bytes.end()) ==
@@ -60,25 +60,25 @@ TEST_CASE("options are forwarded as they are", "[nodes]")
 TEST_CASE("a total length is from the header's to the frame's end", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(bare().payload(10).total_length(0)) == "ip4-input: bad_total_length");
-    CHECK(t.fate_of(bare().payload(10).total_length(19)) == "ip4-input: bad_total_length");
-    CHECK(t.fate_of(bare().payload(10).total_length(20)) == "-> b");
-    CHECK(t.fate_of(bare().options(4).total_length(23)) == "ip4-input: bad_total_length");
-    CHECK(t.fate_of(bare().options(4).total_length(24)) == "-> b");
-    CHECK(t.fate_of(bare().payload(10).total_length(30)) == "-> b");
-    CHECK(t.fate_of(bare().payload(10).total_length(31)) == "ip4-input: bad_total_length");
-    CHECK(t.fate_of(bare().payload(10).total_length(65535)) == "ip4-input: bad_total_length");
+    CHECK(t.verdict_of(bare().payload(10).total_length(0)) == "ip4-input: bad_total_length");
+    CHECK(t.verdict_of(bare().payload(10).total_length(19)) == "ip4-input: bad_total_length");
+    CHECK(t.verdict_of(bare().payload(10).total_length(20)) == "-> b");
+    CHECK(t.verdict_of(bare().options(4).total_length(23)) == "ip4-input: bad_total_length");
+    CHECK(t.verdict_of(bare().options(4).total_length(24)) == "-> b");
+    CHECK(t.verdict_of(bare().payload(10).total_length(30)) == "-> b");
+    CHECK(t.verdict_of(bare().payload(10).total_length(31)) == "ip4-input: bad_total_length");
+    CHECK(t.verdict_of(bare().payload(10).total_length(65535)) == "ip4-input: bad_total_length");
 }
 
 TEST_CASE("what is behind the packet in its frame is not forwarded", "[nodes]")
 {
     node_tester t;
     for (size_t bytes : {51, 60, 1442}) {
-        CHECK(t.fate_of(udp_packet().ttl(9).frame_bytes(bytes, 0xee)) == "-> b");
+        CHECK(t.verdict_of(udp_packet().ttl(9).frame_bytes(bytes, 0xee)) == "-> b");
         CHECK(t.take_one().bytes == udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).ttl(8).bytes());
     }
     const auto small = packet_builder{}.ip4().payload(1).ttl(9);
-    CHECK(t.fate_of(packet_builder{small}.frame_bytes(60, 0xee)) == "-> b");
+    CHECK(t.verdict_of(packet_builder{small}.frame_bytes(60, 0xee)) == "-> b");
     CHECK(t.take_one().bytes.size() == 35);
 }
 
@@ -86,9 +86,9 @@ TEST_CASE("what is behind the packet is sent back in no answer", "[nodes]")
 {
     node_tester t;
     const auto echo = packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo().payload(4);
-    CHECK(t.fate_of(packet_builder{echo}.frame_bytes(1046, 0xee)) == "-> a");
+    CHECK(t.verdict_of(packet_builder{echo}.frame_bytes(1046, 0xee)) == "-> a");
     CHECK(t.take_one().bytes.size() == 46);
-    CHECK(t.fate_of(udp_packet().ttl(1).frame_bytes(1000, 0xee)) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(udp_packet().ttl(1).frame_bytes(1000, 0xee)) == "ip4-input: ttl_expired -> a");
     CHECK(t.take_one().bytes.size() == 14 + 28 + 36);
 }
 
@@ -118,15 +118,15 @@ TEST_CASE("no fragment hides TCP's flags from a filter", "[nodes]")
         return packet_builder{}.ip4().protocol(net::ip_protocol::tcp).fragment(offset, more).payload(bytes);
     };
     for (bool more : {false, true})
-        CHECK(t.fate_of(part(1, more, 16)) == "ip4-input: tcp_fragment");
-    CHECK(t.fate_of(part(0, true, 8)) == "ip4-input: tcp_fragment");
-    CHECK(t.fate_of(part(0, true, 8).frame_bytes(60)) == "ip4-input: tcp_fragment");
-    CHECK(t.fate_of(part(0, true, 8).options(8)) == "ip4-input: tcp_fragment");
-    CHECK(t.fate_of(part(0, true, 16)) == "-> b");
-    CHECK(t.fate_of(part(2, false, 8)) == "-> b");
-    CHECK(t.fate_of(part(0, false, 8)) == "-> b"); // no fragment
-    CHECK(t.fate_of(part(0, true, 8).protocol(17)) == "-> b");
-    CHECK(t.fate_of(part(1, true, 8).protocol(17)) == "-> b");
+        CHECK(t.verdict_of(part(1, more, 16)) == "ip4-input: tcp_fragment");
+    CHECK(t.verdict_of(part(0, true, 8)) == "ip4-input: tcp_fragment");
+    CHECK(t.verdict_of(part(0, true, 8).frame_bytes(60)) == "ip4-input: tcp_fragment");
+    CHECK(t.verdict_of(part(0, true, 8).options(8)) == "ip4-input: tcp_fragment");
+    CHECK(t.verdict_of(part(0, true, 16)) == "-> b");
+    CHECK(t.verdict_of(part(2, false, 8)) == "-> b");
+    CHECK(t.verdict_of(part(0, false, 8)) == "-> b"); // no fragment
+    CHECK(t.verdict_of(part(0, true, 8).protocol(17)) == "-> b");
+    CHECK(t.verdict_of(part(1, true, 8).protocol(17)) == "-> b");
 }
 
 TEST_CASE("any one bit of the header that is wrong is noticed", "[nodes]")
@@ -151,14 +151,14 @@ TEST_CASE("any one bit of the header that is wrong is noticed", "[nodes]")
 TEST_CASE("a packet is forwarded while its TTL is above one", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(udp_packet().ttl(0)) == "ip4-input: ttl_expired -> a");
-    CHECK(t.fate_of(udp_packet().ttl(1)) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(udp_packet().ttl(0)) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(udp_packet().ttl(1)) == "ip4-input: ttl_expired -> a");
     const auto message = t.take_one().icmp();
     CHECK(message.type == net::icmp4::time_exceeded);
     CHECK(message.code == 0);
-    CHECK(t.fate_of(udp_packet().ttl(2)) == "-> b");
+    CHECK(t.verdict_of(udp_packet().ttl(2)) == "-> b");
     CHECK(t.take_one().ip4().ttl == 1);
-    CHECK(t.fate_of(udp_packet().ttl(255)) == "-> b");
+    CHECK(t.verdict_of(udp_packet().ttl(255)) == "-> b");
 }
 
 TEST_CASE("the TTL does not matter where nothing is forwarded to", "[nodes]")
@@ -166,10 +166,10 @@ TEST_CASE("the TTL does not matter where nothing is forwarded to", "[nodes]")
     node_tester t;
     for (uint8_t ttl : {0, 1, 64}) {
         for (const char* to : {"0.0.0.0", "0.255.255.255", "127.0.0.1", "127.255.255.255", "240.0.0.1"})
-            CHECK(t.fate_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: martian_destination");
-        CHECK(t.fate_of(udp_packet("10.0.0.2", "224.0.0.5").ttl(ttl)) == "ip4-lookup: multicast");
+            CHECK(t.verdict_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: martian_destination");
+        CHECK(t.verdict_of(udp_packet("10.0.0.2", "224.0.0.5").ttl(ttl)) == "ip4-lookup: multicast");
         for (const char* to : {"255.255.255.255", "10.0.0.255", "10.0.1.0"})
-            CHECK(t.fate_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: broadcast");
+            CHECK(t.verdict_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: broadcast");
     }
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("the router itself takes a packet with any TTL", "[nodes]")
     node_tester t;
     for (const char* own : {"10.0.0.1", "10.0.1.1"})
         for (uint8_t ttl : {0, 1, 2})
-            CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.2", own).ttl(ttl).icmp_echo()) == "-> a");
+            CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", own).ttl(ttl).icmp_echo()) == "-> a");
 }
 
 TEST_CASE("no packet with a source that cannot be one passes", "[nodes]")
@@ -186,9 +186,9 @@ TEST_CASE("no packet with a source that cannot be one passes", "[nodes]")
     node_tester t;
     for (const char* source : {"0.0.0.0", "0.255.255.255", "127.0.0.1", "127.255.255.255",
                                "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"})
-        CHECK(t.fate_of(udp_packet(source)) == "ip4-input: martian_source");
+        CHECK(t.verdict_of(udp_packet(source)) == "ip4-input: martian_source");
     for (const char* source : {"1.0.0.0", "126.255.255.255", "128.0.0.1", "223.255.255.255"})
-        CHECK(t.fate_of(udp_packet(source)) == "-> b");
+        CHECK(t.verdict_of(udp_packet(source)) == "-> b");
 }
 
 TEST_CASE("no packet from a broadcast address of the router's networks passes", "[nodes]")
@@ -196,27 +196,27 @@ TEST_CASE("no packet from a broadcast address of the router's networks passes", 
     node_tester t;
     for (const char* source : {"10.0.0.0", "10.0.0.255", "10.0.1.0", "10.0.1.255"})
         for (uint8_t ttl : {1, 64})
-            CHECK(t.fate_of(udp_packet(source).ttl(ttl)) == "ip4-input: martian_source");
-    CHECK(t.fate_of(udp_packet("10.0.2.255")) == "-> b"); // of somebody else's network nobody here knows
+            CHECK(t.verdict_of(udp_packet(source).ttl(ttl)) == "ip4-input: martian_source");
+    CHECK(t.verdict_of(udp_packet("10.0.2.255")) == "-> b"); // of somebody else's network nobody here knows
     REQUIRE(t.ip4().add_address(0, own_address("10.7.0.0/31")));
     REQUIRE(t.ip4().add_address(0, own_address("10.8.0.1/30")));
     t.run();
-    CHECK(t.fate_of(udp_packet("10.7.0.1")) == "-> b");
-    CHECK(t.fate_of(udp_packet("10.8.0.0")) == "ip4-input: martian_source");
-    CHECK(t.fate_of(udp_packet("10.8.0.3")) == "ip4-input: martian_source");
+    CHECK(t.verdict_of(udp_packet("10.7.0.1")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.8.0.0")) == "ip4-input: martian_source");
+    CHECK(t.verdict_of(udp_packet("10.8.0.3")) == "ip4-input: martian_source");
     REQUIRE(t.ip4().remove_address(0, own_address("10.8.0.1/30")));
-    CHECK(t.fate_of(udp_packet("10.8.0.3")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.8.0.3")) == "-> b");
 }
 
 TEST_CASE("no packet from an address of the router's own passes", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(udp_packet("10.0.0.1")) == "ip4-input: own_source");
-    CHECK(t.fate_of(udp_packet("10.0.1.1")) == "ip4-input: own_source");
-    CHECK(t.fate_of(udp_packet("10.0.0.1", "10.0.1.1")) == "ip4-input: own_source");
-    CHECK(t.fate_of(udp_packet("10.0.2.1")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.1")) == "ip4-input: own_source");
+    CHECK(t.verdict_of(udp_packet("10.0.1.1")) == "ip4-input: own_source");
+    CHECK(t.verdict_of(udp_packet("10.0.0.1", "10.0.1.1")) == "ip4-input: own_source");
+    CHECK(t.verdict_of(udp_packet("10.0.2.1")) == "-> b");
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
-    CHECK(t.fate_of(udp_packet("10.0.1.1", "10.0.0.2")) == "-> a");
+    CHECK(t.verdict_of(udp_packet("10.0.1.1", "10.0.0.2")) == "-> a");
 }
 
 TEST_CASE("what came as a link-layer broadcast is not forwarded", "[nodes]")
@@ -225,11 +225,11 @@ TEST_CASE("what came as a link-layer broadcast is not forwarded", "[nodes]")
     const auto broadcast = [](std::string_view to) {
         return udp_packet("10.0.0.2", to).ethernet(net::broadcast_mac);
     };
-    CHECK(t.fate_of(broadcast("10.0.1.2")) == "ip4-input: link_broadcast");
-    CHECK(t.fate_of(broadcast("10.0.0.1")) == "ip4-input: link_broadcast");
-    CHECK(t.fate_of(broadcast("10.0.1.2").ttl(1)) == "ip4-input: link_broadcast");
-    CHECK(t.fate_of(broadcast("224.0.0.5")) == "ip4-lookup: multicast");
-    CHECK(t.fate_of(broadcast("255.255.255.255")) == "ip4-lookup: broadcast");
+    CHECK(t.verdict_of(broadcast("10.0.1.2")) == "ip4-input: link_broadcast");
+    CHECK(t.verdict_of(broadcast("10.0.0.1")) == "ip4-input: link_broadcast");
+    CHECK(t.verdict_of(broadcast("10.0.1.2").ttl(1)) == "ip4-input: link_broadcast");
+    CHECK(t.verdict_of(broadcast("224.0.0.5")) == "ip4-lookup: multicast");
+    CHECK(t.verdict_of(broadcast("255.255.255.255")) == "ip4-lookup: broadcast");
 }
 
 TEST_CASE("what is lost counts once for the interface that it came in by, and nothing else does", "[nodes]")
@@ -237,10 +237,10 @@ TEST_CASE("what is lost counts once for the interface that it came in by, and no
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.0.2"});
     const auto drops_of = [&](const packet_builder& p) {
-        const auto before = interfaces_of(t.host).count(1).drops;
-        [[maybe_unused]] const auto fate = t.fate_of(packet_builder{p}.ethernet(mac_of(1, 1), mac_of(1, 2)), 1);
-        CHECK(interfaces_of(t.host).count(0).drops == 0);
-        return interfaces_of(t.host).count(1).drops - before;
+        const auto before = interfaces_of(t.engine).count(1).drops;
+        [[maybe_unused]] const auto verdict = t.verdict_of(packet_builder{p}.ethernet(mac_of(1, 1), mac_of(1, 2)), 1);
+        CHECK(interfaces_of(t.engine).count(0).drops == 0);
+        return interfaces_of(t.engine).count(1).drops - before;
     };
     for (const auto& lost :
          {udp_packet("10.0.1.255"), udp_packet("10.0.0.1"), udp_packet().header_checksum(1), udp_packet().version(6),
@@ -343,7 +343,7 @@ TEST_CASE("whatever comes in meets one fate and leaves", "[nodes]")
     }
     t.advance(10s); // neighbours that never answer give their packets back
     CHECK(t.neighbours().waiting() == 0);
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
     const auto reasons = t.counted();
     for (const char* name : {"too_short", "bad_version", "bad_header_length", "bad_total_length",
                              "bad_checksum", "ttl_expired"})

@@ -17,14 +17,14 @@ packet_builder to_router()
 TEST_CASE("ICMP to the router goes to its node", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_router().icmp_echo()) == "-> a");
+    CHECK(t.verdict_of(to_router().icmp_echo()) == "-> a");
     CHECK(t.went("ip4-local", "ip4-icmp-echo") == 1);
 }
 
 TEST_CASE("a UDP port nobody listens on is unreachable", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_router().udp(5, 33434)) == "ip4-local: no_listener -> a");
+    CHECK(t.verdict_of(to_router().udp(5, 33434)) == "ip4-local: no_listener -> a");
     const auto message = t.take_one().icmp();
     CHECK(message.type == net::icmp4::unreachable);
     CHECK(message.code == net::icmp4::port_unreachable);
@@ -34,7 +34,7 @@ TEST_CASE("other protocols are unreachable", "[nodes]")
 {
     node_tester t;
     for (uint8_t protocol : {0, 2, 6, 47, 89, 255}) {
-        CHECK(t.fate_of(to_router().protocol(protocol).payload(20)) ==
+        CHECK(t.verdict_of(to_router().protocol(protocol).payload(20)) ==
               "ip4-local: no_listener -> a");
         CHECK(t.take_one().icmp().code == net::icmp4::protocol_unreachable);
     }
@@ -43,7 +43,7 @@ TEST_CASE("other protocols are unreachable", "[nodes]")
 TEST_CASE("fragments to the router are dropped, first and later ones", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_router().icmp_echo().fragment(0, true)) == "ip4-local: fragment");
-    CHECK(t.fate_of(to_router().udp().fragment(1, false)) == "ip4-local: fragment");
-    CHECK(t.fate_of(to_router().icmp_echo().dont_fragment()) == "-> a");
+    CHECK(t.verdict_of(to_router().icmp_echo().fragment(0, true)) == "ip4-local: fragment");
+    CHECK(t.verdict_of(to_router().udp().fragment(1, false)) == "ip4-local: fragment");
+    CHECK(t.verdict_of(to_router().icmp_echo().dont_fragment()) == "-> a");
 }

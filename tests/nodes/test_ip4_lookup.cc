@@ -40,27 +40,27 @@ TEST_CASE("the longest prefix decides", "[nodes]")
     t.add_route("16.0.0.0/8", {"10.0.2.2"});
     t.add_route("16.1.0.0/16", {"10.0.3.2"});
     t.add_route("16.1.1.1/32", {"10.0.1.2"});
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "9.9.9.9")) == "-> b");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.255.255")) == "-> c");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.1.0.0")) == "-> d");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.1.1.0")) == "-> d");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.1.1.1")) == "-> b");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.2.0.0")) == "-> c");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "17.0.0.0")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "9.9.9.9")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.255.255")) == "-> c");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.1.0.0")) == "-> d");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.1.1.0")) == "-> d");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.1.1.1")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.2.0.0")) == "-> c");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "17.0.0.0")) == "-> b");
 }
 
 TEST_CASE("a packet may leave by the interface that it came in by", "[nodes]")
 {
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.0.2"});
-    CHECK(t.fate_of(udp_packet("10.0.0.7", "16.0.0.1")) == "-> a");
+    CHECK(t.verdict_of(udp_packet("10.0.0.7", "16.0.0.1")) == "-> a");
 }
 
 TEST_CASE("the router's own addresses are local on every interface", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo()) == "-> a");
-    CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.2", "10.0.1.1").icmp_echo()) == "-> a");
+    CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo()) == "-> a");
+    CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "10.0.1.1").icmp_echo()) == "-> a");
     CHECK(t.went("ip4-lookup", "ip4-local") == 2);
 }
 
@@ -69,18 +69,18 @@ TEST_CASE("a blackhole drops in silence", "[nodes]")
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     REQUIRE(t.ip4().add_blackhole(prefix("16.1.0.0/16")));
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.1.2.3")) == "ip4-lookup: blackhole");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.2.2.3")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.1.2.3")) == "ip4-lookup: blackhole");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.2.2.3")) == "-> b");
 }
 
 TEST_CASE("without a route the sender is told that the network is unreachable", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "99.0.0.1")) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "99.0.0.1")) == "ip4-lookup: no_route -> a");
     const auto message = t.take_one().icmp();
     CHECK(message.type == net::icmp4::unreachable);
     CHECK(message.code == net::icmp4::net_unreachable);
-    CHECK(t.fate_of(packet_builder{}.ip4("10.0.0.2", "99.0.0.1").icmp(3, 1)) ==
+    CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "99.0.0.1").icmp(3, 1)) ==
           "ip4-icmp-error: not_eligible, ip4-lookup: no_route");
 }
 
@@ -96,9 +96,9 @@ TEST_CASE("broadcast, multicast and martian destinations are never forwarded", "
           "255.255.255.254"}}};
     for (const auto& [reason, destinations] : expected)
         for (const auto& to : destinations)
-            CHECK(t.fate_of(udp_packet("10.0.0.2", to)) == "ip4-lookup: " + reason);
+            CHECK(t.verdict_of(udp_packet("10.0.0.2", to)) == "ip4-lookup: " + reason);
     for (const char* to : {"1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255"})
-        CHECK(t.fate_of(udp_packet("10.0.0.2", to)) == "-> b");
+        CHECK(t.verdict_of(udp_packet("10.0.0.2", to)) == "-> b");
 }
 
 TEST_CASE("flows spread evenly over two paths", "[nodes]")
@@ -133,7 +133,7 @@ TEST_CASE("a flow stays on its path", "[nodes]")
     CHECK(paths_of_flows(t, 200) == before);
     // neither length nor TTL nor the identification belongs to a flow
     for (uint16_t i = 0; i < 20; ++i)
-        CHECK(t.fate_of(flow(i).ttl(9).tos(8).id(1).payload(100)) ==
+        CHECK(t.verdict_of(flow(i).ttl(9).tos(8).id(1).payload(100)) ==
               std::string("-> ") + before[i]);
 }
 
@@ -142,13 +142,13 @@ TEST_CASE("all fragments of a packet take one path", "[nodes]")
     node_tester t{{.interfaces = 3}};
     t.add_route("16.0.0.0/8", {"10.0.1.2", "10.0.2.2"});
     std::string seen;
-    for (int host = 1; host < 40; ++host) {
-        const std::string to = fmt::format("16.0.0.{}", host);
-        const auto first = t.fate_of(flow(77, to).payload(64).fragment(0, true));
+    for (int engine = 1; engine < 40; ++engine) {
+        const std::string to = fmt::format("16.0.0.{}", engine);
+        const auto first = t.verdict_of(flow(77, to).payload(64).fragment(0, true));
         // what follows begins with payload where the ports were
         const auto later = packet_builder{}.ip4("10.0.0.2", to).protocol(17).payload(64);
-        CHECK(t.fate_of(packet_builder{later}.fragment(9, true)) == first);
-        CHECK(t.fate_of(packet_builder{later}.fragment(18, false)) == first);
+        CHECK(t.verdict_of(packet_builder{later}.fragment(9, true)) == first);
+        CHECK(t.verdict_of(packet_builder{later}.fragment(18, false)) == first);
         seen += first.back();
     }
     CHECK(seen.find('b') != std::string::npos);
@@ -182,9 +182,9 @@ TEST_CASE("without any path that is up the network is unreachable", "[nodes]")
     t.add_route("16.0.0.0/8", {"10.0.1.2", "10.0.2.2"});
     t.set_up("b", false);
     t.set_up("c", false);
-    CHECK(t.fate_of(flow(1)) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(flow(1)) == "ip4-lookup: no_route -> a");
     t.set_up("c", true);
-    CHECK(t.fate_of(flow(1)) == "-> c");
+    CHECK(t.verdict_of(flow(1)) == "-> c");
 }
 
 TEST_CASE("a vector of many destinations is looked up packet by packet", "[nodes]")

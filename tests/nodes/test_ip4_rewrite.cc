@@ -41,12 +41,12 @@ unsigned wrong_of_all(node_tester& t, Make&& make)
     return wrong;
 }
 
-// A tester whose nodes have each form in turn that this processor runs.
+// A tester whose nodes have each variant in turn that this processor runs.
 void in_each_form(node_tester& t)
 {
-    const form which = GENERATE(form::plain, form::baseline, form::avx2, form::avx512);
+    const variant which = GENERATE(variant::plain, variant::baseline, variant::avx2, variant::avx512);
     if (is_supported(which))
-        t.use_form(which);
+        t.use_variant(which);
 }
 
 packet_builder sized(uint16_t bytes)
@@ -81,7 +81,7 @@ TEST_CASE("the next hop's Ethernet header is written, and no byte behind the hea
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     const auto sent = udp_packet("10.0.0.2", "16.0.0.1").payload(99);
-    CHECK(t.fate_of(sent) == "-> b");
+    CHECK(t.verdict_of(sent) == "-> b");
     const auto out = t.take_one();
     CHECK(out.ethernet().destination == mac_of(1, 2));
     CHECK(out.ethernet().source == mac_of(1, 1));
@@ -93,12 +93,12 @@ TEST_CASE("a packet of the MTU passes, one byte more does not", "[nodes]")
 {
     node_tester t;
     t.set_mtu("b", 600);
-    CHECK(t.fate_of(sized(600)) == "-> b");
-    CHECK(t.fate_of(sized(600).dont_fragment()) == "-> b");
-    CHECK(t.fate_of(sized(601)) == "ip4-rewrite: too_big");
-    CHECK(t.fate_of(sized(601).dont_fragment()) == "ip4-rewrite: too_big -> a");
+    CHECK(t.verdict_of(sized(600)) == "-> b");
+    CHECK(t.verdict_of(sized(600).dont_fragment()) == "-> b");
+    CHECK(t.verdict_of(sized(601)) == "ip4-rewrite: too_big");
+    CHECK(t.verdict_of(sized(601).dont_fragment()) == "ip4-rewrite: too_big -> a");
     t.set_mtu("b", 601);
-    CHECK(t.fate_of(sized(601)) == "-> b");
+    CHECK(t.verdict_of(sized(601)) == "-> b");
 }
 
 TEST_CASE("who may not fragment is told the MTU", "[nodes]")
@@ -106,7 +106,7 @@ TEST_CASE("who may not fragment is told the MTU", "[nodes]")
     node_tester t;
     t.set_mtu("b", 1280);
     const auto sent = sized(1281).dont_fragment();
-    CHECK(t.fate_of(sent) == "ip4-rewrite: too_big -> a");
+    CHECK(t.verdict_of(sent) == "ip4-rewrite: too_big -> a");
     const auto out = t.take_one();
     CHECK(out.icmp().type == net::icmp4::unreachable);
     CHECK(out.icmp().code == net::icmp4::fragmentation_needed);
@@ -123,14 +123,14 @@ TEST_CASE("what pads a frame does not count for the MTU", "[nodes]")
 {
     node_tester t;
     t.set_mtu("b", 68);
-    CHECK(t.fate_of(sized(68).frame_bytes(100)) == "-> b");
+    CHECK(t.verdict_of(sized(68).frame_bytes(100)) == "-> b");
 }
 
 TEST_CASE("a packet that the router made keeps its TTL", "[nodes]")
 {
     node_tester t;
     packet* p = t.make(udp_packet().ttl(5).bytes());
-    p->mark().flags = packet_mark::locally_made;
+    p->metadata().flags = packet_metadata::locally_made;
     t.inject("ip4-lookup", p);
     t.run();
     const auto out = t.take_one();
@@ -143,7 +143,7 @@ TEST_CASE("a packet that the router made and that is too big is only counted", "
     node_tester t;
     t.set_mtu("b", 100);
     packet* p = t.make(sized(101).dont_fragment().bytes());
-    p->mark().flags = packet_mark::locally_made;
+    p->metadata().flags = packet_metadata::locally_made;
     t.inject("ip4-lookup", p);
     t.run();
     CHECK(t.take().empty());
@@ -153,6 +153,6 @@ TEST_CASE("a packet that the router made and that is too big is only counted", "
 TEST_CASE("no packet leaves by an interface that is down", "[nodes]")
 {
     node_tester t;
-    interfaces_of(t.host).hot(1).admin_up.store(false); // before the routes have heard of it
-    CHECK(t.fate_of(udp_packet()) == "interface-output: interface_down");
+    interfaces_of(t.engine).hot(1).admin_up.store(false); // before the routes have heard of it
+    CHECK(t.verdict_of(udp_packet()) == "interface-output: interface_down");
 }

@@ -57,7 +57,7 @@ TEST_CASE("one interface's neighbours cannot crowd out another's", "[nodes]")
 {
     crowd t;
     t.learn_until(most + 100);
-    CHECK(t.fate_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
+    CHECK(t.verdict_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
     t.hear_from("10.0.0.77", mac_of(0, 77), 0);
     CHECK(t.state_of("10.0.0.77") == neighbour_state::reachable);
     CHECK(t.used().neighbours == most);
@@ -77,25 +77,25 @@ TEST_CASE("a neighbour to which packets go does not give way", "[nodes]")
 {
     crowd t;
     REQUIRE(t.learn(0));
-    CHECK(t.fate_of(to_numbered(0)) == "-> b");
+    CHECK(t.verdict_of(to_numbered(0)) == "-> b");
     t.learn_until(most + 10);
     CHECK(t.state(0).has_value());
     CHECK(t.state(1) == std::nullopt);
-    CHECK(t.fate_of(to_numbered(0)) == "-> b");
+    CHECK(t.verdict_of(to_numbered(0)) == "-> b");
 }
 
 TEST_CASE("each form of lookup notes that a neighbour is in use", "[nodes]")
 {
-    for (const form which : {form::plain, form::baseline}) {
+    for (const variant which : {variant::plain, variant::baseline}) {
         node_tester t;
-        t.use_form(which);
+        t.use_variant(which);
         t.hear_from("10.0.1.77", mac_of(1, 77), 1);
         CHECK_FALSE(t.ip4().neighbour_used(1, ip("10.0.1.77")));
-        CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
+        CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
         CHECK(t.ip4().neighbour_used(1, ip("10.0.1.77")));
         t.advance(2 * neighbour_table::use_time); // it is not watched any more
         CHECK(t.ip4().neighbour_used(1, ip("10.0.1.77")));
-        CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
+        CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.0.1.77")) == "-> b");
     }
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("in a crowd it is looked at anew to whom packets go", "[nodes]")
     crowd t;
     t.advance(500ms); // between two looks
     REQUIRE(t.neighbours().learn(1, numbered(0), mac_of(1, 1), true, true));
-    CHECK(t.fate_of(to_numbered(0)) == "-> b");
+    CHECK(t.verdict_of(to_numbered(0)) == "-> b");
     t.advance(neighbour_table::use_time + 2s);
     CHECK(t.ip4().neighbour_used(1, numbered(0)));
     for (uint32_t n = 1; n < most; ++n)
@@ -113,7 +113,7 @@ TEST_CASE("in a crowd it is looked at anew to whom packets go", "[nodes]")
     CHECK(t.state(0) == neighbour_state::reachable);
     t.advance(1s);
     CHECK_FALSE(t.ip4().neighbour_used(1, numbered(0)));
-    CHECK(t.fate_of(to_numbered(0)) == "-> b"); // and is so again
+    CHECK(t.verdict_of(to_numbered(0)) == "-> b"); // and is so again
     CHECK(t.ip4().neighbour_used(1, numbered(0)));
 }
 
@@ -146,11 +146,11 @@ TEST_CASE("a table full of neighbours in use takes no other", "[nodes]")
     (void)t.take();
     (void)t.counted();
     CHECK_FALSE(t.learn(most));
-    CHECK(t.fate_of(packet_builder{}
+    CHECK(t.verdict_of(packet_builder{}
                         .ethernet(mac_of(1, 1), mac_of(1, 9))
                         .arp(1, mac_of(1, 9), "10.64.200.1", {}, "10.64.0.1"),
                     1) == "-> b (ARP)"); // answered, only not learned
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.64.200.1")) == "ip4-glean: table_full");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.64.200.1")) == "ip4-glean: table_full");
     const auto by_hand = t.neighbours().add_permanent(1, ip("10.64.200.1"), mac_of(1, 1));
     REQUIRE_FALSE(by_hand.has_value());
     CHECK(by_hand.error().code == errc::exhausted);
@@ -170,7 +170,7 @@ TEST_CASE("the unanswered of an interface give way among themselves, the oldest 
     CHECK(t.state(3) == neighbour_state::incomplete);
     CHECK(t.state(limit + 2) == neighbour_state::incomplete);
     CHECK(t.state(5000).has_value());
-    CHECK(t.host.packets_in_flight() == static_cast<int64_t>(t.neighbours().waiting()));
+    CHECK(t.engine.packets_in_flight() == static_cast<int64_t>(t.neighbours().waiting()));
 }
 
 TEST_CASE("who failed gives way before who is asked for", "[nodes]")

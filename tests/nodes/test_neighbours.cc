@@ -31,7 +31,7 @@ size_t requests(node_tester& t)
 TEST_CASE("an unknown neighbour is asked for three times, a second apart, then given up", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_him()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_him()) == "-> b (ARP)");
     CHECK(t.state_of(who) == neighbour_state::incomplete);
     for (int second = 1; second < 3; ++second) {
         [[maybe_unused]] const auto before = t.take();
@@ -54,7 +54,7 @@ TEST_CASE("requests are a second apart wherever the clock of ageing stands", "[n
 {
     node_tester t;
     t.advance(700ms); // ageing looks in 300 ms
-    CHECK(t.fate_of(to_him()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_him()) == "-> b (ARP)");
     [[maybe_unused]] const auto first = t.take();
     t.advance(300ms);
     CHECK(requests(t) == 0);
@@ -65,12 +65,12 @@ TEST_CASE("requests are a second apart wherever the clock of ageing stands", "[n
 TEST_CASE("a late answer still helps who failed", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_him()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_him()) == "-> b (ARP)");
     t.advance(3s);
     CHECK(t.state_of(who) == neighbour_state::failed);
     t.hear_from(who, his_mac, 1);
     CHECK(t.state_of(who) == neighbour_state::reachable);
-    CHECK(t.fate_of(to_him()) == "-> b");
+    CHECK(t.verdict_of(to_him()) == "-> b");
 }
 
 TEST_CASE("a neighbour grows stale, is asked directly and confirmed", "[nodes]")
@@ -89,7 +89,7 @@ TEST_CASE("a neighbour grows stale, is asked directly and confirmed", "[nodes]")
     const auto request = t.take_one();
     CHECK(request.ethernet().destination == his_mac);
     CHECK(request.arp().target_mac == his_mac);
-    CHECK(t.fate_of(to_him()) == "-> b"); // used meanwhile
+    CHECK(t.verdict_of(to_him()) == "-> b"); // used meanwhile
     t.hear_from(who, his_mac, 1);
     CHECK(t.state_of(who) == neighbour_state::reachable);
     t.advance(59s);
@@ -106,7 +106,7 @@ TEST_CASE("a neighbour that went is noticed by three requests to it", "[nodes]")
     CHECK(requests(t) == 3);
     t.advance(1s);
     CHECK(t.state_of(who) == neighbour_state::failed);
-    CHECK(t.fate_of(to_him()) == "ip4-glean: host_unreachable -> a");
+    CHECK(t.verdict_of(to_him()) == "ip4-glean: host_unreachable -> a");
     t.advance(3s);
     CHECK(t.state_of(who) == std::nullopt);
 }
@@ -119,7 +119,7 @@ TEST_CASE("a neighbour that moves while it is probed is asked again later", "[no
     CHECK(t.state_of(who) == neighbour_state::probe);
     REQUIRE(t.neighbours().learn(1, ip(who), mac_of(1, 78), false, false));
     CHECK(t.state_of(who) == neighbour_state::stale);
-    CHECK(t.fate_of(to_him()) == "-> b");
+    CHECK(t.verdict_of(to_him()) == "-> b");
     CHECK(t.take_one().ethernet().destination == mac_of(1, 78));
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("a neighbour set by hand never ages and is never asked for", "[nodes]"
 TEST_CASE("setting a neighbour by hand sends what waited for it", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_him()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_him()) == "-> b (ARP)");
     [[maybe_unused]] const auto request = t.take();
     REQUIRE(t.neighbours().add_permanent(1, ip(who), his_mac));
     t.run();
@@ -144,12 +144,12 @@ TEST_CASE("setting a neighbour by hand sends what waited for it", "[nodes]")
 TEST_CASE("forgetting a neighbour drops what waited for it, with a reason", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_him()) == "-> b (ARP)");
+    CHECK(t.verdict_of(to_him()) == "-> b (ARP)");
     REQUIRE(t.neighbours().remove(1, ip(who)));
     CHECK(t.neighbours().waiting() == 0);
     t.run();
     CHECK(t.counted() == counts{{"ip4-glean: forgotten", 1}});
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
     const auto again = t.neighbours().remove(1, ip(who));
     REQUIRE_FALSE(again.has_value());
     CHECK(again.error().code == errc::not_found);
@@ -163,14 +163,14 @@ TEST_CASE("a neighbour set by hand outlives its network and returns with it", "[
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
     CHECK(t.state_of("10.0.1.2") == neighbour_state::inactive);
     CHECK(t.state_of(who) == std::nullopt);
-    CHECK(t.fate_of(udp_packet()) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(udp_packet()) == "ip4-lookup: no_route -> a");
     REQUIRE(t.ip4().add_address(0, own_address("10.0.1.1/24"))); // the network moved
     CHECK(t.state_of("10.0.1.2") == neighbour_state::inactive);
     REQUIRE(t.ip4().remove_address(0, own_address("10.0.1.1/24")));
     REQUIRE(t.ip4().add_address(1, own_address("10.0.1.1/24")));
     CHECK(t.state_of("10.0.1.2") == neighbour_state::permanent);
     t.run(); // announces the address
-    CHECK(t.fate_of(udp_packet()) == "-> b");
+    CHECK(t.verdict_of(udp_packet()) == "-> b");
     CHECK(t.take_one().ethernet().destination == mac_of(1, 2));
 }
 
@@ -179,12 +179,12 @@ TEST_CASE("a neighbour set by hand waits for its network", "[nodes]")
     node_tester t;
     REQUIRE(t.neighbours().add_permanent(1, ip("10.7.0.9"), his_mac));
     CHECK(t.state_of("10.7.0.9") == neighbour_state::inactive);
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.7.0.9")) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.7.0.9")) == "ip4-lookup: no_route -> a");
     t.advance(200s);
     REQUIRE(t.ip4().add_address(1, own_address("10.7.0.1/24")));
     CHECK(t.state_of("10.7.0.9") == neighbour_state::permanent);
     t.run();
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.7.0.9")) == "-> b");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.7.0.9")) == "-> b");
     CHECK(t.take_one().ethernet().destination == his_mac);
 }
 
@@ -195,14 +195,14 @@ TEST_CASE("a neighbour's second address is all that its network needs", "[nodes]
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
     CHECK(t.state_of("10.0.1.2") == neighbour_state::permanent);
     t.run();
-    CHECK(t.fate_of(udp_packet()) == "-> b");
+    CHECK(t.verdict_of(udp_packet()) == "-> b");
 }
 
 TEST_CASE("packets that wait at the end are given back", "[nodes]")
 {
     node_tester t;
-    CHECK(t.fate_of(to_him()) == "-> b (ARP)");
-    CHECK(t.host.packets_in_flight() == 1); // the tester's end looks for it in the pool
+    CHECK(t.verdict_of(to_him()) == "-> b (ARP)");
+    CHECK(t.engine.packets_in_flight() == 1); // the tester's end looks for it in the pool
 }
 
 TEST_CASE("an interface that goes down loses what was learned there", "[nodes]")
@@ -210,17 +210,17 @@ TEST_CASE("an interface that goes down loses what was learned there", "[nodes]")
     node_tester t;
     t.hear_from(who, his_mac, 1);
     t.hear_from("10.0.0.77", mac_of(0, 77), 0);
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.78")) == "-> b (ARP)");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.0.1.78")) == "-> b (ARP)");
     t.set_up("b", false);
     CHECK(t.state_of(who) == std::nullopt);
     CHECK(t.state_of("10.0.1.78") == std::nullopt);
-    CHECK(t.host.packets_in_flight() == 0);
+    CHECK(t.engine.packets_in_flight() == 0);
     CHECK(t.state_of("10.0.1.2") == neighbour_state::permanent);
     CHECK(t.state_of("10.0.0.77") == neighbour_state::reachable);
-    CHECK(t.fate_of(udp_packet("10.0.1.2", "10.0.0.77")) == "-> a");
+    CHECK(t.verdict_of(udp_packet("10.0.1.2", "10.0.0.77")) == "-> a");
     t.set_up("b", true);
-    CHECK(t.fate_of(udp_packet()) == "-> b"); // the permanent one works again
-    CHECK(t.fate_of(to_him()) == "-> b (ARP)");
+    CHECK(t.verdict_of(udp_packet()) == "-> b"); // the permanent one works again
+    CHECK(t.verdict_of(to_him()) == "-> b (ARP)");
 }
 
 TEST_CASE("without a carrier what was learned is forgotten, too", "[nodes]")
@@ -263,7 +263,7 @@ TEST_CASE("one interface's requests do not use up another's", "[nodes]")
     crowd t;
     t.glean_numbered(0, 1000);
     (void)t.take();
-    CHECK(t.fate_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
+    CHECK(t.verdict_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
 }
 
 TEST_CASE("neighbours are confirmed however many others are asked for", "[nodes]")
@@ -283,7 +283,7 @@ TEST_CASE("who was never asked for does not fail", "[nodes]")
     crowd t;
     packet* first = t.make(udp_packet("10.0.0.2", net::to_string(numbered(0))).bytes());
     std::vector<packet*> all;
-    while (packet* p = t.host.make_packet()) // no request can be made
+    while (packet* p = t.engine.make_packet()) // no request can be made
         all.push_back(p);
     t.inject("ethernet-input", first);
     t.run();
@@ -305,13 +305,13 @@ TEST_CASE("a neighbour that could not be confirmed for want of packets stays in 
     t.hear_from(who, his_mac, 1);
     t.advance(64s);
     std::vector<packet*> all;
-    while (packet* p = t.host.make_packet())
+    while (packet* p = t.engine.make_packet())
         all.push_back(p);
     t.advance(10s);
     CHECK(t.state_of(who) == neighbour_state::probe);
     for (packet* p : all)
         rte_pktmbuf_free(p->mbuf());
-    CHECK(t.fate_of(to_him()) == "-> b");
+    CHECK(t.verdict_of(to_him()) == "-> b");
 }
 
 TEST_CASE("who was asked for is known for three seconds", "[nodes]")

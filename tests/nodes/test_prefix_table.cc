@@ -35,9 +35,9 @@ void run_at_once(const std::function<void()>& task)
     task();
 }
 
-prefix_table make_table(size_t most_blocks = prefix_table::default_blocks)
+prefix_table make_table(size_t max_blocks = prefix_table::default_blocks)
 {
-    auto table = prefix_table::make(run_at_once, most_blocks);
+    auto table = prefix_table::make(run_at_once, max_blocks);
     REQUIRE(table);
     return std::move(*table);
 }
@@ -136,12 +136,12 @@ TEST_CASE("a prefix of any length ends exactly at its bounds", "[nodes]")
     const auto length = static_cast<uint8_t>(GENERATE(range(1, 33)));
     auto table = make_table();
     const auto p = network(address(170, 170, 170, 170), length);
-    REQUIRE(table.set(p, prefix_table::highest_value));
-    CHECK(table.lookup(p.network) == prefix_table::highest_value);
-    CHECK(table.lookup(p.last()) == prefix_table::highest_value);
+    REQUIRE(table.set(p, prefix_table::max_value));
+    CHECK(table.lookup(p.network) == prefix_table::max_value);
+    CHECK(table.lookup(p.last()) == prefix_table::max_value);
     CHECK(table.lookup({p.network.value - 1}) == prefix_table::none);
     CHECK(table.lookup({p.last().value + 1}) == prefix_table::none);
-    CHECK(table.match(p.last()) == std::pair{p, prefix_table::highest_value});
+    CHECK(table.match(p.last()) == std::pair{p, prefix_table::max_value});
     REQUIRE(table.remove(p));
     CHECK(table.lookup(p.network) == prefix_table::none);
     CHECK(table.lookup(p.last()) == prefix_table::none);
@@ -199,7 +199,7 @@ TEST_CASE("arguments out of range change nothing", "[nodes]")
     auto table = make_table();
     const auto p = network(address(10, 0, 0, 0), 8);
     CHECK(table.set(p, prefix_table::none).error().code == errc::invalid_argument);
-    CHECK(table.set(p, prefix_table::highest_value + 1).error().code == errc::invalid_argument);
+    CHECK(table.set(p, prefix_table::max_value + 1).error().code == errc::invalid_argument);
     CHECK(table.set({address(10, 0, 0, 1), 8}, 1).error().code == errc::invalid_argument);
     CHECK(table.set({{}, 33}, 1).error().code == errc::invalid_argument);
     CHECK(table.remove(p).error().code == errc::not_found);

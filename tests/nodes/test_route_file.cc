@@ -151,7 +151,7 @@ TEST_CASE("a file without a route, or of endless lines, is an error", "[nodes]")
 {
     CHECK(fault("") == "f: no route in it; expected lines like `10.0.0.0/8 via 10.0.0.1'");
     CHECK(fault("# nothing\n\n") != "");
-    CHECK(fault("16.0.0.0/8 blackhole" + std::string(ip4::route_line_limit, ' ')) ==
+    CHECK(fault("16.0.0.0/8 blackhole" + std::string(ip4::max_route_line, ' ')) ==
           "f:1:1: a line of 4116 bytes; expected 4096 at most");
 }
 

@@ -22,10 +22,10 @@ public:
             file << fmt::format("16.{}.{}.0/24 blackhole\n", n >> 8, n & 255);
         file.close();
         before_ = t.ip4().table().size();
-        const auto started = t.host.loop().start(
+        const auto started = t.engine.loop().start(
             "load",
             [this, line = fmt::format("ip route load {} {}", path, more)](process& self) {
-                said = commands_->run(self.host(), line, false, &self).value();
+                said = commands_->run(self.engine(), line, false, &self).value();
             },
             256ul << 10);
         REQUIRE(started.has_value());
@@ -33,7 +33,7 @@ public:
         for (int piece = 0; piece < 10; ++piece)
             t.run(); // reads the file, and waits for the first token
     }
-    ~slow_load() { static_cast<void>(t_.host.loop().stop(process_)); }
+    ~slow_load() { static_cast<void>(t_.engine.loop().stop(process_)); }
     slow_load(const slow_load&) = delete;
     slow_load& operator=(const slow_load&) = delete;
     [[nodiscard]] size_t applied() const { return t_.ip4().table().size() - before_; }

@@ -224,7 +224,7 @@ TEST_CASE("a route rests while its next hop's network is away", "[nodes]")
     CHECK(add_route(t, "16.0.0.0/8", "10.0.1.2") == "");
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
     CHECK(way_to(t, "16.0.0.1") == "unreachable");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.0.1")) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.0.1")) == "ip4-lookup: no_route -> a");
     CHECK(add(t, 1, "10.0.1.1/24") == "");
     CHECK(way_to(t, "16.0.0.1").starts_with("rewrite b via 10.0.1.2 ")); // the neighbour set by hand is back, too
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
@@ -303,7 +303,7 @@ TEST_CASE("a default route without a path answers like none", "[nodes]")
     CHECK(add_route(t, "0.0.0.0/0", "10.0.1.9") == "");
     t.set_carrier("b", false);
     CHECK(way_to(t, "16.0.0.1") == "unreachable");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "16.0.0.1")) == "ip4-lookup: no_route -> a");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.0.1")) == "ip4-lookup: no_route -> a");
     CHECK_FALSE(t.ip4().routes().of(prefix("0.0.0.0/0")).front().active);
     CHECK(add_route(t, "0.0.0.0/0", "10.0.1.10") == "");
     t.set_carrier("b", true);
@@ -317,7 +317,7 @@ TEST_CASE("a neighbour overrides no route inside its network", "[nodes]")
     REQUIRE(t.ip4().add_blackhole(prefix("10.0.1.128/25")));
     hear();
     CHECK(way_to(t, "10.0.1.130") == "blackhole");
-    CHECK(t.fate_of(udp_packet("10.0.0.2", "10.0.1.130")) == "ip4-lookup: blackhole");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.0.1.130")) == "ip4-lookup: blackhole");
     REQUIRE(t.ip4().remove_route(prefix("10.0.1.128/25"))); // judged anew
     CHECK(way_to(t, "10.0.1.130").starts_with("rewrite b via 10.0.1.130"));
     CHECK(add_route(t, "10.0.1.128/26", "10.0.1.2") == "");

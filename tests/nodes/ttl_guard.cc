@@ -7,15 +7,15 @@ namespace weft::sample {
 
 namespace {
 
-constexpr uint8_t lowest_ttl = 250;
+constexpr uint8_t min_ttl = 250;
 
-enum next : fate { to_lookup };
+enum next : next_index { to_lookup };
 enum reasons : uint16_t { too_far };
 
 void ttl_guard(node_run& run, frame& in) noexcept
 {
-    run.each(in, [](packet& p) noexcept -> fate {
-        if (p.network<net::ip4_header>().ttl < lowest_ttl)
+    run.each(in, [](packet& p) noexcept -> verdict {
+        if (p.network<net::ip4_header>().ttl < min_ttl)
             return drop(too_far);
         return to_lookup;
     });
@@ -24,8 +24,8 @@ void ttl_guard(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ttl-guard",
     .function = ttl_guard,
-    .nexts = {"ip4-lookup"},
-    .reasons = {{"too_far", "the packet has crossed more than five routers"}},
+    .nexts = {{to_lookup, "ip4-lookup"}},
+    .reasons = {{too_far, "too_far", "the packet has crossed more than five routers"}},
     .joined_later = true,
 }};
 

@@ -25,7 +25,7 @@ recorded_packet sample_packet()
     p.interface = 1;
     p.length = 9;
     p.l3_offset = 4;
-    p.flags = packet_mark::aimed | packet_mark::layer3_broadcast;
+    p.flags = packet_metadata::aimed | packet_metadata::layer3_broadcast;
     p.adjacency = 70;
     p.adjacency_text = "rewrite b (mtu 1500) ff -> ee";
     p.next_hop = 0x0a000102;

@@ -77,7 +77,7 @@ uint32_t crash_in_poll(node_run&) noexcept
 void run_graph_with(node_function function)
 {
     graph_tester t{{source("in", {"bad"}), relay("bad", {"end"}, function), sink("end")}};
-    const crash_scope scope{t.host.main()};
+    const crash_scope scope{t.engine.main()};
     t.publish_and_adopt();
     t.send("in", 5);
 }
@@ -90,7 +90,7 @@ void crash_with_headers(node_run& run, frame& in) noexcept
                                             0xab, 0xcd, 10,   0, 0,  2,  10, 0, 1, 2};
     rte_pktmbuf_append(in.packets[0]->mbuf(), bytes.size() - sizeof(payload));
     std::memcpy(in.packets[0]->data(), bytes.data(), bytes.size());
-    in.packets[0]->mark().l3_offset = 14;
+    in.packets[0]->metadata().l3_offset = 14;
     crash_in_node(run, in);
 }
 
@@ -143,13 +143,13 @@ TEST_CASE("a crash in an input node and one between nodes", "[crash]")
 {
     const auto poll = crash_of([] {
         graph_tester t{{source("in", {"end"}, crash_in_poll), sink("end")}};
-        const crash_scope scope{t.host.main()};
+        const crash_scope scope{t.engine.main()};
         t.publish_and_adopt();
     });
     CHECK_THAT(poll.text, Contains("\nnode in, which brings packets in\n"));
     const auto between = crash_of([] {
         graph_tester t{{source("in", {"end"}), sink("end")}};
-        const crash_scope scope{t.host.main()};
+        const crash_scope scope{t.engine.main()};
         t.publish_and_adopt();
         write_to_nothing();
     });
@@ -163,7 +163,7 @@ TEST_CASE("a crash on a worker names the worker", "[crash]")
                        {1}};
         t.start();
         t.at("in", 1).wanted = 5;
-        t.host.thread(1).wake();
+        t.engine.thread(1).wake();
         sleep(10);
     });
     INFO(seen.text);
@@ -175,10 +175,10 @@ TEST_CASE("a process that crashes or overruns its stack is named", "[crash]")
 {
     const auto run = [](void (*function)(process&)) {
         graph_tester t{{source("in", {"end"}), sink("end")}};
-        const crash_scope scope{t.host.main()};
+        const crash_scope scope{t.engine.main()};
         t.publish_and_adopt();
-        (void)t.host.loop().start("digger", function, 32 * 1024);
-        t.host.run_main_once();
+        (void)t.engine.loop().start("digger", function, 32 * 1024);
+        t.engine.run_main_once();
     };
     const auto crashed = crash_of([&] { run([](process&) { write_to_nothing(); }); });
     INFO(crashed.text);

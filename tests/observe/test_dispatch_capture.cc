@@ -19,7 +19,7 @@ namespace {
 void note_and_drop_third(node_run& run, frame& in) noexcept
 {
     run.context<probe>().note(in);
-    run.each(in, [](packet& p) { return payload_of(p).number % 3 == 0 ? drop(0) : fate{0}; });
+    run.each(in, [](packet& p) { return payload_of(p).number % 3 == 0 ? drop(0) : verdict{0}; });
 }
 
 node_descriptor transmitter(std::string_view name)
@@ -32,7 +32,7 @@ node_descriptor transmitter(std::string_view name)
 // in -> first -> judge -> out | drop
 struct captured_graph {
     graph_tester tester{{source("in", {"first"}), relay("first", {"judge"}),
-                         relay("judge", {"out"}, note_and_drop_third, {{"third", "every third is"}}),
+                         relay("judge", {"out"}, note_and_drop_third, {{0, "third", "every third is"}}),
                          transmitter("out")}};
     temporary_directory directory;
     const std::string file = directory.file("c.pcapng");
@@ -48,7 +48,7 @@ struct captured_graph {
     {
         for (int i = 0; i < 5; ++i) {
             tester.clock.advance(5ms);
-            tester.host.run_main_once();
+            tester.engine.run_main_once();
         }
     }
     [[nodiscard]] recording finish()
@@ -70,7 +70,7 @@ struct captured_graph {
     [[nodiscard]] std::string fault(const recording& what)
     {
         replay_clock clock;
-        const auto done = replay(tester.host, what, clock);
+        const auto done = replay(tester.engine, what, clock);
         return done ? "replayed" : done.error().message;
     }
 };
@@ -79,7 +79,7 @@ struct captured_graph {
 {
     captured_graph g;
     replay_clock clock;
-    auto done = replay(g.tester.host, what, clock);
+    auto done = replay(g.tester.engine, what, clock);
     INFO((done ? "" : done.error().message));
     REQUIRE(done);
     return *done;
@@ -109,7 +109,7 @@ TEST_CASE("packets are recorded once, where they come into the graph", "[capture
 TEST_CASE("a next node that an input got later records nothing a second time", "[capture]")
 {
     captured_graph g;
-    REQUIRE(g.tester.host.registry().add_next(g.tester.id("in"), g.tester.id("judge")));
+    REQUIRE(g.tester.engine.registry().add_next(g.tester.id("in"), g.tester.id("judge")));
     const auto read = g.record(10);
     CHECK(read.packets.size() == 10);
     CHECK(g.tester.json("show capture")["nodes"] == std::vector<std::string>{"first"});
@@ -135,7 +135,7 @@ TEST_CASE("a capture ends after as many packets as were asked for", "[capture]")
     g.tester.send("in", 300);
     g.settle();
     CHECK(g.tester.json("show capture")["state"] == "off");
-    CHECK(g.tester.host.main().trace() == nullptr); // threads look for nothing any more
+    CHECK(g.tester.engine.main().trace() == nullptr); // threads look for nothing any more
     CHECK(read_recording(g.file)->packets.size() == 10);
     CHECK(g.tester.command("capture dispatch off") == "error: no capture runs");
 }
@@ -153,7 +153,7 @@ TEST_CASE("a capture and a trace do not end each other", "[capture][trace]")
     g.tester.send("in", 5);
     CHECK(g.tester.json("show trace")["all"] == 2);
     CHECK(g.tester.command("clear trace") == "");
-    CHECK(g.tester.host.main().trace() == nullptr);
+    CHECK(g.tester.engine.main().trace() == nullptr);
 }
 
 TEST_CASE("what cannot be captured is refused", "[capture]")
@@ -202,7 +202,7 @@ TEST_CASE("workers record too", "[capture][thread]")
     t.start();
     CHECK(t.command("capture dispatch on " + file) == "");
     t.at("in", 1).wanted = 5000;
-    t.host.thread(1).wake();
+    t.engine.thread(1).wake();
     CHECK(t.run_until([&] {
         t.clock.advance(5ms);
         return t.json("show capture")["packets"] == 5000;
@@ -253,7 +253,7 @@ TEST_CASE("vectors go in where they were recorded, as large as they were", "[cap
     captured_graph other;
     replay_clock clock;
     read.packets.erase(read.packets.begin() + 5, read.packets.begin() + 10); // as Wireshark filters
-    REQUIRE(replay(other.tester.host, read, clock));
+    REQUIRE(replay(other.tester.engine, read, clock));
     CHECK(other.tester.log().counts("judge") == std::vector<uint32_t>{251, 44});
     CHECK(other.tester.log().counts("first").empty());
     CHECK(other.tester.at("judge").numbers[5] == 10);
@@ -262,9 +262,9 @@ TEST_CASE("vectors go in where they were recorded, as large as they were", "[cap
 TEST_CASE("a capture ends before its file is larger than a replay reads", "[capture]")
 {
     captured_graph g;
-    auto& capture = g.tester.host.module<dispatch_capture>();
-    capture_request small{g.file, {g.tester.host.registry().find("first")->id}, {"first"}, 1000, 75'000, 65535};
-    auto buffers = dispatch_capture::make_buffers(g.tester.host, small, nullptr);
+    auto& capture = g.tester.engine.module<dispatch_capture>();
+    capture_request small{g.file, {g.tester.engine.registry().find("first")->id}, {"first"}, 1000, 75'000, 65535};
+    auto buffers = dispatch_capture::make_buffers(g.tester.engine, small, nullptr);
     REQUIRE(capture.begin(std::move(small), std::move(buffers)));
     g.tester.send("in", 300);
     while (capture.step())
@@ -285,7 +285,7 @@ TEST_CASE("vectors of two threads that stand side by side are two", "[capture][r
         read.packets[i].thread = 2; // both are their thread's first one
     captured_graph other;
     replay_clock clock;
-    REQUIRE(replay(other.tester.host, read, clock));
+    REQUIRE(replay(other.tester.engine, read, clock));
     CHECK(other.tester.log().counts("judge") == std::vector<uint32_t>{10, 20});
 }
 
@@ -299,37 +299,37 @@ TEST_CASE("a replay's time goes on for thirty years at most, and never back", "[
     read.packets[1].nanoseconds = UINT64_MAX;
     captured_graph other, another;
     replay_clock clock;
-    REQUIRE(replay(other.tester.host, read, clock));
+    REQUIRE(replay(other.tester.engine, read, clock));
     CHECK(clock.now() == 1000s + std::chrono::nanoseconds{1'000'000'000'000'000'000});
     std::swap(read.packets[0].nanoseconds, read.packets[1].nanoseconds);
     replay_clock back;
-    REQUIRE(replay(another.tester.host, read, back));
+    REQUIRE(replay(another.tester.engine, read, back));
     CHECK(back.now() == 1000s);
 }
 
 TEST_CASE("a replayed packet has the metadata that it had", "[capture][replay]")
 {
-    static packet_mark seen_mark;
+    static packet_metadata seen_mark;
     static packet_note seen_note;
     captured_graph g;
     auto read = g.record(2, " node out");
     REQUIRE(read.packets.size() == 1);
     auto& p = read.packets[0];
     p.l3_offset = 7;
-    p.flags = packet_mark::locally_made;
+    p.flags = packet_metadata::locally_made;
     p.icmp_type = 3;
     p.icmp_mtu = 1400;
     graph_tester t{{source("in", {"out"}),
                     relay("out", {}, [](node_run& run, frame& in) noexcept {
-                        seen_mark = in.packets[0]->mark();
+                        seen_mark = in.packets[0]->metadata();
                         seen_note = in.packets[0]->note();
                         swallow(run, in);
                     })}};
     t.publish_and_adopt();
     replay_clock clock;
-    REQUIRE(replay(t.host, read, clock));
+    REQUIRE(replay(t.engine, read, clock));
     CHECK(seen_mark.l3_offset == 7);
-    CHECK((seen_mark.flags & packet_mark::locally_made) != 0);
+    CHECK((seen_mark.flags & packet_metadata::locally_made) != 0);
     CHECK(seen_note.icmp_type == 3);
     CHECK(seen_note.icmp_mtu == 1400);
 }
@@ -355,7 +355,7 @@ TEST_CASE("what cannot be replayed is refused by packet", "[capture][replay]")
                    p.adjacency_text = "via b";
                }),
                Contains(place + "its adjacency does not exist here: `via b'"));
-    CHECK_THAT(fault([](auto& p) { p.flags = packet_mark::aimed; }), Contains("no interface `'"));
+    CHECK_THAT(fault([](auto& p) { p.flags = packet_metadata::aimed; }), Contains("no interface `'"));
     const std::vector<std::byte> large(4000);
     CHECK_THAT(fault([&](auto& p) {
                    p.bytes = large;
@@ -380,14 +380,14 @@ TEST_CASE("an adjacency is known again by what it does", "[capture][replay]")
     read.packets[0].adjacency = 9;
     read.packets[0].adjacency_text = "via b";
     graph_tester t{{source("in", {"out"}), relay("out", {}, [](node_run& run, frame& in) noexcept {
-                        seen = in.packets[0]->mark().adjacency;
+                        seen = in.packets[0]->metadata().adjacency;
                         swallow(run, in);
                     })}};
     t.publish_and_adopt();
-    auto& names = t.host.module<adjacency_names>();
+    auto& names = t.engine.module<adjacency_names>();
     names.count = [] { return 5u; };
     names.describe = [](uint32_t index) { return index == 3 ? "via b" : "another"; };
     replay_clock clock;
-    REQUIRE(replay(t.host, read, clock));
+    REQUIRE(replay(t.engine, read, clock));
     CHECK(seen == 3);
 }

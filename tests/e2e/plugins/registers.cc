@@ -7,7 +7,7 @@
 
 WEFT_PLUGIN("twice-a-node", "1.0", "Has a node that exists already, and an edge to nowhere");
 const weft::node_registration again{{.name = "ip4-input"}};
-const weft::node_registration nowhere{{.name = "nowhere", .nexts = {"no-such-node"}, .joined_later = true}};
+const weft::node_registration nowhere{{.name = "nowhere", .nexts = {{0, "no-such-node"}}, .joined_later = true}};
 #elif defined(variant_twice_a_command)
 #include "control/command/command.hh"
 

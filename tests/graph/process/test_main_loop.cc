@@ -20,7 +20,7 @@ namespace {
 
 const steady_clock_source real_clock;
 
-struct numbered {
+struct numbered_post {
     uint32_t thread;
     uint32_t number;
 };
@@ -126,7 +126,7 @@ TEST_CASE("posts from four threads arrive, each thread's in order", "[graph][mai
     bool in_order = true;
     const auto id = loop.start("receiver", [&](process& self) {
         for (; received < threads * posts; ++received) {
-            const auto got = self.wait_event().as<numbered>();
+            const auto got = self.wait_event().as<numbered_post>();
             in_order = in_order && got.number == next.at(got.thread)++;
         }
     });
@@ -134,9 +134,9 @@ TEST_CASE("posts from four threads arrive, each thread's in order", "[graph][mai
     for (uint32_t thread = 0; thread < threads; ++thread) {
         posters.emplace_back([&, thread] {
             for (uint32_t number = 0; number < posts; ++number) {
-                while (number * threads > received + main_loop::event_queue_bound / 2)
+                while (number * threads > received + main_loop::max_queued_events / 2)
                     std::this_thread::yield(); // not more than the queue holds
-                loop.post(*id, event::of(1, numbered{thread, number}));
+                loop.post(*id, event::of(1, numbered_post{thread, number}));
             }
         });
     }
@@ -150,13 +150,13 @@ TEST_CASE("posts beyond the bounds are counted as lost", "[graph][main_loop]")
     fake_clock clock;
     main_loop loop{clock, nullptr};
     const auto id = loop.start("receiver", [&](process& self) { self.sleep_for(1h); });
-    for (size_t n = 0; n < main_loop::post_bound + 10; ++n)
+    for (size_t n = 0; n < main_loop::max_posts + 10; ++n)
         loop.post(*id, {});
     loop.post(*id + 1, {}); // no such process
     loop.run_ready();
-    CHECK(loop.status().front().events == main_loop::event_queue_bound);
+    CHECK(loop.status().front().events == main_loop::max_queued_events);
     CHECK(loop.status().front().events_lost ==
-          main_loop::post_bound + 10 - main_loop::event_queue_bound);
+          main_loop::max_posts + 10 - main_loop::max_queued_events);
 }
 
 TEST_CASE("a wake from another thread ends a sleeping wait", "[graph][main_loop]")

@@ -113,7 +113,7 @@ TEST_CASE("a one-time event has its place in a queue that is full", "[graph][pro
         start_holder(t, type, [&](process& self) { t.note(data_text(self.wait_event_of(type, 1h))); });
     while (t.loop.signal(id, {.type = usual, .payload = {}}))
         ;
-    CHECK(t.status(id).events_pending == main_loop::event_queue_bound);
+    CHECK(t.status(id).events_pending == main_loop::max_queued_events);
     CHECK(t.signal(id, type, 5));
     CHECK(t.log == lines{"5"});
 }
@@ -124,7 +124,7 @@ TEST_CASE("one-time events are bounded", "[graph][process]")
     t.start([&](process& self) {
         {
             std::vector<one_time_event> held;
-            for (size_t n = 0; n < main_loop::one_time_bound; ++n)
+            for (size_t n = 0; n < main_loop::max_one_time; ++n)
                 held.push_back(*self.open_one_time_event());
             const auto more = self.open_one_time_event();
             REQUIRE_FALSE(more.has_value());
@@ -165,8 +165,8 @@ TEST_CASE("a grace period is over when every worker has ended its loop", "[graph
     graph_tester tester{{source("source", {"sink"}), sink("sink")}, {0, 0}};
     tester.start();
     bool over = false;
-    REQUIRE(tester.host.loop().start("changer", [&](process& self) {
-        REQUIRE(tester.host.publish_plans());
+    REQUIRE(tester.engine.loop().start("changer", [&](process& self) {
+        REQUIRE(tester.engine.publish_plans());
         CHECK(wait_grace_period(self).has_value());
         over = true;
     }));
@@ -177,14 +177,14 @@ TEST_CASE("a grace period that does not end is told as such", "[graph][process]"
 {
     graph_tester tester{{source("source", {"sink"}), sink("sink")}, {0}};
     tester.publish();
-    tester.host.rcu().online(1); // a worker that stands still
+    tester.engine.rcu().online(1); // a worker that stands still
     std::string told;
-    REQUIRE(tester.host.loop().start("changer", [&](process& self) {
+    REQUIRE(tester.engine.loop().start("changer", [&](process& self) {
         told = wait_grace_period(self, 3s).error().message;
     }));
-    tester.host.run_main_once();
+    tester.engine.run_main_once();
     tester.clock.advance(3s);
-    tester.host.run_main_once();
+    tester.engine.run_main_once();
     CHECK(told == "the change is made, but a worker has not ended its loop within 3000 ms");
-    tester.host.rcu().offline(1);
+    tester.engine.rcu().offline(1);
 }

@@ -179,14 +179,14 @@ TEST_CASE("a full event queue refuses and counts", "[graph][process]")
         for (;;)
             (void)self.wait_event();
     });
-    for (size_t n = 0; n < main_loop::event_queue_bound; ++n)
+    for (size_t n = 0; n < main_loop::max_queued_events; ++n)
         REQUIRE(t.loop.signal(id, {}));
     CHECK_FALSE(t.loop.signal(id, {}));
     CHECK_FALSE(t.loop.signal(id, {}));
     CHECK(t.status(id).events_lost == 2);
     t.advance(1s);
     CHECK(t.loop.signal(id, {}));
-    CHECK(t.status(id).events == main_loop::event_queue_bound + 1);
+    CHECK(t.status(id).events == main_loop::max_queued_events + 1);
 }
 
 TEST_CASE("a process that throws ends and is logged by its name", "[graph][process]")

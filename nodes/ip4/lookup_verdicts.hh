@@ -8,11 +8,11 @@
 namespace weft::ip4 {
 
 namespace lookup {
-enum next : fate { to_rewrite, to_local, to_glean, to_icmp_error };
+enum next : next_index { to_rewrite, to_local, to_glean, to_icmp_error };
 enum reasons : uint16_t { no_route, blackhole, multicast, broadcast, martian_destination };
 } // namespace lookup
 
-[[nodiscard]] constexpr fate lookup_fate_of(adjacency_kind kind) noexcept
+[[nodiscard]] constexpr verdict lookup_verdict_of(adjacency_kind kind) noexcept
 {
     switch (kind) {
     case adjacency_kind::unreachable: return lookup::to_icmp_error;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""check_forms.py OBJECT...: no object compiled for a level of its own may hold a function that others share.
+"""check_variants.py OBJECT...: no object compiled for a level of its own may hold a function that others share.
 
 An inline function that the compiler left as one of its own is a weak symbol, of which the linker keeps any one; if it
 kept the one compiled for AVX-512, the whole program would need AVX-512.

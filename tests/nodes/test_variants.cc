@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every form of the forwarding nodes gives the same packets the same fates, the same bytes and the same counts as the
-// plain form, on sound, malformed and random packets mixed over vectors of all sizes.
+// Every variant of the forwarding nodes gives the same packets the same verdicts, the same bytes and the same counts as the
+// plain variant, on sound, malformed and random packets mixed over vectors of all sizes.
 #include "graph/node_run.hh"
 #include "control/show/statistics.hh"
 #include "tests/nodes/node_tester.hh"
@@ -120,30 +120,30 @@ void make_routes(node_tester& t)
 std::map<std::string, uint64_t> messages; // that ip4-icmp-error was asked for
 
 // In the place of ip4-icmp-error, whose limit depends on the time that passes.
-void swallow(node_run& run, frame& in) noexcept
+void take_in(node_run& run, frame& in) noexcept
 {
     for (packet* p : in.all())
         ++messages[fmt::format("type {} code {}", p->note().icmp_type, p->note().icmp_code)];
     run.free(in.packets.data(), in.count);
 }
 
-// Which packets come does not depend on the form: only `random` decides.
-outcome run(form which, const circumstances& given)
+// Which packets come does not depend on the variant: only `random` decides.
+outcome run(variant which, const circumstances& given)
 {
     node_tester t;
     make_routes(t);
     if (given.many_addresses)
         for (unsigned i = 1; i <= ip4::own_addresses::few; ++i)
             REQUIRE(t.ip4().add_address(0, own_address(fmt::format("10.1.{}.1/24", i))));
-    t.host.registry().find("ip4-icmp-error")->forms = {{form::plain, swallow}};
+    t.engine.registry().find("ip4-icmp-error")->variants = {{variant::plain, take_in}};
     messages.clear();
-    t.use_form(which);
+    t.use_variant(which);
     random_source random{given.seed};
     outcome found;
     [[maybe_unused]] const auto before = t.counted();
     for (unsigned vector = 0; vector < 60; ++vector) {
         // as much time passes between two vectors in each run, so that what is limited in rate is so alike
-        t.host.main().set_replayed_time(rte_get_tsc_hz() * (1000 + vector));
+        t.engine.main().set_replayed_time(rte_get_tsc_hz() * (1000 + vector));
         const unsigned size = vector < 40 ? 1 + vector : 1 + one_of(random, vector_size);
         for (unsigned i = 0; i < size; ++i) {
             const auto from = static_cast<interface_index>(one_of(random, 2));
@@ -165,24 +165,24 @@ outcome run(form which, const circumstances& given)
     }
     found.reasons = t.counted();
     found.messages = messages;
-    for (const auto& entry : t.host.registry().all())
+    for (const auto& entry : t.engine.registry().all())
         for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
             found.edges[fmt::format("{} {}", entry.name, slot)] =
-                t.host.module<statistics>().sent(entry.id, slot);
+                t.engine.module<statistics>().sent(entry.id, slot);
     return found;
 }
 
 } // namespace
 
-TEST_CASE("forms: all give the same fates, bytes and counts")
+TEST_CASE("variants: all give the same fates, bytes and counts")
 {
     const circumstances given{.seed = GENERATE(1u, 2u, 3u), .only_good = GENERATE(false, true),
                               .many_addresses = GENERATE(false, true)};
-    const outcome plain = run(form::plain, given);
+    const outcome plain = run(variant::plain, given);
     CHECK(plain.sent.size() > 100);
     CHECK(plain.reasons.size() > (given.only_good ? 3u : 16u));
     CHECK(plain.messages.size() > (given.only_good ? 1u : 3u));
-    for (const form which : {form::baseline, form::avx2, form::avx512}) {
+    for (const variant which : {variant::baseline, variant::avx2, variant::avx512}) {
         if (!is_supported(which))
             continue;
         INFO(to_string(which) << ", seed " << given.seed);
@@ -195,37 +195,37 @@ TEST_CASE("forms: all give the same fates, bytes and counts")
     }
 }
 
-TEST_CASE("forms: each stands by a node that exists, and the best that the processor runs is active")
+TEST_CASE("variants: each stands by a node that exists, and the best that the processor runs is active")
 {
     node_tester t;
-    REQUIRE_FALSE(registered_forms().empty());
-    for (const auto* registered : registered_forms()) {
+    REQUIRE_FALSE(registered_variants().empty());
+    for (const auto* registered : registered_variants()) {
         INFO(registered->node);
-        const auto* entry = t.host.registry().find(registered->node);
+        const auto* entry = t.engine.registry().find(registered->node);
         REQUIRE(entry != nullptr);
-        CHECK(entry->forms.size() == 4);
-        CHECK(entry->forms.back().which == form::plain);
-        const auto active = entry->forms[entry->active_form].which;
+        CHECK(entry->variants.size() == 4);
+        CHECK(entry->variants.back().which == variant::plain);
+        const auto active = entry->variants[entry->active_variant].which;
         CHECK(is_supported(active));
-        CHECK((active == form::avx512 ||
-               !is_supported(static_cast<form>(static_cast<unsigned>(active) + 1))));
+        CHECK((active == variant::avx512 ||
+               !is_supported(static_cast<variant>(static_cast<unsigned>(active) + 1))));
     }
 }
 
-TEST_CASE("forms: a command changes the one that runs")
+TEST_CASE("variants: a command changes the one that runs")
 {
     node_tester t;
     make_routes(t);
     CHECK(t.command("set node function ip4-input plain") == "");
     t.run(); // takes up the plan
-    CHECK(t.host.registry().find("ip4-input")->function() ==
-          t.host.registry().find("ip4-input")->descriptor->function);
+    CHECK(t.engine.registry().find("ip4-input")->function() ==
+          t.engine.registry().find("ip4-input")->descriptor->function);
     const auto shown = t.command("show node ip4-input");
     INFO(shown);
     CHECK(shown.find("plain            0 yes") != std::string::npos);
-    CHECK(t.fate_of(packet_builder{}.ethernet().ip4("10.0.0.2", "16.0.0.1").udp()) == "-> b");
+    CHECK(t.verdict_of(packet_builder{}.ethernet().ip4("10.0.0.2", "16.0.0.1").udp()) == "-> b");
     CHECK(t.command("set node function drop avx2") ==
-          "error: node `drop' has no form `avx2' (show node drop)");
+          "error: node `drop' has no variant `avx2' (show node drop)");
     CHECK(t.command("set node function nowhere plain").starts_with("error: no node `nowhere'"));
 }
 

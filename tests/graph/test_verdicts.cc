@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exactly one fate for each packet: a debug build names the node that loses or doubles one and
+// Exactly one verdict for each packet: a debug build names the node that loses or doubles one and
 // ends; in any build the count of packets in flight tells.
 #include "tests/graph/graph_tester.hh"
 
@@ -13,19 +13,19 @@ using namespace weft;
 
 namespace {
 
-const std::vector<reason> one_reason{{"unwanted", "nobody wants it"}};
+const std::vector<reason> unwanted{{0, "unwanted", "nobody wants it"}};
 
 // A sink `end` behind the node under test, into which five packets are sent.
 std::vector<node_descriptor> graph_of(node_function judge)
 {
-    return {source("in", {"judge"}), relay("judge", {"end", "other"}, judge, one_reason),
+    return {source("in", {"judge"}), relay("judge", {"end", "other"}, judge, unwanted),
             sink("end"), sink("other")};
 }
 
 void lose_one(node_run& run, frame& in) noexcept
 {
     uint32_t number = 0;
-    run.each(in, [&](packet&) { return ++number == 3 ? consumed : fate{0}; });
+    run.each(in, [&](packet&) { return ++number == 3 ? consumed : verdict{0}; });
 }
 
 [[maybe_unused]] void send_twice(node_run& run, frame& in) noexcept
@@ -54,9 +54,9 @@ void lose_one(node_run& run, frame& in) noexcept
 
 [[maybe_unused]] void send_in_part(node_run& run, frame& in) noexcept
 {
-    const std::array<fate, vector_size> fates{};
+    const std::array<verdict, vector_size> verdicts{};
     --in.count;
-    run.enqueue(in, fates.data());
+    run.enqueue(in, verdicts.data());
 }
 
 // Every way to settle a packet.
@@ -66,7 +66,7 @@ void do_all_well(node_run& run, frame& in) noexcept
     for (packet* p : self.held)
         run.send(p, 1);
     self.held.clear();
-    run.each(in, [&](packet& p) -> fate {
+    run.each(in, [&](packet& p) -> verdict {
         packet* one = &p;
         switch (payload_of(p).number % 5) {
         case 0:
@@ -77,7 +77,7 @@ void do_all_well(node_run& run, frame& in) noexcept
         case 2:
             if (auto what = payload_of(p); what.laps++ == 0) { // it comes here again
                 set_payload(p, what);
-                return run.hand_over(p, self.host.main()) ? consumed : drop(0);
+                return run.hand_over(p, self.engine.main()) ? consumed : drop(0);
             }
             return 1;
         case 3:
@@ -90,7 +90,7 @@ void do_all_well(node_run& run, frame& in) noexcept
     });
 }
 
-#if WEFT_CHECK_FATES
+#if WEFT_CHECK_VERDICTS
 
 struct ending {
     int status;
@@ -133,7 +133,7 @@ std::string abort_text(const std::vector<node_descriptor>& nodes)
 
 } // namespace
 
-#if WEFT_CHECK_FATES
+#if WEFT_CHECK_VERDICTS
 
 using Catch::Contains;
 
@@ -167,7 +167,7 @@ TEST_CASE("a packet that stands twice in a frame is found at the node that gets 
           "[graph][fates]")
 {
     const auto twice = [](node_run& run) noexcept -> uint32_t {
-        packet* p = numbered_packet(run.context<probe>().host, 0);
+        packet* p = numbered_packet(run.context<probe>().engine, 0);
         std::array<packet*, 2> both{p, p};
         run.admit(both.data(), 2, 0, 0);
         run.context<probe>().wanted = 0;
@@ -195,9 +195,9 @@ TEST_CASE("a lost packet stays in the count of packets in flight", "[graph][fate
         lose_one(run, in);
     })};
     t.send("in", 5);
-    CHECK(t.host.packets_in_flight() == 1);
+    CHECK(t.engine.packets_in_flight() == 1);
     CHECK(t.at("end").numbers == std::vector<uint32_t>{0, 1, 3, 4});
-    t.host.main().free_kept(lost); // found again, so that the pool is whole
+    t.engine.main().free_kept(lost); // found again, so that the pool is whole
 }
 
 #endif
@@ -207,11 +207,11 @@ TEST_CASE("every way to settle a packet leaves none in flight", "[graph][fates]"
     graph_tester t{graph_of(do_all_well)};
     t.send("in", 500);
     for (int n = 0; n < 3; ++n)
-        t.host.run_main_once(); // what was handed over
+        t.engine.run_main_once(); // what was handed over
     auto& held = t.at("judge").held;
-    CHECK(t.host.packets_in_flight() == static_cast<int64_t>(held.size()));
+    CHECK(t.engine.packets_in_flight() == static_cast<int64_t>(held.size()));
     for (packet* p : held)
-        t.host.main().free_kept(p);
+        t.engine.main().free_kept(p);
     CHECK(t.dropped("judge", 0) == 100);
     CHECK(t.at("end").packets.get() == 100);
     CHECK(t.at("other").packets.get() == 200 - held.size());
