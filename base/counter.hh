@@ -25,7 +25,8 @@ private:
 
 inline constexpr size_t cache_line = 64; // bytes
 
-// Counters of one thread, in cache lines in which nothing else lies: no line is written by two threads.
+// Counters of one thread, in cache lines in which nothing else lies: no line is written by two
+// threads.
 class counter_array {
 public:
     explicit counter_array(size_t count)

@@ -15,10 +15,14 @@ namespace {
 std::string_view kind_of(mode_t mode)
 {
     switch (mode & S_IFMT) {
-    case S_IFDIR: return "a directory";
-    case S_IFIFO: return "a pipe";
-    case S_IFSOCK: return "a socket";
-    default: return "a device";
+    case S_IFDIR:
+        return "a directory";
+    case S_IFIFO:
+        return "a pipe";
+    case S_IFSOCK:
+        return "a socket";
+    default:
+        return "a device";
     }
 }
 
@@ -46,9 +50,11 @@ result<input_file> input_file::open(const std::string& path, uint64_t limit)
     if (place.get() < 0 || ::fstat(place.get(), &about) != 0)
         return system_says(path, errno);
     if (!S_ISREG(about.st_mode))
-        return fail(errc::invalid_argument, "{}: expected a regular file, found {}", path, kind_of(about.st_mode));
+        return fail(errc::invalid_argument, "{}: expected a regular file, found {}", path,
+                    kind_of(about.st_mode));
     if (static_cast<uint64_t>(about.st_size) > limit)
-        return fail(errc::exhausted, "{}: {} bytes, more than the {} that are read", path, about.st_size, limit);
+        return fail(errc::exhausted, "{}: {} bytes, more than the {} that are read", path,
+                    about.st_size, limit);
     unique_fd file{::open(fmt::format("/proc/self/fd/{}", place.get()).c_str(),
                           O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     if (file.get() < 0)
@@ -70,8 +76,8 @@ result<size_t> input_file::read(std::span<char> into)
     struct stat now {};
     if (ends && ::fstat(fd_.get(), &now) != 0)
         return system_says(path_, errno);
-    if (ends && (left_ > 0 || static_cast<uint64_t>(now.st_size) != size_ || now.st_mtim.tv_sec != changed_.tv_sec ||
-                 now.st_mtim.tv_nsec != changed_.tv_nsec))
+    if (ends && (left_ > 0 || static_cast<uint64_t>(now.st_size) != size_ ||
+                 now.st_mtim.tv_sec != changed_.tv_sec || now.st_mtim.tv_nsec != changed_.tv_nsec))
         if (wanted > 0)
             return fail(errc::io, "{}: it changed while it was read", path_);
     return static_cast<size_t>(got);

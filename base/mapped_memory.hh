@@ -8,10 +8,10 @@
 
 namespace weft {
 
-// At least `bytes` of anonymous memory, zero, in whole huge pages' space and aligned to them; empty if
-// there is no address space. Pages are taken as they are touched: huge ones if `bytes` fills one and
-// the kernel has them (transparent hugepages: `madvise' or `always'), and small ones from `small_from`
-// on. The caller unmaps all of it.
+// At least `bytes` of anonymous memory, zero, in whole huge pages' space and aligned to them; empty
+// if there is no address space. Pages are taken as they are touched: huge ones if `bytes` fills one
+// and the kernel has them (transparent hugepages: `madvise' or `always'), and small ones from
+// `small_from` on. The caller unmaps all of it.
 [[nodiscard]] std::span<std::byte> map_memory(size_t bytes, size_t small_from = SIZE_MAX) noexcept;
 
 } // namespace weft

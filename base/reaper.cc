@@ -48,8 +48,8 @@ shared_queue& queue()
     return *made;
 }
 
-// Interrupts this thread again and again while it lives: what sleeps in close() until a socket has lingered, or a terminal
-// has drained, goes on at a signal.
+// Interrupts this thread again and again while it lives: what sleeps in close() until a socket has
+// lingered, or a terminal has drained, goes on at a signal.
 class impatience {
 public:
     impatience() noexcept
@@ -81,8 +81,9 @@ private:
     bool made_ = false;
 };
 
-// The connection of a file that a program may serve (FUSE), empty of any other. That program is asked before the file is
-// closed, no signal ends the wait for its answer, and no process can exit in it.
+// The connection of a file that a program may serve (FUSE), empty of any other. That program is
+// asked before the file is closed, no signal ends the wait for its answer, and no process can exit
+// in it.
 std::optional<uint32_t> fuse_connection(int fd) noexcept
 {
     struct statx about {};
@@ -96,11 +97,13 @@ std::optional<uint32_t> fuse_connection(int fd) noexcept
     return about.stx_dev_minor;
 }
 
-// Lets all that waits for the program fail. Nothing happens if the file is of another file system, or this is not root.
+// Lets all that waits for the program fail. Nothing happens if the file is of another file system,
+// or this is not root.
 void abort_connection(uint32_t number) noexcept
 {
     const unique_fd control{static_cast<int>(syscall(SYS_fsopen, "fusectl", FSOPEN_CLOEXEC))};
-    if (control.get() < 0 || syscall(SYS_fsconfig, control.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    if (control.get() < 0 ||
+        syscall(SYS_fsconfig, control.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
         return;
     const unique_fd tree{static_cast<int>(syscall(SYS_fsmount, control.get(), FSMOUNT_CLOEXEC, 0))};
     std::array<char, 32> path{};
@@ -203,7 +206,8 @@ void reaper::finish() noexcept
     auto& q = queue();
     q.finishing = true;
     std::unique_lock lock{q.mutex};
-    q.emptied.wait_for(lock, std::chrono::milliseconds{500}, [&] { return q.waiting == 0 && !q.busy; });
+    q.emptied.wait_for(lock, std::chrono::milliseconds{500},
+                       [&] { return q.waiting == 0 && !q.busy; });
 }
 
 } // namespace weft

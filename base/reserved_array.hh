@@ -14,16 +14,15 @@
 
 namespace weft {
 
-// Mapped, not allocated, because tables are read at random: on small pages most reads would miss the
-// TLB too.
+// Mapped, not allocated, because tables are read at random: on small pages most reads would miss
+// the TLB too.
 template <class T>
 class reserved_array {
 public:
     reserved_array() = default;
     reserved_array(reserved_array&& other) noexcept
         : data_{std::exchange(other.data_, nullptr)}, bytes_{std::exchange(other.bytes_, 0)}
-    {
-    }
+    {}
     reserved_array& operator=(reserved_array&& other) noexcept
     {
         std::swap(data_, other.data_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bounded ring from one thread to one other: the only way in which threads hand things over. (DPDK's
-// rte_ring does the same with plain accesses, which ThreadSanitizer cannot check.)
+// A bounded ring from one thread to one other: the only way in which threads hand things over.
+// (DPDK's rte_ring does the same with plain accesses, which ThreadSanitizer cannot check.)
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,7 @@ class spsc_ring {
 public:
     explicit spsc_ring(size_t capacity)
         : mask_{std::bit_ceil(capacity) - 1}, slots_{std::make_unique<T[]>(mask_ + 1)}
-    {
-    }
+    {}
 
     bool push(const T& item) noexcept
     {
@@ -33,8 +32,8 @@ public:
         tail_.store(tail + 1, std::memory_order_release);
         return true;
     }
-    // Room for so many more items as the producer sees it: never more than there is, and exact if it is less than
-    // `wanted`.
+    // Room for so many more items as the producer sees it: never more than there is, and exact if
+    // it is less than `wanted`.
     size_t room(size_t wanted) noexcept
     {
         const size_t tail = tail_.load(std::memory_order_relaxed);

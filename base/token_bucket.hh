@@ -12,9 +12,11 @@ class token_bucket {
 public:
     static constexpr uint64_t max_rate = 1'000'000'000; // tokens per second
 
-    // `rate`: tokens per second, highest_rate at most. `depth`: what the bucket holds, hence the longest burst; the
-    // product of depth and hz fits 63 bits.
-    token_bucket(uint64_t rate, uint64_t hz, uint64_t depth) noexcept : rate_{rate}, hz_{hz}, full_{hz * depth} {}
+    // `rate`: tokens per second, highest_rate at most. `depth`: what the bucket holds, hence the
+    // longest burst; the product of depth and hz fits 63 bits.
+    token_bucket(uint64_t rate, uint64_t hz, uint64_t depth) noexcept
+        : rate_{rate}, hz_{hz}, full_{hz * depth}
+    {}
 
     // Empty at `now`.
     void restart(uint64_t now) noexcept
@@ -34,7 +36,10 @@ public:
         return due;
     }
     // Ticks from the last take() until there is a token; `rate` is not 0.
-    [[nodiscard]] uint64_t wait() const noexcept { return credit_ >= hz_ ? 0 : (hz_ - credit_ + rate_ - 1) / rate_; }
+    [[nodiscard]] uint64_t wait() const noexcept
+    {
+        return credit_ >= hz_ ? 0 : (hz_ - credit_ + rate_ - 1) / rate_;
+    }
 
 private:
     const uint64_t rate_;

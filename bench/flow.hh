@@ -41,8 +41,8 @@ public:
     void send(uint64_t at, uint64_t gap_ended) noexcept;
     // Takes what has arrived; what was due before that is not timed as the device's latency.
     void receive(uint64_t at, uint64_t gap_ended) noexcept;
-    // Nothing has been sent, received or timed. From here on `rate` counts: frames a second, or 0 for
-    // as many as possible.
+    // Nothing has been sent, received or timed. From here on `rate` counts: frames a second, or 0
+    // for as many as possible.
     void start(uint64_t at, double rate) noexcept;
     // What is received from now on is timed, if it is stamped: --latency, and a rate.
     void time_from_now() noexcept { timed_ = stamped_; }

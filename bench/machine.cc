@@ -19,9 +19,9 @@ using namespace std::chrono_literals;
 namespace {
 
 // The delay that `share` of all moments, picked at random, would not exceed only because the loop
-// did not run then: a moment within a gap waits for its end. At half load, so does what comes in the
-// same time after it: the loop then takes as long again until it has caught up, and the wait of a
-// frame that comes `t` after the gap's begin is the gap less t / 2.
+// did not run then: a moment within a gap waits for its end. At half load, so does what comes in
+// the same time after it: the loop then takes as long again until it has caught up, and the wait of
+// a frame that comes `t` after the gap's begin is the gap less t / 2.
 double delay_us(const std::vector<uint64_t>& gaps, double cycles, double share, double tsc_hz,
                 bool at_half_load)
 {
@@ -106,7 +106,8 @@ json busy_loop(double seconds, double tsc_hz)
     out["gaps"] = gaps_of(over_10us, tsc_hz, cycles / tsc_hz);
     for (const auto& [name, share] : {std::pair{"p99", 0.99}, std::pair{"p99.9", 0.999}}) {
         out[fmt::format("delay_{}_us", name)] = delay_us(gaps, cycles, share, tsc_hz, false);
-        out[fmt::format("delay_half_load_{}_us", name)] = delay_us(gaps, cycles, share, tsc_hz, true);
+        out[fmt::format("delay_half_load_{}_us", name)] =
+            delay_us(gaps, cycles, share, tsc_hz, true);
     }
     return out;
 }
@@ -116,7 +117,8 @@ json line_trips(int other_core, double tsc_hz)
     constexpr int batches = 41;
     constexpr int trips = 2000;
     struct alignas(128) {
-        std::atomic<int64_t> at{-1}; // even: it is the other core's turn; negative: that one does not run yet
+        std::atomic<int64_t> at{
+            -1}; // even: it is the other core's turn; negative: that one does not run yet
     } line;
     std::jthread other{[&](const std::stop_token& stop) {
         run_on(other_core);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the machine does by itself, without any traffic: how evenly a core runs, how far two cores are from
-// each other. Figures are JSON, as memif_generator prints them.
+// What the machine does by itself, without any traffic: how evenly a core runs, how far two cores
+// are from each other. Figures are JSON, as memif_generator prints them.
 #pragma once
 
 #include "bench/stopwatch.hh"
@@ -13,7 +13,8 @@ namespace weft::bench {
 
 inline constexpr double gap_seconds = 10e-6; // from which on a loop that does not run is counted
 
-// The calling thread's core from here on; a negative one changes nothing. Ends the process if there is no such core.
+// The calling thread's core from here on; a negative one changes nothing. Ends the process if there
+// is no such core.
 void run_on(int core);
 
 [[nodiscard]] double median(std::vector<double> values); // 0 of none
@@ -27,7 +28,8 @@ void run_on(int core);
 // How evenly this core runs: the same work again and again, timed.
 [[nodiscard]] nlohmann::ordered_json busy_loop(double seconds, double tsc_hz);
 
-// How long a cache line takes from this core to another and back, over and over: nanoseconds for one way.
+// How long a cache line takes from this core to another and back, over and over: nanoseconds for
+// one way.
 [[nodiscard]] nlohmann::ordered_json line_trips(int other_core, double tsc_hz);
 
 } // namespace weft::bench

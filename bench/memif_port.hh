@@ -60,7 +60,8 @@ public:
         sent_ = static_cast<uint16_t>(sent_ + count);
         transmit_->head.store(sent_, std::memory_order_release);
         // where this looks just before the server falls asleep, the next one wakes it
-        if ((transmit_->flags.load(std::memory_order_relaxed) & drivers::memif::ring_unheard) == 0) [[unlikely]]
+        if ((transmit_->flags.load(std::memory_order_relaxed) & drivers::memif::ring_unheard) == 0)
+            [[unlikely]]
             ring_bell();
     }
 

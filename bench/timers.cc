@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures weft's timing wheel beside DPDK's rte_timer: start, move, stop, and expiry under a clock that goes on.
+// Measures weft's timing wheel beside DPDK's rte_timer: start, move, stop, and expiry under a clock
+// that goes on.
 #include "graph/process/timing_wheel.hh"
 
 #include <rte_cycles.h>
@@ -239,8 +240,8 @@ void measure(size_t count, int rounds)
 
 bool start_eal()
 {
-    std::vector<std::string> words{"bench", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
-                                   "--no-telemetry", "--log-level=3", "-l", "0"};
+    std::vector<std::string> words{"bench", "--no-huge",      "--no-shconf",   "--no-pci", "-m",
+                                   "64",    "--no-telemetry", "--log-level=3", "-l",       "0"};
     std::vector<char*> arguments;
     for (auto& word : words)
         arguments.push_back(word.data());

@@ -2,8 +2,8 @@
 // Makes destinations and frames, and reads their files.
 #include "bench/traffic.hh"
 
-#include "bench/memif_port.hh"
 #include "base/net/checksum.hh"
+#include "bench/memif_port.hh"
 
 #include <array>
 #include <cstring>

@@ -47,8 +47,8 @@ size_t rows_of(std::string_view line, size_t columns)
 {
     if (line.ends_with('\n'))
         line.remove_suffix(1);
-    const auto width = static_cast<size_t>(
-        std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; })); // of UTF-8
+    const auto width = static_cast<size_t>(std::count_if(
+        line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; })); // of UTF-8
     return columns > 0 && width > 0 ? 1 + (width - 1) / columns : 1;
 }
 
@@ -94,7 +94,8 @@ bool page_through(const std::string& command, std::string_view text)
     return !(WIFEXITED(status) && WEXITSTATUS(status) == not_found);
 }
 
-// Keys arrive at once and are not echoed while it lives: from before the prompt, so that a quick key is not either.
+// Keys arrive at once and are not echoed while it lives: from before the prompt, so that a quick
+// key is not either.
 class key_mode {
 public:
     key_mode()

@@ -2,8 +2,8 @@
 // Serves one client of the control socket.
 #include "daemon/control_session.hh"
 
-#include "daemon/control_socket.hh"
 #include "control/command/command_syntax.hh"
+#include "daemon/control_socket.hh"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
@@ -189,8 +189,10 @@ bool control_session::read_more(process& self)
 bool control_session::write_answer(process& self, std::string bytes)
 {
     if (memory_.used + bytes.size() > memory_.limit)
-        bytes = frame_answer(false, fmt::format("{} bytes of answers wait to be read already, {} at most may; try again",
-                                                memory_.used, memory_.limit));
+        bytes = frame_answer(
+            false,
+            fmt::format("{} bytes of answers wait to be read already, {} at most may; try again",
+                        memory_.used, memory_.limit));
     struct held {
         answer_memory& memory;
         const size_t size;
@@ -257,10 +259,9 @@ std::string control_session::answer(process& self, engine& engine, std::string_v
     if (!done)
         return frame_error(done.error(), as_json);
     if (done->size() > control_socket::max_answer)
-        return frame_error(
-            {errc::exhausted, fmt::format("the answer of {} bytes is longer than {}", done->size(),
-                                          control_socket::max_answer)},
-            as_json);
+        return frame_error({errc::exhausted, fmt::format("the answer of {} bytes is longer than {}",
+                                                         done->size(), control_socket::max_answer)},
+                           as_json);
     return frame_answer(true, std::move(*done));
 }
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/clock.hh"
-#include "control/command/command.hh"
 #include "base/foreign_fd.hh"
+#include "control/command/command.hh"
 #include "graph/process/process.hh"
 
 #include <array>
@@ -43,7 +43,8 @@ private:
     bool skipping_ = false;
 };
 
-// Bytes of the answers that sessions hold for their clients; shared by the sessions whose sum is bounded.
+// Bytes of the answers that sessions hold for their clients; shared by the sessions whose sum is
+// bounded.
 struct answer_memory {
     size_t limit = 0;
     size_t used = 0;
@@ -51,15 +52,18 @@ struct answer_memory {
 
 class control_session {
 public:
-    // `client` does not block. The stall limit is the one that control_socket::open() takes. `memory` outlives this.
-    control_session(foreign_fd client, const command_table& commands, duration stall_limit, answer_memory& memory);
+    // `client` does not block. The stall limit is the one that control_socket::open() takes.
+    // `memory` outlives this.
+    control_session(foreign_fd client, const command_table& commands, duration stall_limit,
+                    answer_memory& memory);
 
     // Serves the client until it ends, quits or is cut off. On the session's own process.
     void serve(process& self, engine& engine);
 
     // Since when it has waited for a whole line; none while it does something.
     [[nodiscard]] std::optional<duration> idle_since() const noexcept { return idle_since_; }
-    // Tells the client why the session ends, where it waits for a line and takes that without waiting.
+    // Tells the client why the session ends, where it waits for a line and takes that without
+    // waiting.
     void say_last(std::string_view why);
 
 private:

@@ -2,8 +2,8 @@
 // Opens the control socket and starts a process for each client.
 #include "daemon/control_socket.hh"
 
-#include "daemon/control_session.hh"
 #include "base/foreign_fd.hh"
+#include "daemon/control_session.hh"
 
 #include <spdlog/spdlog.h>
 
@@ -121,11 +121,13 @@ identity identity_of(const std::filesystem::path& path)
 
 void refuse(const foreign_fd& client)
 {
-    const auto answer = frame_answer(false, fmt::format("too many sessions (the limit is {}), and none of those that may "
-                                                        "be ended is idle",
-                                                        control_socket::max_sessions));
+    const auto answer = frame_answer(
+        false, fmt::format("too many sessions (the limit is {}), and none of those that may "
+                           "be ended is idle",
+                           control_socket::max_sessions));
     // A fresh socket's buffer takes it; a client that is gone already needs no answer.
-    static_cast<void>(::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    static_cast<void>(
+        ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 // Who connected; nobody in particular where the kernel does not say.
@@ -198,12 +200,12 @@ bool control_socket::state::make_room(uid_t user)
     const auto verdict = session_shares{}.admit(places, user, is_trusted(user));
     if (verdict.ends) {
         const auto& [session, who] = members[*verdict.ends];
-        const auto number = std::count_if(places.begin(), places.end(), [greedy = who.user](const auto& place) {
-            return place.user == greedy;
-        });
-        session->say_last(
-            fmt::format("this session was ended for a new one's sake: user {} has {} of {}, and it was idle for longest",
-                        who.user, number, max_sessions));
+        const auto number =
+            std::count_if(places.begin(), places.end(),
+                          [greedy = who.user](const auto& place) { return place.user == greedy; });
+        session->say_last(fmt::format("this session was ended for a new one's sake: user {} has {} "
+                                      "of {}, and it was idle for longest",
+                                      who.user, number, max_sessions));
         static_cast<void>(loop.stop(who.process));
     }
     return verdict.admitted;
@@ -221,7 +223,9 @@ void control_socket::state::start_session(foreign_fd client, uid_t user)
     auto* key = session.get();
     const auto started = loop.start(
         fmt::format("cli-session-{}", ++accepted),
-        [session = std::move(session), &engine = engine](process& self) { session->serve(self, engine); },
+        [session = std::move(session), &engine = engine](process& self) {
+            session->serve(self, engine);
+        },
         session_stack);
     if (started)
         present->sessions.emplace(key, member{*started, user, loop.now()});
@@ -232,7 +236,8 @@ void control_socket::state::start_session(foreign_fd client, uid_t user)
 void control_socket::state::close()
 {
     static_cast<void>(loop.stop(acceptor));
-    ::shutdown(listener.get(), SHUT_RDWR); // it is closed later, and must not seem to answer until then
+    ::shutdown(listener.get(),
+               SHUT_RDWR); // it is closed later, and must not seem to answer until then
     std::vector<process_id> ids;
     for (const auto& [session, who] : present->sessions)
         ids.push_back(who.process);

@@ -12,15 +12,15 @@
 // Text and JSON end in a newline where they are not empty; it is counted in LENGTH. `quit` is
 // answered with `ok 0`, then the session is closed. What a client sends after its last newline is
 // never run. Requests may be sent ahead; they are answered one by one, in order. A session is never
-// greeted. A session that is ended for another one's sake (daemon/session_shares.hh) is told so by an error without a
-// request, if it waits for a line.
+// greeted. A session that is ended for another one's sake (daemon/session_shares.hh) is told so by
+// an error without a request, if it waits for a line.
 #pragma once
 
-#include "daemon/session_shares.hh"
 #include "base/clock.hh"
-#include "control/command/command.hh"
-#include "graph/process/main_loop.hh"
 #include "base/result.hh"
+#include "control/command/command.hh"
+#include "daemon/session_shares.hh"
+#include "graph/process/main_loop.hh"
 
 #include <cstddef>
 #include <filesystem>
@@ -32,8 +32,9 @@ namespace weft {
 class control_socket {
 public:
     static constexpr size_t max_sessions = session_shares{}.places;
-    static constexpr size_t max_answer = 64ul << 20;   // bytes; a longer answer is an error
-    // What all sessions of users other than root and the daemon's hold of answers that are not read yet; more is an error.
+    static constexpr size_t max_answer = 64ul << 20; // bytes; a longer answer is an error
+    // What all sessions of users other than root and the daemon's hold of answers that are not read
+    // yet; more is an error.
     static constexpr size_t max_held_answers = 4 * max_answer;
     static constexpr size_t session_stack = 256ul << 10; // bytes, for the commands it runs
     // A client that takes nothing of its pending answer for that long is cut off.

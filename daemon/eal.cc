@@ -18,8 +18,8 @@ namespace weft {
 
 namespace {
 
-// Drivers call much an error that is none (a missing traffic control module); what really fails comes
-// back as a return value and is logged by whoever asked.
+// Drivers call much an error that is none (a missing traffic control module); what really fails
+// comes back as a return value and is logged by whoever asked.
 spdlog::level::level_enum level_of(int dpdk_level)
 {
     if (dpdk_level <= static_cast<int>(RTE_LOG_CRIT))
@@ -89,8 +89,9 @@ std::vector<std::string> arguments_of(const settings& s)
 result<eal> eal::start(const settings& s)
 {
     if (s.hugepages && free_hugepages() == 0)
-        return fail(errc::exhausted, "memory.hugepages: this machine has no free hugepages; reserve "
-                                     "them (sysctl vm.nr_hugepages=512) or say false");
+        return fail(errc::exhausted,
+                    "memory.hugepages: this machine has no free hugepages; reserve "
+                    "them (sysctl vm.nr_hugepages=512) or say false");
     take_over_log();
     auto words = arguments_of(s);
     std::vector<char*> pointers;

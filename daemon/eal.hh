@@ -2,8 +2,8 @@
 // DPDK's environment abstraction layer: its arguments from the settings, its log into ours.
 #pragma once
 
-#include "daemon/settings.hh"
 #include "base/result.hh"
+#include "daemon/settings.hh"
 
 namespace weft {
 

@@ -17,15 +17,18 @@ template <class... Args>
 tl::unexpected<error> fail_errno(fmt::format_string<Args...> format, Args&&... args)
 {
     const int code = errno;
-    return fail(errc::io, "{}: {}", fmt::format(format, std::forward<Args>(args)...), std::strerror(code));
+    return fail(errc::io, "{}: {}", fmt::format(format, std::forward<Args>(args)...),
+                std::strerror(code));
 }
 
-// Whether the file still stands at the path: its last holder may have removed it before it could be locked.
+// Whether the file still stands at the path: its last holder may have removed it before it could be
+// locked.
 bool stands_at(const std::filesystem::path& path, const unique_fd& file)
 {
-    struct stat there {}, here {};
-    return lstat(path.c_str(), &there) == 0 && fstat(file.get(), &here) == 0 && there.st_dev == here.st_dev &&
-           there.st_ino == here.st_ino;
+    struct stat there {
+    }, here{};
+    return lstat(path.c_str(), &there) == 0 && fstat(file.get(), &here) == 0 &&
+           there.st_dev == here.st_dev && there.st_ino == here.st_ino;
 }
 
 std::string process_in(const unique_fd& file)
@@ -45,14 +48,17 @@ result<instance_lock> instance_lock::take(const std::filesystem::path& socket)
     std::error_code code;
     std::filesystem::create_directories(path.parent_path(), code);
     if (code)
-        return fail(errc::io, "{}: cannot make the directory: {}", path.parent_path().native(), code.message());
+        return fail(errc::io, "{}: cannot make the directory: {}", path.parent_path().native(),
+                    code.message());
     while (true) {
-        unique_fd file{open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)};
+        unique_fd file{
+            open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)};
         if (file.get() < 0)
             return fail_errno("{}: cannot open the lock", path.native());
         if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK)
-                return fail(errc::exists, "another daemon{} has {}", process_in(file), socket.native());
+                return fail(errc::exists, "another daemon{} has {}", process_in(file),
+                            socket.native());
             return fail_errno("{}: cannot lock it", path.native());
         }
         if (!stands_at(path, file))

@@ -2,8 +2,8 @@
 // Sets up spdlog; show log and show version.
 #include "daemon/log.hh"
 
-#include "daemon/lossy_sink.hh"
 #include "control/command/command.hh"
+#include "daemon/lossy_sink.hh"
 
 #include <nlohmann/json.hpp>
 #include <pthread.h>
@@ -49,7 +49,8 @@ std::string log_text(const json& data)
     for (const auto& line : data["lines"])
         out += (out.empty() ? "" : "\n") + line.get<std::string>();
     if (const auto lost = data["lost"].get<uint64_t>(); lost > 0)
-        out += fmt::format("\n({} lines never left weftd, because the target of the log did not take them)", lost);
+        out += fmt::format(
+            "\n({} lines never left weftd, because the target of the log did not take them)", lost);
     return out;
 }
 

@@ -47,7 +47,8 @@ public:
             ~count() { ++lines; } // also where the target throws
         } const one{written_};
         if (const auto lost = pool_->overrun_counter(); lost > told_) {
-            const auto text = fmt::format("{} lines of the log were lost because they were not taken in time", lost - told_);
+            const auto text = fmt::format(
+                "{} lines of the log were lost because they were not taken in time", lost - told_);
             target_->log({message.logger_name, spdlog::level::warn, text});
             told_ = lost;
         }
@@ -116,7 +117,8 @@ bool lossy_sink::is_idle() const
 bool lossy_sink::drain(std::chrono::milliseconds limit)
 {
     using clock = std::chrono::steady_clock;
-    for (const auto end = clock::now() + limit; !is_idle(); std::this_thread::sleep_for(std::chrono::milliseconds{1}))
+    for (const auto end = clock::now() + limit; !is_idle();
+         std::this_thread::sleep_for(std::chrono::milliseconds{1}))
         if (clock::now() > end)
             return false;
     return true;

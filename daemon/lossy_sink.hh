@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A log's target that may not take lines, such as a pipe that nobody reads: written to by a thread of its own.
+// A log's target that may not take lines, such as a pipe that nobody reads: written to by a thread
+// of its own.
 #pragma once
 
 #include <atomic>
@@ -12,8 +13,8 @@
 
 namespace weft {
 
-// Takes lines without waiting, from any thread. What the target does not take in time is lost, the oldest first, and
-// counted; once it takes lines again it is told how many.
+// Takes lines without waiting, from any thread. What the target does not take in time is lost, the
+// oldest first, and counted; once it takes lines again it is told how many.
 class lossy_sink final : public spdlog::sinks::sink {
 public:
     // `lines`: how many may wait. `begin` runs on the thread first; every signal is blocked there.
@@ -29,7 +30,8 @@ public:
     void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override;
 
     [[nodiscard]] uint64_t lost() const; // lines
-    // Waits until all that was logged has been taken or is lost, at most for `limit`; whether it has.
+    // Waits until all that was logged has been taken or is lost, at most for `limit`; whether it
+    // has.
     bool drain(std::chrono::milliseconds limit);
 
 private:

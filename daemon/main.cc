@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // weftd: reads the configuration, brings the router to life, and ends it in order.
+#include "base/reaper.hh"
+#include "control/command/command.hh"
+#include "control/config/config.hh"
 #include "daemon/control_socket.hh"
 #include "daemon/eal.hh"
 #include "daemon/instance_lock.hh"
@@ -14,12 +17,9 @@
 #include "drivers/dpdk/buffers.hh"
 #include "drivers/dpdk/claims.hh"
 #include "drivers/dpdk/device.hh"
-#include "control/command/command.hh"
-#include "control/config/config.hh"
-#include "observe/crash_report.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
-#include "base/reaper.hh"
+#include "observe/crash_report.hh"
 #include "observe/replay.hh"
 
 #include <algorithm>
@@ -40,7 +40,8 @@ config::value without(const config::value& from, std::initializer_list<std::stri
     return config::value::mapping(std::move(kept), from.at(), from.path());
 }
 
-// What a replay does without: the cores and the memory of the machine that the configuration was written for.
+// What a replay does without: the cores and the memory of the machine that the configuration was
+// written for.
 config::value without_machine(const config::value& tree)
 {
     using kind = config::value::kind;
@@ -53,12 +54,14 @@ config::value without_machine(const config::value& tree)
         for (auto& port : ports)
             if (port.value.what() == kind::mapping)
                 port.value = without(port.value, {"handoff"}); // names workers
-        entry.value = config::value::mapping(std::move(ports), entry.value.at(), entry.value.path());
+        entry.value =
+            config::value::mapping(std::move(ports), entry.value.at(), entry.value.path());
     }
     return config::value::mapping(std::move(entries), rest.at(), rest.path());
 }
 
-// The tree, or empty after every problem was printed. Loads the plugins, which bring keys of their own.
+// The tree, or empty after every problem was printed. Loads the plugins, which bring keys of their
+// own.
 std::optional<config::value> read_configuration(const std::string& file, bool any_machine)
 {
     config::problems found;
@@ -80,7 +83,8 @@ std::optional<config::value> read_configuration(const std::string& file, bool an
 void log_plugins()
 {
     for (const auto& p : plugins().all)
-        spdlog::log(p.state == plugin_state::refused ? spdlog::level::err : spdlog::level::info, "{}", describe(p));
+        spdlog::log(p.state == plugin_state::refused ? spdlog::level::err : spdlog::level::info,
+                    "{}", describe(p));
 }
 
 int say_checked(const std::string& file)
@@ -135,7 +139,8 @@ void say_ready(engine& engine)
 }
 
 // From the moment when the router is whole until it is asked to stop.
-result<void> serve(engine& engine, const command_table& commands, const settings& s, signal_watch& watch)
+result<void> serve(engine& engine, const command_table& commands, const settings& s,
+                   signal_watch& watch)
 {
     auto socket = control_socket::open(s.socket, engine, engine.loop(), commands);
     if (!socket)
@@ -172,7 +177,8 @@ struct claims {
     drivers::device_claims devices;
 };
 
-// Everything is claimed before anything is touched. What optional interfaces have to wait for is not probed.
+// Everything is claimed before anything is touched. What optional interfaces have to wait for is
+// not probed.
 result<claims> claim_all(const config::value& tree, settings& s)
 {
     auto instance = instance_lock::take(s.socket);
@@ -195,7 +201,9 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
     auto nodes = node_registry::registered();
     if (!nodes)
         return pass(nodes);
-    engine engine{clock, std::move(*nodes), {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
+    engine engine{clock,
+                  std::move(*nodes),
+                  {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
     const crash_scope crash{engine.main()};
     engine.module<drivers::device_claims>() = std::move(devices);
     const signal_watch::attachment attached{watch, engine};
@@ -233,7 +241,8 @@ result<void> run_replay(const config::value& tree, const config::schema& schema,
     return shut_down(engine, std::move(outcome));
 }
 
-// Says what ended the daemon. What is wrong in the file stays wrong; what a device or the machine lacks may come.
+// Says what ended the daemon. What is wrong in the file stays wrong; what a device or the machine
+// lacks may come.
 int end_with(const result<void>& outcome, const std::string& before)
 {
     if (!outcome)
@@ -242,8 +251,9 @@ int end_with(const result<void>& outcome, const std::string& before)
     if (outcome)
         return exit_status::fine;
     const errc code = outcome.error().code;
-    return code == errc::invalid_argument || code == errc::unsupported ? exit_status::wrong_configuration
-                                                                       : exit_status::failed;
+    return code == errc::invalid_argument || code == errc::unsupported
+               ? exit_status::wrong_configuration
+               : exit_status::failed;
 }
 
 int replay_capture(const options& asked, const config::value& tree, const config::schema& schema,
@@ -257,11 +267,13 @@ int replay_capture(const options& asked, const config::value& tree, const config
     s.pci_devices.clear();
     drivers::take_buffer_memory(tree);
     auto dpdk = eal::start(s);
-    result<void> outcome = dpdk ? run_replay(tree, schema, commands, s, *what) : result<void>{pass(dpdk)};
+    result<void> outcome =
+        dpdk ? run_replay(tree, schema, commands, s, *what) : result<void>{pass(dpdk)};
     return end_with(outcome, asked.replay + ": ");
 }
 
-int forward(const config::value& tree, const config::schema& schema, const command_table& commands, settings s)
+int forward(const config::value& tree, const config::schema& schema, const command_table& commands,
+            settings s)
 {
     auto claimed = claim_all(tree, s);
     if (!claimed)

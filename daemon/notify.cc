@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends one datagram to the socket that NOTIFY_SOCKET names. sd_notify() itself waits where the queue there is full.
+// Sends one datagram to the socket that NOTIFY_SOCKET names. sd_notify() itself waits where the
+// queue there is full.
 #include "daemon/notify.hh"
 
 #include "base/unique_fd.hh"
@@ -18,7 +19,8 @@ bool notify(std::string_view state) noexcept
     const std::string_view name{found == nullptr ? "" : found};
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (name.empty() || name.size() >= sizeof address.sun_path || (name[0] != '/' && name[0] != '@'))
+    if (name.empty() || name.size() >= sizeof address.sun_path ||
+        (name[0] != '/' && name[0] != '@'))
         return true;
     name.copy(address.sun_path, name.size());
     if (name[0] == '@') // an abstract name

@@ -6,8 +6,8 @@
 
 namespace weft {
 
-// `state` as sd_notify(3) has it. False if the manager's queue is full, which a later try may find otherwise; true also
-// where there is no manager, or none that can be reached. Main thread.
+// `state` as sd_notify(3) has it. False if the manager's queue is full, which a later try may find
+// otherwise; true also where there is no manager, or none that can be reached. Main thread.
 bool notify(std::string_view state) noexcept;
 
 } // namespace weft

@@ -23,9 +23,11 @@ std::string configuration_page(const config::schema& schema)
 {
     std::string out{generated};
     out += "\n# Configuration\n\n"
-           "`weftd -c FILE` reads one YAML file; `weftd -c FILE --check` says what is wrong with it, all at\n"
+           "`weftd -c FILE` reads one YAML file; `weftd -c FILE --check` says what is wrong with "
+           "it, all at\n"
            "once, each with line, column, key, what was found and what is allowed. Samples:\n"
-           "[conf/demo.yaml](../conf/demo.yaml), [conf/router.yaml](../conf/router.yaml). `*` stands for a\n"
+           "[conf/demo.yaml](../conf/demo.yaml), [conf/router.yaml](../conf/router.yaml). `*` "
+           "stands for a\n"
            "name of your choice, `[]` for each item of a list.\n\n"
            "| key | holds | |\n|---|---|---|\n";
     for (const auto* key : schema.keys())
@@ -38,7 +40,8 @@ std::string commands_page(const command_table& commands)
 {
     std::string out{generated};
     out += "\n# Commands\n\n"
-           "Every word may be shortened to a unique prefix. `weftctl -j` gives the same data as JSON. How\n"
+           "Every word may be shortened to a unique prefix. `weftctl -j` gives the same data as "
+           "JSON. How\n"
            "`weftctl` and the socket behave: [cli.md](cli.md).\n\n"
            "| command | |\n|---|---|\n";
     for (const auto* command : commands.all())

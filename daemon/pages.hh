@@ -2,9 +2,9 @@
 // The pages of docs/ that are generated from what modules register.
 #pragma once
 
+#include "base/result.hh"
 #include "control/command/command.hh"
 #include "control/config/config.hh"
-#include "base/result.hh"
 
 #include <string>
 #include <string_view>

@@ -43,7 +43,8 @@ std::optional<plugin_identity> identity_of(std::string_view text)
         if (end == std::string_view::npos)
             return {};
         *part = text.substr(0, end);
-        if (std::any_of(part->begin(), part->end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+        if (std::any_of(part->begin(), part->end(),
+                        [](unsigned char c) { return c < ' ' || c == 0x7f; }))
             return {};
         text.remove_prefix(end + 1);
     }
@@ -82,7 +83,8 @@ result<plugin_identity> read_plugin_file(const std::string& path)
 {
     const auto file = input_file::open(path, INT64_MAX);
     if (!file)
-        return fail(file.error().code, "it cannot be opened: {}", file.error().message.substr(path.size() + 2));
+        return fail(file.error().code, "it cannot be opened: {}",
+                    file.error().message.substr(path.size() + 2));
     const input_file& from = *file;
     Elf64_Ehdr header{};
     if (!read_at(from, 0, &header, sizeof header) || !is_shared_object(header))
@@ -100,7 +102,8 @@ result<plugin_identity> read_plugin_file(const std::string& path)
         if (auto found = note_in({notes.data(), notes.size()}))
             return *found;
     }
-    return fail(errc::invalid_argument, "it is no plugin of weft: WEFT_PLUGIN has left no note in it");
+    return fail(errc::invalid_argument,
+                "it is no plugin of weft: WEFT_PLUGIN has left no note in it");
 }
 
 } // namespace weft

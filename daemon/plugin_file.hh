@@ -16,11 +16,12 @@ struct plugin_identity {
     std::string description;
 };
 
-// The ABI of this daemon, as WEFT_PLUGIN writes it into a plugin's file (made by the build from the headers).
+// The ABI of this daemon, as WEFT_PLUGIN writes it into a plugin's file (made by the build from the
+// headers).
 [[nodiscard]] std::string_view plugin_abi() noexcept;
 
-// Reads the note of WEFT_PLUGIN (graph/plugin.hh). Any thread; trusts nothing in the file. Errors say why it is no
-// plugin; they do not repeat the path.
+// Reads the note of WEFT_PLUGIN (graph/plugin.hh). Any thread; trusts nothing in the file. Errors
+// say why it is no plugin; they do not repeat the path.
 [[nodiscard]] result<plugin_identity> read_plugin_file(const std::string& path);
 
 } // namespace weft

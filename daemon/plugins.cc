@@ -2,11 +2,11 @@
 // The section `plugins`, loading, show plugins.
 #include "daemon/plugins.hh"
 
-#include "daemon/plugin_file.hh"
-#include "daemon/trial.hh"
-#include "control/command/command.hh"
 #include "base/quote.hh"
 #include "base/text_table.hh"
+#include "control/command/command.hh"
+#include "daemon/plugin_file.hh"
+#include "daemon/trial.hh"
 
 #include <algorithm>
 #include <dlfcn.h>
@@ -56,11 +56,13 @@ const config::registration section{{
     .keys = {{"plugins", config::mapping(),
               "Shared objects that add nodes, processes, commands and keys of this file."},
              {"plugins.path", config::text("an absolute path"),
-              "Where they are (default lib/x86_64-linux-gnu/weft/plugins next to the directory of weftd)."},
+              "Where they are (default lib/x86_64-linux-gnu/weft/plugins next to the directory of "
+              "weftd)."},
              {"plugins.default", config::one_of({"enabled", "disabled"}),
               "What those are of which nothing else is said (default enabled)."},
              {"plugins.*", config::mapping(), "One plugin, by its file's name without .so."},
-             {"plugins.*.enabled", config::boolean(), "Whether it is loaded (default: plugins.default)."}},
+             {"plugins.*.enabled", config::boolean(),
+              "Whether it is loaded (default: plugins.default)."}},
     .check = check,
 }};
 
@@ -98,22 +100,24 @@ bool is_root_key(std::string_view name)
 {
     const auto schema = config::schema::registered();
     return schema && std::ranges::any_of(schema->keys(), [&](const config::key* key) {
-        return std::string_view{key->path}.substr(0, key->path.find_first_of(".[")) == name;
-    });
+               return std::string_view{key->path}.substr(0, key->path.find_first_of(".[")) == name;
+           });
 }
 
 // What is wrong before the file is looked into; empty if nothing is.
 std::string wrong_name(const std::string& name)
 {
     if (!is_plugin_name(name))
-        return fmt::format("a plugin's name is of lower-case letters, digits and hyphens, a letter first, {} at most",
+        return fmt::format("a plugin's name is of lower-case letters, digits and hyphens, a letter "
+                           "first, {} at most",
                            max_name);
     if (name == "path" || name == "default" || is_root_key(name))
         return fmt::format("`{}' is a key of weft's own configuration", name);
     return {};
 }
 
-// Names of the directory's files NAME.so, and of the configuration; false for those that have no file.
+// Names of the directory's files NAME.so, and of the configuration; false for those that have no
+// file.
 std::map<std::string, bool> names_of(const std::string& path, const config::value& part)
 {
     std::map<std::string, bool> names;
@@ -143,14 +147,16 @@ result<void> load(plugin& p)
     p.version = identity->version;
     p.description = identity->description;
     if (identity->abi != plugin_abi())
-        return fail(errc::unsupported, "it was built for another weft: `{}', this is `{}'", identity->abi,
-                    plugin_abi());
+        return fail(errc::unsupported, "it was built for another weft: `{}', this is `{}'",
+                    identity->abi, plugin_abi());
     if (identity->name != p.name)
-        return fail(errc::invalid_argument, "it calls itself {}, expected {} like the file", quote(identity->name),
-                    quote(p.name));
-    // what a constructor throws cannot be caught around dlopen(), and what it registered could not be taken back
-    auto tried = trial([&] { return check_registrations(p.name, [&] { return open_shared(p.file); }); },
-                       max_trial);
+        return fail(errc::invalid_argument, "it calls itself {}, expected {} like the file",
+                    quote(identity->name), quote(p.name));
+    // what a constructor throws cannot be caught around dlopen(), and what it registered could not
+    // be taken back
+    auto tried =
+        trial([&] { return check_registrations(p.name, [&] { return open_shared(p.file); }); },
+              max_trial);
     return tried ? open_shared(p.file) : tried;
 }
 
@@ -159,8 +165,9 @@ void accept_keys_of(const plugin& p)
 {
     static std::list<config::registration> sections;
     if (wrong_name(p.name).empty())
-        sections.emplace_back(config::section{
-            .name = p.name, .stage = config::stage::last, .keys = {{p.name, {"anything", nullptr}, ""}}});
+        sections.emplace_back(config::section{.name = p.name,
+                                              .stage = config::stage::last,
+                                              .keys = {{p.name, {"anything", nullptr}, ""}}});
 }
 
 result<json> show(command_context&)
@@ -180,7 +187,10 @@ std::string text(const json& data)
 {
     std::string out = fmt::format("Plugin path is: {}\nABI is: {}", data["path"].get<std::string>(),
                                   data["abi"].get<std::string>());
-    text_table table{{{"Plugin", 20, left}, {"Version", 10, left}, {"State", 9, left}, {"Description", 40, left}}};
+    text_table table{{{"Plugin", 20, left},
+                      {"Version", 10, left},
+                      {"State", 9, left},
+                      {"Description", 40, left}}};
     for (const auto& p : data["plugins"]) {
         const bool loaded = p["state"] == "loaded";
         table.row({p["name"], p["version"], p["state"], loaded ? p["description"] : p["reason"]});
@@ -196,17 +206,20 @@ const command_registration show_plugins{
 std::string_view to_string(plugin_state state) noexcept
 {
     switch (state) {
-    case plugin_state::loaded: return "loaded";
-    case plugin_state::disabled: return "disabled";
-    case plugin_state::refused: return "refused";
+    case plugin_state::loaded:
+        return "loaded";
+    case plugin_state::disabled:
+        return "disabled";
+    case plugin_state::refused:
+        return "refused";
     }
     return "?";
 }
 
 std::string describe(const plugin& p)
 {
-    return fmt::format("plugin {} ({}) is {}{}{}", p.name, p.file, to_string(p.state), p.reason.empty() ? "" : ": ",
-                       p.reason);
+    return fmt::format("plugin {} ({}) is {}{}{}", p.name, p.file, to_string(p.state),
+                       p.reason.empty() ? "" : ": ", p.reason);
 }
 
 const plugin_set& plugins() noexcept
@@ -230,7 +243,8 @@ std::list<plugin> find_plugins(const std::string& path, const config::value& roo
             continue;
         p.state = enabled ? plugin_state::refused : plugin_state::disabled;
         if (!enabled)
-            p.reason = own == nullptr ? "plugins.default is disabled" : "it is disabled in the configuration";
+            p.reason = own == nullptr ? "plugins.default is disabled"
+                                      : "it is disabled in the configuration";
         else if (!is_there)
             p.reason = "the configuration names it, but there is no such file";
         else if (found.size() > plugin_set::limit)

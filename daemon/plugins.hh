@@ -28,10 +28,11 @@ struct plugin_set {
     std::list<plugin> all; // by name
 };
 
-// Loads what the part `plugins` of a configuration asks for. Main thread, once, while it is the only thread and before
-// the registrations are made a schema, a table of commands and a graph. A plugin is refused, and leaves nothing behind,
-// if it was built against another ABI, if it cannot be loaded, if its constructors throw or crash, or if what it registers
-// does not go with all else; that is a problem of the configuration if this says that the plugin is enabled, and else it is
+// Loads what the part `plugins` of a configuration asks for. Main thread, once, while it is the
+// only thread and before the registrations are made a schema, a table of commands and a graph. A
+// plugin is refused, and leaves nothing behind, if it was built against another ABI, if it cannot
+// be loaded, if its constructors throw or crash, or if what it registers does not go with all else;
+// that is a problem of the configuration if this says that the plugin is enabled, and else it is
 // left out. False if that part itself is wrong: the problems are added, nothing is loaded.
 [[nodiscard]] bool load_plugins(const config::value& root, config::problems& found);
 
@@ -40,11 +41,12 @@ struct plugin_set {
 // "plugin bad (/p/bad.so) is refused: it crashed: SIGSEGV"
 [[nodiscard]] std::string describe(const plugin&);
 
-// Parts of loading, for tests. Which plugins a directory and a configuration name, in the order of loading: those that
-// are to be loaded are marked as loaded, the others say why not.
+// Parts of loading, for tests. Which plugins a directory and a configuration name, in the order of
+// loading: those that are to be loaded are marked as loaded, the others say why not.
 [[nodiscard]] std::list<plugin> find_plugins(const std::string& path, const config::value& root);
-// Calls `load`, which registers a plugin's parts, and says what is wrong now that was right before: faults of the
-// graph, of the configuration's keys, of commands, of init functions, of processes.
-[[nodiscard]] result<void> check_registrations(std::string_view name, const std::function<result<void>()>& load);
+// Calls `load`, which registers a plugin's parts, and says what is wrong now that was right before:
+// faults of the graph, of the configuration's keys, of commands, of init functions, of processes.
+[[nodiscard]] result<void> check_registrations(std::string_view name,
+                                               const std::function<result<void>()>& load);
 
 } // namespace weft

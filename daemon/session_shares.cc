@@ -8,7 +8,8 @@
 
 namespace weft {
 
-session_shares::admission session_shares::admit(std::span<const session_place> taken, uid_t user, bool trusted) const
+session_shares::admission session_shares::admit(std::span<const session_place> taken, uid_t user,
+                                                bool trusted) const
 {
     std::map<uid_t, size_t> count; // by user
     size_t untrusted = 0;
@@ -20,7 +21,8 @@ session_shares::admission session_shares::admit(std::span<const session_place> t
     const bool others_are_full = !trusted && untrusted + reserve >= places;
     if (!own_share_is_full && !others_are_full && taken.size() < places)
         return {true, {}};
-    // the greediest user's before others', idle ones before busy ones, then the one that has been so for longest
+    // the greediest user's before others', idle ones before busy ones, then the one that has been
+    // so for longest
     const auto rank = [&](const session_place& place) {
         return std::tuple{!place.idle_since.has_value(), places - count[place.user],
                           place.idle_since.value_or(place.begun)};

@@ -22,18 +22,20 @@ struct session_place {
 // How the places are shared out. Pure, so that the rules can be tested by themselves.
 struct session_shares {
     size_t places = 128;
-    size_t reserve = 16;  // only for the trusted
-    size_t share = 64;    // of one user who is not
+    size_t reserve = 16; // only for the trusted
+    size_t share = 64;   // of one user who is not
 
     struct admission {
         bool admitted = false;
         std::optional<size_t> ends; // the place that is emptied for it
     };
 
-    // Whether one more session of `user` gets a place. Where none is free, it takes that of the longest idle session of
-    // the user who has the most; somebody beyond the own share takes it from the own ones. A trusted user always gets
-    // one, from a busy session if none is idle; others get none then.
-    [[nodiscard]] admission admit(std::span<const session_place> taken, uid_t user, bool trusted) const;
+    // Whether one more session of `user` gets a place. Where none is free, it takes that of the
+    // longest idle session of the user who has the most; somebody beyond the own share takes it
+    // from the own ones. A trusted user always gets one, from a busy session if none is idle;
+    // others get none then.
+    [[nodiscard]] admission admit(std::span<const session_place> taken, uid_t user,
+                                  bool trusted) const;
 };
 
 } // namespace weft

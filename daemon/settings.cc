@@ -23,7 +23,8 @@ namespace {
 constexpr unsigned max_core = CPU_SETSIZE - 1;
 constexpr size_t max_workers = 62; // hand-over bells are bits of one word
 
-// No process starts on an isolated core, but one may go there if its cpuset has it: a thread of its own tries.
+// No process starts on an isolated core, but one may go there if its cpuset has it: a thread of its
+// own tries.
 cpu_set_t isolated_cores()
 {
     cpu_set_t set;
@@ -36,7 +37,8 @@ cpu_set_t isolated_cores()
     if (isolated.empty())
         return set;
     std::jthread{[&set] {
-        if (sched_setaffinity(0, sizeof set, &set) != 0 || sched_getaffinity(0, sizeof set, &set) != 0)
+        if (sched_setaffinity(0, sizeof set, &set) != 0 ||
+            sched_getaffinity(0, sizeof set, &set) != 0)
             CPU_ZERO(&set);
     }}.join();
     return set;
@@ -66,7 +68,8 @@ void check_cpu(const config::value& root, config::problems& problems)
     if (workers == nullptr)
         return;
     if (workers->what() == config::value::kind::null)
-        problems.add(*workers, "no value given; expected a list of cores, or [] for none, so that the main thread forwards");
+        problems.add(*workers, "no value given; expected a list of cores, or [] for none, so that "
+                               "the main thread forwards");
     std::map<uint32_t, std::string> taken;
     for (const auto& worker : workers->items()) {
         const auto& core = core_of(worker);
@@ -76,7 +79,8 @@ void check_cpu(const config::value& root, config::problems& problems)
             problems.add(core, "core {} has a worker already ({})", core.text(), first->second);
         const auto* nodes = worker.find("nodes");
         if (nodes != nullptr && nodes->items().empty())
-            problems.add(*nodes, "no pattern is given; leave the key out where every node shall run");
+            problems.add(*nodes,
+                         "no pattern is given; leave the key out where every node shall run");
     }
     if (workers->items().size() > max_workers)
         problems.add(*workers, "{} workers, more than {}", workers->items().size(), max_workers);
@@ -97,7 +101,8 @@ void check_socket(const config::value& root, config::problems& problems)
 
 config::type node_pattern()
 {
-    return {"a shell pattern of nodes' names, such as dpdk-input-a-*, with `!' before it to leave them out",
+    return {"a shell pattern of nodes' names, such as dpdk-input-a-*, with `!' before it to leave "
+            "them out",
             [](const config::value& v, config::problems& problems) {
                 static const config::type text = config::text("a shell pattern of nodes' names");
                 text.check(v, problems);
@@ -111,27 +116,30 @@ config::type node_pattern()
 const config::registration cpu{{
     .name = "cpu",
     .stage = config::stage::engine,
-    .keys = {{"cpu", config::mapping(), "Which cores weft uses."},
-             {"cpu.main", config::number(0, max_core),
-              "Core of the main thread (default: the first usable one)."},
-             {"cpu.workers[]", config::or_mapping(config::number(0, max_core)),
-              "One worker on each of these cores (default: one on the last usable core); with [] the "
-              "main thread forwards."},
-             {"cpu.workers[].core", config::number(0, max_core), "The worker's core.", true},
-             {"cpu.workers[].nodes", config::list_of(node_pattern()),
-              "Which nodes run there (default: all): [\"*\", \"!dpdk-input-b-*\"] polls every port but b. `drop', "
-              "`handoff-input' and pre-input nodes run everywhere."}},
+    .keys =
+        {{"cpu", config::mapping(), "Which cores weft uses."},
+         {"cpu.main", config::number(0, max_core),
+          "Core of the main thread (default: the first usable one)."},
+         {"cpu.workers[]", config::or_mapping(config::number(0, max_core)),
+          "One worker on each of these cores (default: one on the last usable core); with [] the "
+          "main thread forwards."},
+         {"cpu.workers[].core", config::number(0, max_core), "The worker's core.", true},
+         {"cpu.workers[].nodes", config::list_of(node_pattern()),
+          "Which nodes run there (default: all): [\"*\", \"!dpdk-input-b-*\"] polls every port but "
+          "b. `drop', "
+          "`handoff-input' and pre-input nodes run everywhere."}},
     .check = check_cpu,
 }};
 
 const config::registration memory{{
     .name = "memory",
     .stage = config::stage::engine,
-    .keys = {{"memory", config::mapping(), "Memory for packets and devices."},
-             {"memory.hugepages", config::boolean(),
-              "Take it from hugepages (default false; physical NICs want true)."},
-             {"memory.size", config::size(uint64_t{64} << 20, uint64_t{1} << 40),
-              "How much (default 256M). Without hugepages, buffers for virtual devices come on top."}},
+    .keys =
+        {{"memory", config::mapping(), "Memory for packets and devices."},
+         {"memory.hugepages", config::boolean(),
+          "Take it from hugepages (default false; physical NICs want true)."},
+         {"memory.size", config::size(uint64_t{64} << 20, uint64_t{1} << 40),
+          "How much (default 256M). Without hugepages, buffers for virtual devices come on top."}},
 }};
 
 const config::registration cli{{

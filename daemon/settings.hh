@@ -28,11 +28,12 @@ struct settings {
 // Reads a tree that the schema has found to be right.
 [[nodiscard]] settings settings_of(const config::value& root);
 
-// The cores that this process may run on: those that it was started on, and those that Linux keeps free for processes which
-// ask for them (isolcpus), as far as this process's cpuset has them.
+// The cores that this process may run on: those that it was started on, and those that Linux keeps
+// free for processes which ask for them (isolcpus), as far as this process's cpuset has them.
 [[nodiscard]] const std::vector<unsigned>& usable_cores();
 
-// The kernel's way to write sets of cores, "0-3,8" (cpuset(7), list format). What is not understood is left out.
+// The kernel's way to write sets of cores, "0-3,8" (cpuset(7), list format). What is not understood
+// is left out.
 [[nodiscard]] std::vector<unsigned> parse_core_list(const std::string& text);
 
 } // namespace weft

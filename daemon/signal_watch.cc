@@ -35,7 +35,8 @@ unique_fd open_signals()
 
 } // namespace
 
-signal_watch::signal_watch() : signals_{open_signals()}, ended_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}
+signal_watch::signal_watch()
+    : signals_{open_signals()}, ended_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}
 {
     if (signals_.get() < 0 || ended_.get() < 0)
         throw std::system_error{errno, std::system_category(), "no file for signals"};
@@ -92,7 +93,8 @@ void signal_watch::ask(const char* signal, int sender)
 // Nothing that the main thread may hold is touched.
 void signal_watch::give_up() const
 {
-    spdlog::critical("not ended {} ms after the signal, while {}: ended by force", patience.count(), doing_.load());
+    spdlog::critical("not ended {} ms after the signal, while {}: ended by force", patience.count(),
+                     doing_.load());
     drain_log(std::chrono::milliseconds{100});
     ::_exit(exit_status::stuck);
 }

@@ -13,15 +13,15 @@ namespace weft {
 
 class engine;
 
-// A thread of its own takes SIGTERM, SIGINT and SIGHUP, because the main thread may be busy, or hang. Whatever hangs when
-// the daemon is to end, it has ended after two seconds: the last resort says what was being done, and ends the process
-// with exit_status::stuck.
+// A thread of its own takes SIGTERM, SIGINT and SIGHUP, because the main thread may be busy, or
+// hang. Whatever hangs when the daemon is to end, it has ended after two seconds: the last resort
+// says what was being done, and ends the process with exit_status::stuck.
 class signal_watch {
 public:
     static constexpr std::chrono::milliseconds patience{1700};
 
-    // Blocks the signals here and in all threads that are made from now on, and ignores SIGPIPE. Main thread, as all but
-    // asked(). Throws std::system_error without files for them.
+    // Blocks the signals here and in all threads that are made from now on, and ignores SIGPIPE.
+    // Main thread, as all but asked(). Throws std::system_error without files for them.
     signal_watch();
     ~signal_watch(); // the end has come in order
     signal_watch(const signal_watch&) = delete;
@@ -40,7 +40,8 @@ public:
     private:
         signal_watch& watch_;
     };
-    // What the main thread is about to do, for the last resort: the constant text of a part of a sentence.
+    // What the main thread is about to do, for the last resort: the constant text of a part of a
+    // sentence.
     void doing(const char* what) noexcept { doing_ = what; }
 
 private:

@@ -38,7 +38,8 @@ int verdict_to = -1; // in the child: the pipe's end
     _exit(written > 0 ? 0 : 1);
 }
 
-// What is thrown out of constructors that dlopen() calls gets no further than its frames, which are noexcept.
+// What is thrown out of constructors that dlopen() calls gets no further than its frames, which are
+// noexcept.
 [[noreturn]] void on_terminate()
 {
     if (!std::current_exception())
@@ -75,7 +76,8 @@ std::string verdict_of(int pipe, duration limit, bool& late)
     const auto end = std::chrono::steady_clock::now() + limit;
     char text[PIPE_BUF];
     while (true) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         pollfd readable{pipe, POLLIN, 0};
         const int ready = left.count() > 0 ? poll(&readable, 1, static_cast<int>(left.count())) : 0;
         if (ready < 0 && errno == EINTR)
@@ -93,8 +95,8 @@ result<void> judge(const std::string& verdict, int status)
     if (!verdict.empty())
         return fail(errc::invalid_argument, "{}", verdict.substr(1));
     if (WIFSIGNALED(status))
-        return fail(errc::invalid_argument, "it crashed: SIG{} ({})", sigabbrev_np(WTERMSIG(status)),
-                    strsignal(WTERMSIG(status)));
+        return fail(errc::invalid_argument, "it crashed: SIG{} ({})",
+                    sigabbrev_np(WTERMSIG(status)), strsignal(WTERMSIG(status)));
     return fail(errc::invalid_argument, "it ended the process with status {}", WEXITSTATUS(status));
 }
 
@@ -127,7 +129,8 @@ result<void> trial(const std::function<result<void>()>& work, duration limit)
     if (child < 0)
         return fail(errc::io, "no process to try it in: {}", strerror(error));
     if (late)
-        return fail(errc::timeout, "it took longer than {} s", std::chrono::ceil<std::chrono::seconds>(limit).count());
+        return fail(errc::timeout, "it took longer than {} s",
+                    std::chrono::ceil<std::chrono::seconds>(limit).count());
     return judge(verdict, status);
 }
 

@@ -9,9 +9,10 @@
 
 namespace weft {
 
-// Runs `work` in a forked child that ends afterwards, and returns what it returned. An error also says so if `work` threw,
-// ended the process, crashed, or took longer than `limit`. Call while the process has one thread: of others the child
-// would know nothing but the locks that they hold. errc::io if no child can be made.
+// Runs `work` in a forked child that ends afterwards, and returns what it returned. An error also
+// says so if `work` threw, ended the process, crashed, or took longer than `limit`. Call while the
+// process has one thread: of others the child would know nothing but the locks that they hold.
+// errc::io if no child can be made.
 [[nodiscard]] result<void> trial(const std::function<result<void>()>& work, duration limit);
 
 } // namespace weft

@@ -399,7 +399,7 @@ value build(std::string text, config::problems& found, size_t max_tree)
 } // namespace
 
 result<value> parse_yaml(std::string text, const std::string& name, config::problems& found,
-                                 size_t max_tree)
+                         size_t max_tree)
 {
     try {
         if (text.size() > max_yaml_file)

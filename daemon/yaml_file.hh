@@ -2,8 +2,8 @@
 // Reads a YAML file into a configuration tree whose values know their line and column.
 #pragma once
 
-#include "control/config/config.hh"
 #include "base/result.hh"
+#include "control/config/config.hh"
 
 #include <cstddef>
 #include <string>
@@ -13,7 +13,7 @@ namespace weft {
 
 inline constexpr size_t max_yaml_file = size_t{64} << 20; // bytes; a full route table fits
 inline constexpr size_t max_yaml_tree = size_t{2} << 30;  // bytes of memory that values may take
-inline constexpr size_t max_yaml_aliases = 100'000;         // values repeated by aliases, in all
+inline constexpr size_t max_yaml_aliases = 100'000;       // values repeated by aliases, in all
 inline constexpr size_t max_yaml_depth = 64;
 inline constexpr size_t max_yaml_signs = 12'000'000; // of , [ ] { } ? & * ! and `: ', in all
 inline constexpr size_t max_yaml_key = 255;          // bytes
@@ -27,9 +27,11 @@ inline constexpr size_t max_yaml_key = 255;          // bytes
 // it, and else the error.
 [[nodiscard]] result<config::value> read_yaml(const std::string& path, config::problems& found);
 
-// The same for text in memory; `name` stands for the file in the error. The tree takes `tree_limit` bytes at most, about.
+// The same for text in memory; `name` stands for the file in the error. The tree takes `tree_limit`
+// bytes at most, about.
 [[nodiscard]] result<config::value> parse_yaml(std::string text, const std::string& name,
-                                               config::problems& found, size_t max_tree = max_yaml_tree);
+                                               config::problems& found,
+                                               size_t max_tree = max_yaml_tree);
 
 // One line: "router.yaml:14:10: interfaces.eth0.mtu: 20 is below 68 (a number from 68 to 9216)".
 // Columns count bytes from 1. Without a position or a key, that part is left out.

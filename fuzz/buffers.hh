@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes AddressSanitizer see who writes beyond a packet buffer: buffers stand side by side in one piece of memory.
+// Makes AddressSanitizer see who writes beyond a packet buffer: buffers stand side by side in one
+// piece of memory.
 #pragma once
 
 #include <rte_mempool.h>
@@ -15,10 +16,16 @@ inline void poison_between([[maybe_unused]] rte_mempool* pool)
 {
 #if defined(__SANITIZE_ADDRESS__)
     rte_mempool_mem_iter(
-        pool, [](rte_mempool*, void*, rte_mempool_memhdr* part, unsigned) { __asan_poison_memory_region(part->addr, part->len); },
+        pool,
+        [](rte_mempool*, void*, rte_mempool_memhdr* part, unsigned) {
+            __asan_poison_memory_region(part->addr, part->len);
+        },
         nullptr);
     rte_mempool_obj_iter(
-        pool, [](rte_mempool* of, void*, void* buffer, unsigned) { __asan_unpoison_memory_region(buffer, of->elt_size); },
+        pool,
+        [](rte_mempool* of, void*, void* buffer, unsigned) {
+            __asan_unpoison_memory_region(buffer, of->elt_size);
+        },
         nullptr);
 #endif
 }

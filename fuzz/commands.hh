@@ -20,8 +20,12 @@ namespace weft::fuzz {
         REQUIRE(everything);
         std::vector<const command_registration*> chosen;
         for (const auto* each : everything->all()) {
-            const auto begins = [&](std::string_view word) { return each->syntax.starts_with(word); };
-            const auto names = [&](std::string_view word) { return each->syntax.find(word) != std::string_view::npos; };
+            const auto begins = [&](std::string_view word) {
+                return each->syntax.starts_with(word);
+            };
+            const auto names = [&](std::string_view word) {
+                return each->syntax.find(word) != std::string_view::npos;
+            };
             if (std::ranges::any_of(first_words, begins) && std::ranges::none_of(with_files, names))
                 chosen.push_back(each);
         }

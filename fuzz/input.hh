@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all targets share: an input that is taken apart from its front, and checks that end the program.
+// What all targets share: an input that is taken apart from its front, and checks that end the
+// program.
 #pragma once
 
 #include <catch2/catch.hpp> // fuzz/checks: REQUIRE without Catch

@@ -34,7 +34,8 @@ private:
 
     void change_once(std::vector<uint8_t>& bytes, const std::vector<uint8_t>& other)
     {
-        static constexpr std::array<uint8_t, 10> telling{0, 1, 0x0a, 0x20, 0x3a, 0x45, 0x7f, 0x80, 0xfe, 0xff};
+        static constexpr std::array<uint8_t, 10> telling{0,    1,    0x0a, 0x20, 0x3a,
+                                                         0x45, 0x7f, 0x80, 0xfe, 0xff};
         if (bytes.empty()) {
             bytes.push_back(static_cast<uint8_t>(next()));
             return;
@@ -43,13 +44,27 @@ private:
         const auto here = bytes.begin() + at;
         const uint32_t length = 1 + below(std::min<size_t>(bytes.size() - at, 64));
         switch (below(9)) {
-        case 0: *here ^= static_cast<uint8_t>(1u << below(8)); break;
-        case 1: *here = telling[below(telling.size())]; break;
-        case 2: *here = static_cast<uint8_t>(next()); break;
-        case 3: *here = static_cast<uint8_t>(*here + below(9) - 4); break;
-        case 4: bytes.erase(here, here + length); break;
-        case 5: bytes.resize(at + 1); break;
-        case 6: bytes.insert(here, length, static_cast<uint8_t>(next())); break;
+        case 0:
+            *here ^= static_cast<uint8_t>(1u << below(8));
+            break;
+        case 1:
+            *here = telling[below(telling.size())];
+            break;
+        case 2:
+            *here = static_cast<uint8_t>(next());
+            break;
+        case 3:
+            *here = static_cast<uint8_t>(*here + below(9) - 4);
+            break;
+        case 4:
+            bytes.erase(here, here + length);
+            break;
+        case 5:
+            bytes.resize(at + 1);
+            break;
+        case 6:
+            bytes.insert(here, length, static_cast<uint8_t>(next()));
+            break;
         case 7: {
             const std::vector<uint8_t> part{here, here + length};
             bytes.insert(bytes.begin() + below(bytes.size()), part.begin(), part.end());
@@ -59,7 +74,8 @@ private:
             if (!other.empty()) {
                 const uint32_t from = below(other.size());
                 bytes.insert(here, other.begin() + from,
-                             other.begin() + from + below(std::min<size_t>(other.size() - from, 128) + 1));
+                             other.begin() + from +
+                                 below(std::min<size_t>(other.size() - from, 128) + 1));
             }
         }
     }

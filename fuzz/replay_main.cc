@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Without libFuzzer: runs a target's function on every seed of its folder and on a fixed number of their mutations.
+// Without libFuzzer: runs a target's function on every seed of its folder and on a fixed number of
+// their mutations.
 //     weft_fuzz_replay TARGET FOLDER MUTATIONS     or     weft_fuzz_replay TARGET FILE
 // An input that ends the program is written to weft-fuzz-TARGET.input first.
 #include "fuzz/mutation.hh"
@@ -52,7 +53,8 @@ void keep_current() noexcept
     const int file = open(keep_at.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file < 0)
         return;
-    const bool written = write(file, current.data(), current.size()) == static_cast<ssize_t>(current.size());
+    const bool written =
+        write(file, current.data(), current.size()) == static_cast<ssize_t>(current.size());
     close(file);
     if (written)
         std::fprintf(stderr, "the input is in %s\n", keep_at.c_str());
@@ -127,8 +129,10 @@ int main(int count, char** arguments)
 #if defined(__SANITIZE_ADDRESS__)
                 __sanitizer_set_death_callback(keep_current);
 #endif
-                return weft::fuzz::start() ? replay(each, arguments[2], count == 4 ? std::strtoul(arguments[3], nullptr, 10) : 0)
-                                           : 2;
+                return weft::fuzz::start()
+                           ? replay(each, arguments[2],
+                                    count == 4 ? std::strtoul(arguments[3], nullptr, 10) : 0)
+                           : 2;
             }
     std::fprintf(stderr, "usage: weft_fuzz_replay TARGET FOLDER MUTATIONS|FILE\n");
     return 2;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fuzz/router.hh"
 
-#include "fuzz/buffers.hh"
 #include "base/net/headers.hh"
+#include "fuzz/buffers.hh"
 
 #include <algorithm>
 #include <cstring>
@@ -22,7 +22,8 @@ void put(std::span<uint8_t> bytes, size_t at, uint16_t value) noexcept
     bytes[at + 1] = static_cast<uint8_t>(value);
 }
 
-// Whatever comes in, what goes out is well-formed: padding at least, lengths that hold, checksums that are right.
+// Whatever comes in, what goes out is well-formed: padding at least, lengths that hold, checksums
+// that are right.
 void check_sound(const test::sent_packet& p)
 {
     REQUIRE(p.bytes.size() >= ethernet);
@@ -59,7 +60,8 @@ router::router(variant which) : variant_{which}
 void router::keep_time()
 {
     const std::chrono::duration<double> seconds = now_;
-    tester_.engine.main().set_replayed_time(static_cast<uint64_t>(seconds.count() * static_cast<double>(rte_get_tsc_hz())));
+    tester_.engine.main().set_replayed_time(
+        static_cast<uint64_t>(seconds.count() * static_cast<double>(rte_get_tsc_hz())));
 }
 
 void router::receive(interface_index from, std::span<const uint8_t> frame)
@@ -101,13 +103,15 @@ void router::settle()
 
 std::vector<std::unique_ptr<router>>& routers()
 {
-    static auto& all = *[] { // never taken down: what it would be registered with at exit is gone by then
-        auto* made = new std::vector<std::unique_ptr<router>>;
-        for (const variant each : {variant::plain, variant::baseline, variant::avx2, variant::avx512})
-            if (is_supported(each))
-                made->push_back(std::make_unique<router>(each));
-        return made;
-    }();
+    static auto& all =
+        *[] { // never taken down: what it would be registered with at exit is gone by then
+            auto* made = new std::vector<std::unique_ptr<router>>;
+            for (const variant each :
+                 {variant::plain, variant::baseline, variant::avx2, variant::avx512})
+                if (is_supported(each))
+                    made->push_back(std::make_unique<router>(each));
+            return made;
+        }();
     return all;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A router that inputs' frames pass, once in each variant of the nodes: interfaces a and b (10.0.0.1/24, 10.0.1.1/24), routes
-// over both, and a clock of its own. It stays for all inputs, since it takes long to make; after each it forgets what it
-// has learned.
+// A router that inputs' frames pass, once in each variant of the nodes: interfaces a and b
+// (10.0.0.1/24, 10.0.1.1/24), routes over both, and a clock of its own. It stays for all inputs,
+// since it takes long to make; after each it forgets what it has learned.
 #pragma once
 
 #include "tests/nodes/node_tester.hh"
@@ -27,7 +27,8 @@ public:
         test::counts counted;
     };
     [[nodiscard]] outcome take();
-    // Waits until nobody can wait for an answer any more, and forgets who was learned: no packet may be left.
+    // Waits until nobody can wait for an answer any more, and forgets who was learned: no packet
+    // may be left.
     void settle();
 
     [[nodiscard]] variant which() const noexcept { return variant_; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine: owns the threads and everything that they share, publishes plans, runs the main thread.
+// The engine: owns the threads and everything that they share, publishes plans, runs the main
+// thread.
 #include "graph/engine.hh"
 
 #include "graph/init.hh"
@@ -13,7 +14,8 @@
 namespace weft {
 
 engine::engine(const clock_source& clock, node_registry nodes, engine_options options)
-    : options_{std::move(options)}, registry_{std::move(nodes)},
+    : options_{std::move(options)},
+      registry_{std::move(nodes)},
       rcu_{static_cast<unsigned>(options_.worker_cores.size()) + 1},
       loop_{std::make_unique<main_loop>(clock, this)}
 {
@@ -61,7 +63,8 @@ const node_patterns& engine::nodes_of(unsigned thread) const noexcept
 {
     static const node_patterns all;
     const size_t worker = thread - size_t{1};
-    return thread == 0 || worker >= options_.worker_nodes.size() ? all : options_.worker_nodes[worker];
+    return thread == 0 || worker >= options_.worker_nodes.size() ? all
+                                                                 : options_.worker_nodes[worker];
 }
 
 result<std::vector<unsigned>> engine::polling_threads_for(const std::string& node) const
@@ -72,8 +75,8 @@ result<std::vector<unsigned>> engine::polling_threads_for(const std::string& nod
         patterns += fmt::format("; {}: {}", threads_[thread]->name(), nodes_of(thread).text());
     std::erase_if(found, [&](unsigned thread) { return !nodes_of(thread).take(node); });
     if (found.empty())
-        return fail(errc::invalid_argument, "no worker's patterns take node `{}'{} (cpu.workers[].nodes)", node,
-                    patterns);
+        return fail(errc::invalid_argument,
+                    "no worker's patterns take node `{}'{} (cpu.workers[].nodes)", node, patterns);
     return found;
 }
 
@@ -87,7 +90,8 @@ std::vector<unsigned> engine::polling_threads() const
     return found;
 }
 
-// Each worker says how its init functions went before it loops; the first failure is what start() returns.
+// Each worker says how its init functions went before it loops; the first failure is what start()
+// returns.
 result<void> engine::start_workers()
 {
     const auto order = init_order(init_phase::worker_start);

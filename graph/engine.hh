@@ -3,13 +3,13 @@
 #pragma once
 
 #include "base/clock.hh"
-#include "graph/thread/graph_thread.hh"
-#include "graph/process/main_loop.hh"
+#include "base/result.hh"
 #include "graph/node_patterns.hh"
 #include "graph/node_registry.hh"
 #include "graph/plan.hh"
+#include "graph/process/main_loop.hh"
+#include "graph/thread/graph_thread.hh"
 #include "graph/thread/rcu.hh"
-#include "base/result.hh"
 
 #include <atomic>
 #include <deque>
@@ -28,9 +28,10 @@ namespace weft {
 struct engine_options {
     unsigned main_core = 0;
     std::vector<unsigned> worker_cores; // one worker each; empty: the main thread polls the queues
-    size_t max_packets = 65536;        // packets that can exist at once
+    size_t max_packets = 65536;         // packets that can exist at once
     bool pin = true;                    // bind threads to their cores
-    std::vector<node_patterns> worker_nodes{}; // what each worker's plan contains; a worker without: every node
+    std::vector<node_patterns>
+        worker_nodes{}; // what each worker's plan contains; a worker without: every node
 };
 
 // Main thread, unless a member says otherwise.
@@ -47,7 +48,10 @@ public:
     [[nodiscard]] rcu_domain& rcu() noexcept { return rcu_; }
     [[nodiscard]] graph_thread& main() noexcept { return *threads_[0]; }
     [[nodiscard]] graph_thread& thread(unsigned index) noexcept { return *threads_[index]; }
-    [[nodiscard]] const graph_thread& thread(unsigned index) const noexcept { return *threads_[index]; }
+    [[nodiscard]] const graph_thread& thread(unsigned index) const noexcept
+    {
+        return *threads_[index];
+    }
     [[nodiscard]] unsigned thread_count() const noexcept
     {
         return static_cast<unsigned>(threads_.size());
@@ -56,41 +60,45 @@ public:
     [[nodiscard]] std::vector<unsigned> polling_threads() const;
     // Which nodes a thread's plans contain; the main thread's: every node.
     [[nodiscard]] const node_patterns& nodes_of(unsigned thread) const noexcept;
-    // Those of the polling threads whose plans a node of this name, one to be made too, may stand in. An error that
-    // names the patterns if there is none.
+    // Those of the polling threads whose plans a node of this name, one to be made too, may stand
+    // in. An error that names the patterns if there is none.
     [[nodiscard]] result<std::vector<unsigned>> polling_threads_for(const std::string& node) const;
     [[nodiscard]] const engine_options& options() const noexcept { return options_; }
 
-    // A module: state that a folder keeps in the engine, made from it when it is first asked for, and destroyed by
-    // shut_down() in the reverse order. One that another's constructor asks for outlives that other.
+    // A module: state that a folder keeps in the engine, made from it when it is first asked for,
+    // and destroyed by shut_down() in the reverse order. One that another's constructor asks for
+    // outlives that other.
     template <class T>
     [[nodiscard]] T& module()
     {
         const auto found = module_places_.find(typeid(T));
         if (found != module_places_.end())
             return *static_cast<T*>(found->second);
-        std::unique_ptr<void, void (*)(void*)> made{new T(*this), [](void* p) { delete static_cast<T*>(p); }};
+        std::unique_ptr<void, void (*)(void*)> made{new T(*this),
+                                                    [](void* p) { delete static_cast<T*>(p); }};
         T& fresh = *static_cast<T*>(made.get());
-        modules_.push_back({typeid(T), std::move(made)}); // behind those that its constructor asked for
+        modules_.push_back(
+            {typeid(T), std::move(made)}); // behind those that its constructor asked for
         module_places_.emplace(typeid(T), &fresh);
         return fresh;
     }
 
-    // Compiles a plan for each thread from the registry and publishes them all, or none on an error. `why` names
-    // the change, as a person would type it: `show workers` has it with the longest pause.
+    // Compiles a plan for each thread from the registry and publishes them all, or none on an
+    // error. `why` names the change, as a person would type it: `show workers` has it with the
+    // longest pause.
     result<void> publish_plans(std::string_view why = "plan");
-    // Changes the graph, also while it runs: calls `edit` on the registry, then publish_plans(). When either fails
-    // nothing has changed; references to nodes are not valid then.
+    // Changes the graph, also while it runs: calls `edit` on the registry, then publish_plans().
+    // When either fails nothing has changed; references to nodes are not valid then.
     result<void> change_graph(const std::function<result<void>(node_registry&)>& edit,
                               std::string_view why = "plan");
-    // Frees old plans, and what is kept of removed nodes, where no thread can look at them any more. Returns how
-    // many still wait for a thread.
+    // Frees old plans, and what is kept of removed nodes, where no thread can look at them any
+    // more. Returns how many still wait for a thread.
     size_t reclaim_graph();
-    // Calls `observer` for each removed node when its number is about to be used again: what was noted by number is
-    // to be forgotten.
+    // Calls `observer` for each removed node when its number is about to be used again: what was
+    // noted by number is to be forgotten.
     void observe_release(std::function<void(node_id)> observer);
-    // Starts the workers' threads and the registered processes; waits until every worker has done its init
-    // functions (graph/init.hh). On an error what has begun runs until shut_down().
+    // Starts the workers' threads and the registered processes; waits until every worker has done
+    // its init functions (graph/init.hh). On an error what has begun runs until shut_down().
     result<void> start();
     // Ends everything in order: workers, processes, modules; every packet is back in its pool
     // then. Also done by the destructor.
@@ -100,8 +108,9 @@ public:
     void run();
     // One loop without sleeping, for tests too.
     void run_main_once();
-    // Runs the graph until `done` says so, for at most `limit` of real time; what it last said. In a process the other
-    // processes run meanwhile; without one (in tests, before run()) the main thread's loop runs here.
+    // Runs the graph until `done` says so, for at most `limit` of real time; what it last said. In
+    // a process the other processes run meanwhile; without one (in tests, before run()) the main
+    // thread's loop runs here.
     bool run_until(process* self, duration limit, const std::function<bool()>& done);
     // Ends run(). Any thread, also a signal handler.
     void request_stop() noexcept;
@@ -110,8 +119,8 @@ public:
     // Replaces the traces of all threads by empty ones, in which nothing is armed; null: by none.
     void reset_trace(bool tracing);
     [[nodiscard]] bool tracing() const noexcept { return tracing_; }
-    // Makes each thread copy vectors into the buffer of its index; empty: into none. What was there before is still
-    // written to until a grace period has passed. Traces go on.
+    // Makes each thread copy vectors into the buffer of its index; empty: into none. What was there
+    // before is still written to until a grace period has passed. Traces go on.
     void set_captures(std::vector<capture_buffer*> captures);
 
     // Packet pools, for `show buffers` and the count of packets in flight.
@@ -119,11 +128,12 @@ public:
     [[nodiscard]] const std::vector<rte_mempool*>& pools() const noexcept { return pools_; }
     // A packet from the first pool, null if it is empty. Its metadata is zero.
     [[nodiscard]] packet* make_packet() noexcept;
-    // Packets that entered the graph and have not left it, held and handed ones included. Any thread; exact only
-    // when traffic rests.
+    // Packets that entered the graph and have not left it, held and handed ones included. Any
+    // thread; exact only when traffic rests.
     [[nodiscard]] int64_t packets_in_flight() const noexcept;
 
-    // Whether the main thread does not sleep because it polls queues; its files are looked at by `epoll-input` then.
+    // Whether the main thread does not sleep because it polls queues; its files are looked at by
+    // `epoll-input` then.
     [[nodiscard]] bool is_busy() const noexcept { return busy_; }
 
     // Any thread: makes `handoff-input` of a thread run.
@@ -138,11 +148,13 @@ private:
         std::unique_ptr<void, void (*)(void*)> object;
     };
 
-    // A node on its way out: first every thread leaves its plans, then packets handed to it are taken.
+    // A node on its way out: first every thread leaves its plans, then packets handed to it are
+    // taken.
     struct removed_node {
         node_id id;
-        std::vector<uint64_t> versions;          // of each thread's first plan without it
-        std::vector<std::vector<size_t>> handed; // to each thread when all had left it; empty before
+        std::vector<uint64_t> versions; // of each thread's first plan without it
+        std::vector<std::vector<size_t>>
+            handed; // to each thread when all had left it; empty before
     };
 
     void forget_new_nodes(const node_registry& before);

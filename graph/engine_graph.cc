@@ -24,7 +24,8 @@ result<void> engine::publish_plans(std::string_view why)
     return {};
 }
 
-result<void> engine::change_graph(const std::function<result<void>(node_registry&)>& edit, std::string_view why)
+result<void> engine::change_graph(const std::function<result<void>(node_registry&)>& edit,
+                                  std::string_view why)
 {
     reclaim_graph(); // so that many changes in one go of the main thread find free numbers
     node_registry before = registry_;
@@ -57,7 +58,8 @@ void engine::note_removed()
     }
 }
 
-// Once no thread runs a plan with the node, packets may still be on their way to it between threads.
+// Once no thread runs a plan with the node, packets may still be on their way to it between
+// threads.
 bool engine::is_left(removed_node& node)
 {
     if (node.handed.empty()) {
@@ -87,8 +89,8 @@ size_t engine::reclaim_graph()
             return thread->trace() != nullptr && thread->trace()->mentions(id);
         });
         const auto* capture = captures_.empty() ? nullptr : captures_.front();
-        if (traced || (capture != nullptr && (capture->wants(id) ||
-                                              capture->wants(registry_.at(id).clone_of))))
+        if (traced || (capture != nullptr &&
+                       (capture->wants(id) || capture->wants(registry_.at(id).clone_of))))
             traced_.push_back(id);
         else
             release(id);

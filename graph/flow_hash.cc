@@ -6,11 +6,13 @@ namespace weft {
 
 namespace {
 
-constexpr uint64_t worker_seed = 0x510e'527f'ade6'82d1; // of the choice among workers, which need not differ by router
+constexpr uint64_t worker_seed =
+    0x510e'527f'ade6'82d1; // of the choice among workers, which need not differ by router
 
 } // namespace
 
-// Steele, Lea and Flood's splitmix64: numbers that differ in one bit give seeds that differ in half of theirs.
+// Steele, Lea and Flood's splitmix64: numbers that differ in one bit give seeds that differ in half
+// of theirs.
 uint64_t flow_seed(uint64_t number) noexcept
 {
     uint64_t z = number + 0x9e37'79b9'7f4a'7c15;
@@ -31,7 +33,8 @@ flow_key icmp_flow(const packet& p, const net::ip4_header& header, size_t offset
         return own;
     flow_key about{quoted.source, quoted.destination, {}, quoted.protocol};
     const size_t ports = at + quoted.header_bytes();
-    if (has_ports(quoted.protocol) && !quoted.is_fragment() && p.contiguous() >= ports + sizeof(net::port_pair))
+    if (has_ports(quoted.protocol) && !quoted.is_fragment() &&
+        p.contiguous() >= ports + sizeof(net::port_pair))
         about.ports = p.header<net::port_pair>(ports);
     return about.reversed();
 }
@@ -42,7 +45,8 @@ uint32_t frame_hash(const packet& p) noexcept
     if (p.contiguous() < link)
         return 0;
     const auto& frame = p.header<net::ethernet_header>(0);
-    const bool tagged = frame.type == net::ether_type::vlan && p.contiguous() >= link + sizeof(net::vlan_tag);
+    const bool tagged =
+        frame.type == net::ether_type::vlan && p.contiguous() >= link + sizeof(net::vlan_tag);
     const size_t at = tagged ? link + sizeof(net::vlan_tag) : link;
     const auto type = tagged ? p.header<net::vlan_tag>(link).type : frame.type;
     if (type == net::ether_type::ip4 && p.contiguous() >= at + sizeof(net::ip4_header))

@@ -25,8 +25,8 @@ result<function_map> by_name(const std::vector<const init_registration*>& functi
     function_map found;
     for (const auto* f : functions)
         if (const auto [at, fresh] = found.emplace(f->name, f); !fresh)
-            return fail(errc::exists, "two init functions are called `{}': {}:{} and {}:{}", f->name,
-                        at->second->where.file_name(), at->second->where.line(),
+            return fail(errc::exists, "two init functions are called `{}': {}:{} and {}:{}",
+                        f->name, at->second->where.file_name(), at->second->where.line(),
                         f->where.file_name(), f->where.line());
     return found;
 }
@@ -45,8 +45,10 @@ result<predecessor_map> predecessors(const function_map& functions)
         for (auto other : others)
             for (auto asked : {name, other})
                 if (!functions.contains(asked))
-                    return fail(errc::not_found, "the init functions `{}' and `{}' are to be ordered, "
-                                                 "but `{}' does not exist", other, name, asked);
+                    return fail(errc::not_found,
+                                "the init functions `{}' and `{}' are to be ordered, "
+                                "but `{}' does not exist",
+                                other, name, asked);
     return wanted;
 }
 
@@ -59,8 +61,9 @@ std::string cycle_of(const predecessor_map& remaining)
         const bool seen = std::find(way.begin(), way.end(), next) != way.end();
         way.push_back(next);
         if (seen)
-            return fmt::format("{}", fmt::join(std::vector(std::find(way.begin(), way.end(), next),
-                                                           way.end()), " after "));
+            return fmt::format(
+                "{}", fmt::join(std::vector(std::find(way.begin(), way.end(), next), way.end()),
+                                " after "));
     }
 }
 
@@ -101,22 +104,30 @@ result<void> run_steps(const Steps& steps, bool all, Call&& call)
 std::string_view to_string(init_phase phase) noexcept
 {
     switch (phase) {
-    case init_phase::early: return "early";
-    case init_phase::start: return "start";
-    case init_phase::worker_start: return "worker-start";
-    case init_phase::main_loop_enter: return "main-loop-enter";
-    case init_phase::exit: return "exit";
+    case init_phase::early:
+        return "early";
+    case init_phase::start:
+        return "start";
+    case init_phase::worker_start:
+        return "worker-start";
+    case init_phase::main_loop_enter:
+        return "main-loop-enter";
+    case init_phase::exit:
+        return "exit";
     }
     return "unknown";
 }
 
 init_registration::init_registration(std::string_view name_, init_phase phase_,
-                                     function_type function_,
-                                     std::vector<std::string_view> after_,
+                                     function_type function_, std::vector<std::string_view> after_,
                                      std::vector<std::string_view> before_,
                                      std::source_location where_)
-    : name{name_}, phase{phase_}, function{function_}, after{std::move(after_)},
-      before{std::move(before_)}, where{where_}
+    : name{name_},
+      phase{phase_},
+      function{function_},
+      after{std::move(after_)},
+      before{std::move(before_)},
+      where{where_}
 {
     init_registrations().push_back(this);
 }
@@ -125,8 +136,12 @@ init_registration::init_registration(std::string_view name_, worker_function_typ
                                      std::vector<std::string_view> after_,
                                      std::vector<std::string_view> before_,
                                      std::source_location where_)
-    : name{name_}, phase{init_phase::worker_start}, on_worker{on_worker_},
-      after{std::move(after_)}, before{std::move(before_)}, where{where_}
+    : name{name_},
+      phase{init_phase::worker_start},
+      on_worker{on_worker_},
+      after{std::move(after_)},
+      before{std::move(before_)},
+      where{where_}
 {
     init_registrations().push_back(this);
 }
@@ -174,7 +189,8 @@ result<void> check_init_order()
 {
     for (const auto phase : init_phases)
         if (const auto order = init_order(phase); !order)
-            return fail(order.error().code, "phase {}: {}", to_string(phase), order.error().message);
+            return fail(order.error().code, "phase {}: {}", to_string(phase),
+                        order.error().message);
     return {};
 }
 

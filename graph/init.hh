@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Init functions: what a room does at fixed moments of the daemon's life, in an order that it can ask for.
+// Init functions: what a room does at fixed moments of the daemon's life, in an order that it can
+// ask for.
 #pragma once
 
 #include "base/result.hh"
@@ -20,17 +21,20 @@ enum class init_phase {
     early,           // the engine exists, no configuration has been applied
     start,           // the configuration is applied, the graph is about to run
     worker_start,    // on each worker's own thread, before its first loop
-    main_loop_enter, // workers and processes run, the start-up commands are done; the main thread begins to loop
+    main_loop_enter, // workers and processes run, the start-up commands are done; the main thread
+                     // begins to loop
     exit,            // the workers have stopped and the modules are gone; runs in reverse order
 };
 
-inline constexpr std::array init_phases{init_phase::early, init_phase::start, init_phase::worker_start,
-                                        init_phase::main_loop_enter, init_phase::exit};
+inline constexpr std::array init_phases{init_phase::early, init_phase::start,
+                                        init_phase::worker_start, init_phase::main_loop_enter,
+                                        init_phase::exit};
 
 [[nodiscard]] std::string_view to_string(init_phase) noexcept;
 
-// Registered before main(), or by a plugin before the first phase runs. `before` and `after` name other functions of
-// the same phase. All run on the main thread but those of worker_start, which are given the thread that they run on.
+// Registered before main(), or by a plugin before the first phase runs. `before` and `after` name
+// other functions of the same phase. All run on the main thread but those of worker_start, which
+// are given the thread that they run on.
 struct init_registration {
     using function_type = result<void> (*)(engine&);
     using worker_function_type = result<void> (*)(graph_thread&);
@@ -66,17 +70,18 @@ struct init_step {
     bool asked_by_other = false;
 };
 
-// A phase's functions in their order: topological, by name where nothing else decides. Fails on a cycle, which
-// it prints, on a name that does not exist, and on two functions of one name.
+// A phase's functions in their order: topological, by name where nothing else decides. Fails on a
+// cycle, which it prints, on a name that does not exist, and on two functions of one name.
 [[nodiscard]] result<std::vector<init_step>> init_order(init_phase phase);
 [[nodiscard]] result<std::vector<init_step>>
 init_order(std::vector<const init_registration*> functions);
 
-// Whether every phase can be ordered; the daemon does not start otherwise. The error names the phase.
+// Whether every phase can be ordered; the daemon does not start otherwise. The error names the
+// phase.
 [[nodiscard]] result<void> check_init_order();
 
-// Calls a phase's functions; stops at the first that fails (in exit: goes on, and reports the first). Not for
-// worker_start.
+// Calls a phase's functions; stops at the first that fails (in exit: goes on, and reports the
+// first). Not for worker_start.
 [[nodiscard]] result<void> run_init(init_phase phase, engine& engine);
 // The same of worker_start, on the worker's thread, in the order that the main thread found.
 [[nodiscard]] result<void> run_init(std::span<const init_step> order, graph_thread& self);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several packets side by side: one 32-bit field of each in a lane of one vector, and what a comparison says of each in
-// a lane of a mask. For *_vector.cc files, which the build compiles for several levels of x86-64; everything here is
-// inlined into them.
+// Several packets side by side: one 32-bit field of each in a lane of one vector, and what a
+// comparison says of each in a lane of a mask. For *_vector.cc files, which the build compiles for
+// several levels of x86-64; everything here is inlined into them.
 #pragma once
 
 #include "graph/packet.hh"
@@ -43,8 +43,14 @@ inline constexpr uint32_t count = 16;
 using words = uint32_t __attribute__((vector_size(64)));
 using mask = __mmask16;
 
-WEFT_LANES_INLINE __m512i as_vector(words w) noexcept { return reinterpret_cast<__m512i>(w); }
-WEFT_LANES_INLINE words as_words(__m512i w) noexcept { return reinterpret_cast<words>(w); }
+WEFT_LANES_INLINE __m512i as_vector(words w) noexcept
+{
+    return reinterpret_cast<__m512i>(w);
+}
+WEFT_LANES_INLINE words as_words(__m512i w) noexcept
+{
+    return reinterpret_cast<words>(w);
+}
 
 // One part of all quartets, side by side.
 WEFT_LANES_INLINE words join(const quartet (&four)[4], uint32_t part) noexcept
@@ -61,7 +67,8 @@ WEFT_LANES_INLINE words low_words(words a, words b) noexcept
 }
 WEFT_LANES_INLINE words high_words(words a, words b) noexcept
 {
-    return __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    return __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15,
+                                   31);
 }
 using pairs = uint64_t __attribute__((vector_size(64)));
 WEFT_LANES_INLINE words low_pairs(words a, words b) noexcept
@@ -75,15 +82,36 @@ WEFT_LANES_INLINE words high_pairs(words a, words b) noexcept
         reinterpret_cast<pairs>(a), reinterpret_cast<pairs>(b), 1, 9, 3, 11, 5, 13, 7, 15));
 }
 
-WEFT_LANES_INLINE words all_of(uint32_t word) noexcept { return as_words(_mm512_set1_epi32(static_cast<int>(word))); }
-WEFT_LANES_INLINE mask equal(words a, words b) noexcept { return _mm512_cmpeq_epi32_mask(as_vector(a), as_vector(b)); }
-WEFT_LANES_INLINE mask below(words a, words b) noexcept { return _mm512_cmplt_epu32_mask(as_vector(a), as_vector(b)); }
-WEFT_LANES_INLINE mask either(mask a, mask b) noexcept { return static_cast<mask>(a | b); }
-WEFT_LANES_INLINE mask inverse(mask a) noexcept { return static_cast<mask>(~a); }
+WEFT_LANES_INLINE words all_of(uint32_t word) noexcept
+{
+    return as_words(_mm512_set1_epi32(static_cast<int>(word)));
+}
+WEFT_LANES_INLINE mask equal(words a, words b) noexcept
+{
+    return _mm512_cmpeq_epi32_mask(as_vector(a), as_vector(b));
+}
+WEFT_LANES_INLINE mask below(words a, words b) noexcept
+{
+    return _mm512_cmplt_epu32_mask(as_vector(a), as_vector(b));
+}
+WEFT_LANES_INLINE mask either(mask a, mask b) noexcept
+{
+    return static_cast<mask>(a | b);
+}
+WEFT_LANES_INLINE mask inverse(mask a) noexcept
+{
+    return static_cast<mask>(~a);
+}
 // One bit for each lane.
-WEFT_LANES_INLINE uint32_t bits_of(mask m) noexcept { return m; }
+WEFT_LANES_INLINE uint32_t bits_of(mask m) noexcept
+{
+    return m;
+}
 // The words' highest bits.
-WEFT_LANES_INLINE uint32_t top_bits(words w) noexcept { return _mm512_movepi32_mask(as_vector(w)); }
+WEFT_LANES_INLINE uint32_t top_bits(words w) noexcept
+{
+    return _mm512_movepi32_mask(as_vector(w));
+}
 WEFT_LANES_INLINE words gather(const uint32_t* from, words index) noexcept
 {
     return as_words(_mm512_mask_i32gather_epi32(__m512i{}, 0xffff, as_vector(index), from, 4));
@@ -130,7 +158,10 @@ WEFT_LANES_INLINE uint32_t top_bits(words w) noexcept
 inline constexpr uint32_t count = 4;
 using words = u32x4;
 
-WEFT_LANES_INLINE words join(const quartet (&one)[1], uint32_t part) noexcept { return one[0].part[part]; }
+WEFT_LANES_INLINE words join(const quartet (&one)[1], uint32_t part) noexcept
+{
+    return one[0].part[part];
+}
 WEFT_LANES_INLINE words low_words(words a, words b) noexcept
 {
     return __builtin_shufflevector(a, b, 0, 4, 1, 5);
@@ -157,12 +188,30 @@ WEFT_LANES_INLINE uint32_t top_bits(words w) noexcept
 
 using mask = words; // all bits of a lane, or none
 
-WEFT_LANES_INLINE words all_of(uint32_t word) noexcept { return words{} + word; }
-WEFT_LANES_INLINE mask equal(words a, words b) noexcept { return reinterpret_cast<mask>(a == b); }
-WEFT_LANES_INLINE mask below(words a, words b) noexcept { return reinterpret_cast<mask>(a < b); }
-WEFT_LANES_INLINE mask either(mask a, mask b) noexcept { return a | b; }
-WEFT_LANES_INLINE mask inverse(mask a) noexcept { return ~a; }
-WEFT_LANES_INLINE uint32_t bits_of(mask m) noexcept { return top_bits(m); }
+WEFT_LANES_INLINE words all_of(uint32_t word) noexcept
+{
+    return words{} + word;
+}
+WEFT_LANES_INLINE mask equal(words a, words b) noexcept
+{
+    return reinterpret_cast<mask>(a == b);
+}
+WEFT_LANES_INLINE mask below(words a, words b) noexcept
+{
+    return reinterpret_cast<mask>(a < b);
+}
+WEFT_LANES_INLINE mask either(mask a, mask b) noexcept
+{
+    return a | b;
+}
+WEFT_LANES_INLINE mask inverse(mask a) noexcept
+{
+    return ~a;
+}
+WEFT_LANES_INLINE uint32_t bits_of(mask m) noexcept
+{
+    return top_bits(m);
+}
 WEFT_LANES_INLINE words gather(const uint32_t* from, words index) noexcept
 {
     words all{};
@@ -178,7 +227,10 @@ WEFT_LANES_INLINE mask either(mask a, mask b, More... more) noexcept
 {
     return either(either(a, b), more...);
 }
-WEFT_LANES_INLINE mask differ(words a, words b) noexcept { return inverse(equal(a, b)); }
+WEFT_LANES_INLINE mask differ(words a, words b) noexcept
+{
+    return inverse(equal(a, b));
+}
 
 // Neighbouring words of each packet: word[k] has the k-th of all, in the packets' order.
 template <uint32_t size>
@@ -193,10 +245,12 @@ WEFT_LANES_INLINE neighbours<5> load_five(At&& at) noexcept
     quartet all[count / 4];
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count / 4; ++i) {
-        const std::byte *const a = at(4 * i), *const b = at(4 * i + 1), *const c = at(4 * i + 2), *const d = at(4 * i + 3);
+        const std::byte *const a = at(4 * i), *const b = at(4 * i + 1), *const c = at(4 * i + 2),
+                               *const d = at(4 * i + 3);
         constexpr size_t fifth = sizeof(u32x4);
         all[i] = {{load_words(a), load_words(b), load_words(c), load_words(d),
-                   u32x4{load_word(a + fifth), load_word(b + fifth), load_word(c + fifth), load_word(d + fifth)}}};
+                   u32x4{load_word(a + fifth), load_word(b + fifth), load_word(c + fifth),
+                         load_word(d + fifth)}}};
     }
     const words r0 = join(all, 0), r1 = join(all, 1), r2 = join(all, 2), r3 = join(all, 3);
     const words low01 = low_words(r0, r1), low23 = low_words(r2, r3);
@@ -223,7 +277,7 @@ struct mbuf_words {
     static constexpr size_t offset = offsetof(rte_mbuf, pkt_len);
     static constexpr size_t pkt_len = 0;
     static constexpr size_t data_len = 1; // in the low half
-    static constexpr size_t place = 3; // interface, then 8 bits of l3_offset, then flags
+    static constexpr size_t place = 3;    // interface, then 8 bits of l3_offset, then flags
     static_assert(offsetof(rte_mbuf, data_len) == offset + 4);
     static_assert(offsetof(rte_mbuf, hash) == offset + 8);
 };

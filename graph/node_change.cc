@@ -156,7 +156,7 @@ result<void> node_registry::check_target(const node_entry& from, node_id to) con
 }
 
 result<next_index> node_registry::add_next(node_id from, node_id to, std::optional<size_t> asked,
-                                     std::string_view owner)
+                                           std::string_view owner)
 {
     node_entry& entry = nodes_[from];
     if (auto good = check_target(entry, to); !good)
@@ -187,7 +187,8 @@ result<next_index> node_registry::add_next(node_id from, node_id to, std::option
         if (slot > e->nexts.size() && empty_ == no_node)
             return fail(errc::invalid_argument,
                         "slot {} of `{}' would leave empty ones before it, for which there is no "
-                        "node `drop'", slot, e->name);
+                        "node `drop'",
+                        slot, e->name);
     }
     for (auto* e : all) {
         if (slot >= e->nexts.size()) {
@@ -219,8 +220,8 @@ result<void> node_registry::shrink(node_id id, size_t count)
 {
     node_entry& entry = nodes_[id];
     if (count > entry.nexts.size())
-        return fail(errc::invalid_argument, "node `{}' has {} next slots, fewer than {}", entry.name,
-                    entry.nexts.size(), count);
+        return fail(errc::invalid_argument, "node `{}' has {} next slots, fewer than {}",
+                    entry.name, entry.nexts.size(), count);
     if (count < named_slots(id))
         return fail(errc::invalid_argument, "node `{}' itself uses its first {} next slots",
                     entry.name, named_slots(id));

@@ -19,7 +19,8 @@ bool is_exclusion(std::string_view pattern) noexcept
 
 bool may_stand_in_pattern(unsigned char c) noexcept
 {
-    return std::isalnum(c) != 0 || std::string_view{"-_.*?[]!^"}.find(static_cast<char>(c)) != std::string_view::npos;
+    return std::isalnum(c) != 0 ||
+           std::string_view{"-_.*?[]!^"}.find(static_cast<char>(c)) != std::string_view::npos;
 }
 
 } // namespace
@@ -60,10 +61,13 @@ result<void> node_patterns::check(std::string_view text)
     if (body.empty())
         return fail(errc::invalid_argument, "the pattern is empty");
     if (text.size() > longest)
-        return fail(errc::invalid_argument, "a pattern has {} signs at most, this one has {}", longest, text.size());
+        return fail(errc::invalid_argument, "a pattern has {} signs at most, this one has {}",
+                    longest, text.size());
     if (!std::all_of(text.begin(), text.end(), may_stand_in_pattern))
-        return fail(errc::invalid_argument, "{} is not a pattern of nodes' names (letters, digits, `-', `_', `.', and "
-                    "`*', `?', `[...]'; with `!' before it, to leave out)", quote(text));
+        return fail(errc::invalid_argument,
+                    "{} is not a pattern of nodes' names (letters, digits, `-', `_', `.', and "
+                    "`*', `?', `[...]'; with `!' before it, to leave out)",
+                    quote(text));
     bool open = false;
     for (const char c : body)
         open = c == '[' || (open && c != ']');

@@ -11,8 +11,9 @@
 
 namespace weft {
 
-// Patterns as of fnmatch(3): `*`, `?`, `[a-z]`, `[!0]`. One with `!` before it leaves out what it matches. A node is
-// in if it matches none of those and, where there are others, one of them. No pattern at all: every node. Immutable.
+// Patterns as of fnmatch(3): `*`, `?`, `[a-z]`, `[!0]`. One with `!` before it leaves out what it
+// matches. A node is in if it matches none of those and, where there are others, one of them. No
+// pattern at all: every node. Immutable.
 class node_patterns {
 public:
     static constexpr size_t longest = 64; // bytes of one
@@ -26,7 +27,8 @@ public:
     [[nodiscard]] const std::vector<std::string>& list() const noexcept { return patterns_; }
     [[nodiscard]] std::string text() const; // "`dpdk-*', `!dpdk-tx-*'"
 
-    // Whether `text` is a pattern: not empty, of the signs that names of nodes and patterns have, each `[` closed.
+    // Whether `text` is a pattern: not empty, of the signs that names of nodes and patterns have,
+    // each `[` closed.
     [[nodiscard]] static result<void> check(std::string_view text);
 
 private:

@@ -32,9 +32,12 @@ std::string place(const std::source_location& where)
 std::string_view to_string(node_type type) noexcept
 {
     switch (type) {
-    case node_type::pre_input: return "pre-input";
-    case node_type::input: return "input";
-    case node_type::internal: return "internal";
+    case node_type::pre_input:
+        return "pre-input";
+    case node_type::input:
+        return "input";
+    case node_type::internal:
+        return "internal";
     }
     return "?";
 }
@@ -42,17 +45,22 @@ std::string_view to_string(node_type type) noexcept
 std::string_view to_string(node_state state) noexcept
 {
     switch (state) {
-    case node_state::polling: return "polling";
-    case node_state::interrupt: return "interrupt";
-    case node_state::adaptive: return "adaptive";
-    case node_state::disabled: return "disabled";
+    case node_state::polling:
+        return "polling";
+    case node_state::interrupt:
+        return "interrupt";
+    case node_state::adaptive:
+        return "adaptive";
+    case node_state::disabled:
+        return "disabled";
     }
     return "?";
 }
 
 std::optional<node_state> node_state_of(std::string_view word) noexcept
 {
-    for (auto s : {node_state::polling, node_state::interrupt, node_state::adaptive, node_state::disabled})
+    for (auto s :
+         {node_state::polling, node_state::interrupt, node_state::adaptive, node_state::disabled})
         if (word == to_string(s))
             return s;
     return {};
@@ -61,9 +69,12 @@ std::optional<node_state> node_state_of(std::string_view word) noexcept
 std::string_view to_string(severity level) noexcept
 {
     switch (level) {
-    case severity::info: return "info";
-    case severity::warning: return "warning";
-    case severity::error: return "error";
+    case severity::info:
+        return "info";
+    case severity::warning:
+        return "warning";
+    case severity::error:
+        return "error";
     }
     return "?";
 }
@@ -71,10 +82,14 @@ std::string_view to_string(severity level) noexcept
 std::string_view to_string(variant which) noexcept
 {
     switch (which) {
-    case variant::plain: return "plain";
-    case variant::baseline: return "baseline";
-    case variant::avx2: return "avx2";
-    case variant::avx512: return "avx512";
+    case variant::plain:
+        return "plain";
+    case variant::baseline:
+        return "baseline";
+    case variant::avx2:
+        return "avx2";
+    case variant::avx512:
+        return "avx512";
     }
     return "?";
 }
@@ -82,17 +97,22 @@ std::string_view to_string(variant which) noexcept
 std::string_view description_of(variant which) noexcept
 {
     switch (which) {
-    case variant::plain: return "packet by packet, the form to read";
-    case variant::baseline: return "many packets at once, any x86-64 that DPDK runs on";
-    case variant::avx2: return "many packets at once, AVX2 and BMI2 (x86-64-v3)";
-    case variant::avx512: return "many packets at once, AVX-512 F, BW, CD, DQ, VL (x86-64-v4)";
+    case variant::plain:
+        return "packet by packet, the form to read";
+    case variant::baseline:
+        return "many packets at once, any x86-64 that DPDK runs on";
+    case variant::avx2:
+        return "many packets at once, AVX2 and BMI2 (x86-64-v3)";
+    case variant::avx512:
+        return "many packets at once, AVX-512 F, BW, CD, DQ, VL (x86-64-v4)";
     }
     return "?";
 }
 
 namespace {
 
-// Not every compiler's __builtin_cpu_supports() knows them, and DPDK 22.11 looks for LZCNT in another bit.
+// Not every compiler's __builtin_cpu_supports() knows them, and DPDK 22.11 looks for LZCNT in
+// another bit.
 bool has_movbe_and_lzcnt() noexcept
 {
     unsigned a = 0, b = 0, basic = 0, extended = 0, d = 0;
@@ -109,8 +129,10 @@ bool is_supported(variant which) noexcept
                     has_movbe_and_lzcnt();
     switch (which) {
     case variant::plain:
-    case variant::baseline: return true;
-    case variant::avx2: return v3;
+    case variant::baseline:
+        return true;
+    case variant::avx2:
+        return v3;
     case variant::avx512:
         return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
@@ -119,7 +141,8 @@ bool is_supported(variant which) noexcept
     return false;
 }
 
-node_variant_registration::node_variant_registration(std::string_view of, variant as, node_function body)
+node_variant_registration::node_variant_registration(std::string_view of, variant as,
+                                                     node_function body)
     : node{of}, which{as}, function{body}
 {
     variant_registrations().push_back(this);
@@ -159,7 +182,8 @@ result<node_registry> node_registry::of(std::span<const node_registration* const
         if (last != nullptr && last->what.name == registration->what.name)
             faults.push_back(fmt::format("two nodes are called `{}': {} and {}", last->what.name,
                                          place(last->where), place(registration->where)));
-        else if (auto added = registry.append(std::string{registration->what.name}, registration->what);
+        else if (auto added =
+                     registry.append(std::string{registration->what.name}, registration->what);
                  !added)
             return pass(added);
         last = registration;
@@ -183,31 +207,34 @@ void node_registry::join(node_entry& entry, std::vector<std::string>& faults)
 {
     const auto of = entry.descriptor->sibling_of;
     if (!of.empty() && !entry.descriptor->nexts.empty())
-        faults.push_back(fmt::format("node `{}' is a sibling of `{}' and names next nodes of its own",
-                                     entry.name, of));
+        faults.push_back(fmt::format(
+            "node `{}' is a sibling of `{}' and names next nodes of its own", entry.name, of));
     if (const auto* sibling = find(of))
         entry.sibling_of = sibling->id;
     else if (!of.empty())
-        faults.push_back(fmt::format("node `{}' is a sibling of `{}', which does not exist",
-                                     entry.name, of));
+        faults.push_back(
+            fmt::format("node `{}' is a sibling of `{}', which does not exist", entry.name, of));
     for (const auto& next : entry.descriptor->nexts) {
         if (next.index != entry.nexts.size())
-            faults.push_back(fmt::format("node `{}' declares next {} (`{}') where number {} is to stand", entry.name,
-                                         next.index, next.name, entry.nexts.size()));
+            faults.push_back(
+                fmt::format("node `{}' declares next {} (`{}') where number {} is to stand",
+                            entry.name, next.index, next.name, entry.nexts.size()));
         const auto* target = find(next.name);
         if (target == nullptr)
-            faults.push_back(fmt::format("node `{}' has an edge to `{}', which does not exist", entry.name, next.name));
+            faults.push_back(fmt::format("node `{}' has an edge to `{}', which does not exist",
+                                         entry.name, next.name));
         entry.nexts.push_back(target == nullptr ? no_node : target->id);
     }
     for (size_t number = 0; const auto& reason : entry.descriptor->reasons)
         if (reason.number != number++)
-            faults.push_back(fmt::format("node `{}' declares reason {} (`{}') where number {} is to stand", entry.name,
-                                         reason.number, reason.name, number - 1));
+            faults.push_back(
+                fmt::format("node `{}' declares reason {} (`{}') where number {} is to stand",
+                            entry.name, reason.number, reason.name, number - 1));
     entry.slot_owners.resize(entry.nexts.size());
 }
 
-// Finds the one of a node's siblings, and of their siblings, that names the slots for all. A circle is told once, by
-// its first node.
+// Finds the one of a node's siblings, and of their siblings, that names the slots for all. A circle
+// is told once, by its first node.
 void node_registry::join_siblings(node_entry& entry, std::vector<std::string>& faults)
 {
     if (entry.sibling_of == no_node)
@@ -261,7 +288,8 @@ result<void> node_registry::set_variant(node_id id, variant which)
         return fail(errc::not_found, "node `{}' has no variant `{}' (show node {})", entry.name,
                     to_string(which), entry.name);
     if (!is_supported(which))
-        return fail(errc::unsupported, "this processor does not run the variant `{}'", to_string(which));
+        return fail(errc::unsupported, "this processor does not run the variant `{}'",
+                    to_string(which));
     entry.active_variant = static_cast<size_t>(found - entry.variants.begin());
     return {};
 }

@@ -2,8 +2,8 @@
 // All nodes that exist and how they are joined: what plans are compiled from.
 #pragma once
 
-#include "graph/node.hh"
 #include "base/result.hh"
+#include "graph/node.hh"
 
 #include <deque>
 #include <memory>
@@ -28,21 +28,23 @@ struct node_entry {
     node_id id = no_node;
     std::string name;
     const node_descriptor* descriptor = nullptr;
-    node_id clone_of = no_node;         // never a clone itself
-    node_id sibling_of = no_node;       // as its descriptor says
-    node_id slots_of = no_node;         // the sibling that names the next slots which its group shares
-    void* argument = nullptr;           // given to the context of a clone
-    std::optional<unsigned> thread;     // runs only there; empty: on every thread
+    node_id clone_of = no_node;     // never a clone itself
+    node_id sibling_of = no_node;   // as its descriptor says
+    node_id slots_of = no_node;     // the sibling that names the next slots which its group shares
+    void* argument = nullptr;       // given to the context of a clone
+    std::optional<unsigned> thread; // runs only there; empty: on every thread
     node_state state = node_state::adaptive;
-    std::vector<node_id> nexts;         // by slot
-    std::vector<std::string> slot_owners; // by slot: who relies on it beside the function itself; empty: nobody
-    std::vector<node_variant> variants;       // of an internal node: best first, `plain` last
-    size_t active_variant = 0;             // the one that plans run
+    std::vector<node_id> nexts; // by slot
+    std::vector<std::string>
+        slot_owners; // by slot: who relies on it beside the function itself; empty: nobody
+    std::vector<node_variant> variants; // of an internal node: best first, `plain` last
+    size_t active_variant = 0;          // the one that plans run
     std::string owner;         // who removes it, such as "interface eth0"; empty: an operator may
     bool joined_later = false; // may stand in a plan that does not reach it
     bool added = false;        // at run time, or a clone: can be removed
     bool removed = false;      // not in the graph any more, but a thread may still look at it
-    // Live until nothing can refer to the node: what `descriptor` and `argument` point to, where it is not static.
+    // Live until nothing can refer to the node: what `descriptor` and `argument` point to, where it
+    // is not static.
     std::shared_ptr<const void> keeps_descriptor, keeps_argument;
 
     [[nodiscard]] node_function function() const noexcept
@@ -85,50 +87,57 @@ private:
     const std::deque<node_entry>* nodes_;
 };
 
-// Main thread only. A change here takes effect when a plan compiled from it is published: while the graph runs, by
-// engine::change_graph(). An error leaves everything as it was. References to nodes stay valid as long as the node.
+// Main thread only. A change here takes effect when a plan compiled from it is published: while the
+// graph runs, by engine::change_graph(). An error leaves everything as it was. References to nodes
+// stay valid as long as the node.
 class node_registry {
 public:
     static constexpr size_t max_slots = 4096; // of one node
 
-    // All registered nodes, or the given ones (tests). Fails with one message that lists every duplicate
-    // name with both places, every edge to a node that does not exist and every faulty sibling.
+    // All registered nodes, or the given ones (tests). Fails with one message that lists every
+    // duplicate name with both places, every edge to a node that does not exist and every faulty
+    // sibling.
     [[nodiscard]] static result<node_registry> registered();
     [[nodiscard]] static result<node_registry>
     of(std::span<const node_registration* const> registrations);
 
     // --- nodes ---
 
-    // A node as its descriptor says, for instance while the graph runs. The pointer keeps alive the descriptor and all
-    // that it names; static_descriptor() makes one of a descriptor that is never freed. errc::exists, errc::exhausted,
-    // errc::not_found (a next or a sibling), errc::invalid_argument.
+    // A node as its descriptor says, for instance while the graph runs. The pointer keeps alive the
+    // descriptor and all that it names; static_descriptor() makes one of a descriptor that is never
+    // freed. errc::exists, errc::exhausted, errc::not_found (a next or a sibling),
+    // errc::invalid_argument.
     [[nodiscard]] result<node_id> add(std::shared_ptr<const node_descriptor> what);
-    // A node of its own name, context and counters that runs as the other, with its next nodes and variant of now. `thread`
-    // binds an input node to the thread that polls it. A clone of a sibling is one too.
+    // A node of its own name, context and counters that runs as the other, with its next nodes and
+    // variant of now. `thread` binds an input node to the thread that polls it. A clone of a
+    // sibling is one too.
     [[nodiscard]] result<node_id> clone(std::string_view of, std::string name, void* argument,
                                         std::optional<unsigned> thread = {});
-    // Takes a clone or an added node out of the graph. errc::invalid_argument, naming what is in the way: an edge to
-    // it, a sibling or a clone of it. engine::change_graph() sees to it that its number is used again only when
-    // nothing can refer to it.
+    // Takes a clone or an added node out of the graph. errc::invalid_argument, naming what is in
+    // the way: an edge to it, a sibling or a clone of it. engine::change_graph() sees to it that
+    // its number is used again only when nothing can refer to it.
     [[nodiscard]] result<void> remove(node_id id);
 
     // --- next slots; what is done to a node is done to its siblings too ---
 
-    // The slot that leads from one node to another: the one that exists already, or the first empty one behind those
-    // that the node itself has named. With `slot` that one, empty ones before it if need be; errc::exists if it leads
-    // elsewhere. Empty slots lead to `null-node` (`drop` where there is none). An `owner` relies on the slot: it is
-    // added to all clones of the node too and cannot be taken away by shrink().
-    [[nodiscard]] result<next_index> add_next(node_id from, node_id to, std::optional<size_t> slot = {},
-                                        std::string_view owner = {});
+    // The slot that leads from one node to another: the one that exists already, or the first empty
+    // one behind those that the node itself has named. With `slot` that one, empty ones before it
+    // if need be; errc::exists if it leads elsewhere. Empty slots lead to `null-node` (`drop` where
+    // there is none). An `owner` relies on the slot: it is added to all clones of the node too and
+    // cannot be taken away by shrink().
+    [[nodiscard]] result<next_index> add_next(node_id from, node_id to,
+                                              std::optional<size_t> slot = {},
+                                              std::string_view owner = {});
     // Makes a slot lead to another node. errc::not_found if there is no such slot.
     [[nodiscard]] result<void> update_next(node_id from, size_t slot, node_id to);
-    // Takes the last slots away. errc::invalid_argument if the node itself or a slot's owner needs one of them.
+    // Takes the last slots away. errc::invalid_argument if the node itself or a slot's owner needs
+    // one of them.
     [[nodiscard]] result<void> shrink(node_id id, size_t count);
     // The slots that a node's own enumeration has.
     [[nodiscard]] size_t named_slots(node_id id) const noexcept;
 
-    // Makes plans run this variant of a node. errc::not_found if the node has none such, errc::unsupported if the processor
-    // cannot run it.
+    // Makes plans run this variant of a node. errc::not_found if the node has none such,
+    // errc::unsupported if the processor cannot run it.
     result<void> set_variant(node_id id, variant which);
 
     // --- what there is ---

@@ -2,8 +2,8 @@
 // A node's run: how packets go from node to node.
 #include "graph/node_run.hh"
 
-#include "graph/engine.hh"
 #include "base/net/headers.hh"
+#include "graph/engine.hh"
 
 #include <bit>
 #include <cstdio>
@@ -131,7 +131,8 @@ void node_run::deliver_all(packet* const* packets, uint32_t count, verdict to) n
     route(packets, count, to);
 }
 
-void node_run::deliver_each(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept
+void node_run::deliver_each(packet* const* packets, const verdict* verdicts,
+                            uint32_t count) noexcept
 {
     if (thread_->tracing()) [[unlikely]]
         for (uint32_t i = 0; i < count; ++i)
@@ -149,8 +150,8 @@ void node_run::received(node_run& target, next_index to, uint32_t count) noexcep
     thread_->pend(target.rank_);
 }
 
-// Deals packets out by their verdicts, in order, without a branch for each: all packets are gone through once for each
-// place that some of them go to, which are few.
+// Deals packets out by their verdicts, in order, without a branch for each: all packets are gone
+// through once for each place that some of them go to, which are few.
 void node_run::deal(packet* const* packets, const verdict* verdicts, uint32_t count) noexcept
 {
     constexpr uint32_t max_places = 64;
@@ -282,10 +283,13 @@ void node_run::send(packet* p, verdict to) noexcept
     route(&p, 1, to);
 }
 
-uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface, next_index to) noexcept
+uint64_t node_run::admit(packet** packets, uint32_t count, uint16_t interface,
+                         next_index to) noexcept
 {
-    const packet_metadata metadata{
-        .adjacency = 0, .interface = interface, .l3_offset = sizeof(net::ethernet_header), .flags = 0};
+    const packet_metadata metadata{.adjacency = 0,
+                                   .interface = interface,
+                                   .l3_offset = sizeof(net::ethernet_header),
+                                   .flags = 0};
     uint64_t bytes = 0;
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
@@ -389,7 +393,8 @@ namespace {
 
 void node_run::check_given(packet* const* packets, uint32_t count) noexcept
 {
-    token_ = (static_cast<uint32_t>(thread_index_) + 1) << 24 | (thread_->next_serial() & 0xff'ffff);
+    token_ =
+        (static_cast<uint32_t>(thread_index_) + 1) << 24 | (thread_->next_serial() & 0xff'ffff);
     for (uint32_t i = 0; i < count; ++i) {
         if (packets[i]->note().custody == token_)
             verdict_fault(thread_->engine(), id_, "a packet stands twice in one frame", 1);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node at work on one thread: what its function is given to read its context, pass packets on and drop.
+// A node at work on one thread: what its function is given to read its context, pass packets on and
+// drop.
 #pragma once
 
 #include "base/counter.hh"
 #include "graph/frame.hh"
-#include "graph/thread/input_pace.hh"
 #include "graph/node.hh"
 #include "graph/thread/graph_thread.hh"
+#include "graph/thread/input_pace.hh"
 
 #include <array>
 #include <cstring>
@@ -19,9 +20,9 @@ class packet_set;
 // What is counted of one node on one thread; kept when the plan changes.
 struct node_counters {
     counter calls;
-    counter vectors; // packets
-    counter clocks;  // TSC cycles
-    counter max_clocks_calls; // of the costliest call: its cycles ...
+    counter vectors;            // packets
+    counter clocks;             // TSC cycles
+    counter max_clocks_calls;   // of the costliest call: its cycles ...
     counter max_clocks_vectors; // ... and its packets
     // Which of the thread's clear_maxima() the two are from; another one's are zero to a reader.
     std::atomic<uint64_t> maxima_epoch{0};
@@ -34,8 +35,8 @@ struct input_activity {
     counter switches;               // from polling to waiting and back
 };
 
-// One node in one plan. Everything here belongs to the plan's thread. The first cache line is what each
-// packet's way needs.
+// One node in one plan. Everything here belongs to the plan's thread. The first cache line is what
+// each packet's way needs.
 class alignas(64) node_run {
 public:
     // --- for node functions ---
@@ -59,16 +60,20 @@ public:
             verdicts[i] = decide(*in.packets[i]);
         enqueue(in, verdicts.data());
     }
-    // The same for variants that judge many packets at once (graph/node_run_vector.hh has the body): all go to `usual`, but for those in `odd`, for which
-    // `decide` is called. The node has written `words` of the frame's.
+    // The same for variants that judge many packets at once (graph/node_run_vector.hh has the
+    // body): all go to `usual`, but for those in `odd`, for which `decide` is called. The node has
+    // written `words` of the frame's.
     template <class Decide>
-    void each_but(frame& in, next_index usual, packet_set& odd, Decide&& decide, uint32_t aux = 0) noexcept;
-    // For nodes in which packets of one key have one verdict: all of a key are decided at once (body likewise).
+    void each_but(frame& in, next_index usual, packet_set& odd, Decide&& decide,
+                  uint32_t aux = 0) noexcept;
+    // For nodes in which packets of one key have one verdict: all of a key are decided at once
+    // (body likewise).
     template <class Key, class Decide>
     void each_by(frame& in, Key&& key, Decide&& decide) noexcept;
     // Carries out the verdicts that the node chose for the packets of its frame, in order.
     void enqueue(frame& in, const verdict* verdicts) noexcept;
-    // The whole frame to one next slot, with what the node wrote about its first packets into frame::aux.
+    // The whole frame to one next slot, with what the node wrote about its first packets into
+    // frame::aux.
     void enqueue_all(frame& in, next_index to, uint32_t aux = 0) noexcept;
     // One packet that is not in the frame (kept earlier) to a verdict.
     void send(packet* p, verdict to) noexcept;
@@ -96,11 +101,11 @@ public:
     }
     // A packet that is kept for later: in the graph still, but in nobody's custody.
     void kept(packet& p) noexcept;
-    // Hands a packet to this same node of another thread: true, and it is consumed here; false (nothing
-    // done) when that thread is behind. `leave`: room in its inbox that is for others.
+    // Hands a packet to this same node of another thread: true, and it is consumed here; false
+    // (nothing done) when that thread is behind. `leave`: room in its inbox that is for others.
     [[nodiscard]] bool hand_over(packet& p, graph_thread& to, size_t leave = 0) noexcept;
-    // The same for packets of the frame that go on at node `at` there, in order: as many as there is room for, which
-    // it returns.
+    // The same for packets of the frame that go on at node `at` there, in order: as many as there
+    // is room for, which it returns.
     [[nodiscard]] uint32_t hand_over_some(packet* const* packets, uint32_t count, graph_thread& to,
                                           node_id at, size_t leave) noexcept;
     // Frees packets and counts them as left.
@@ -182,16 +187,16 @@ private:
     node_type type_ = node_type::internal;
     node_state state_ = node_state::polling;
     uint16_t thread_index_ = 0;
-    bool polled_ = true; // in the next loop
-    uint32_t countdown_ = 0; // of a pre-input node: loops until its next call
-    int fd_ = -1;        // stands in the thread's epoll
+    bool polled_ = true;           // in the next loop
+    uint32_t countdown_ = 0;       // of a pre-input node: loops until its next call
+    int fd_ = -1;                  // stands in the thread's epoll
     uint8_t in_vain_ = 0;          // sleeps that the file ended in a row, and nothing had come
     uint64_t in_vain_vectors_ = 0; // what the node had brought at the last of them
     uint64_t file_again_ = 0;      // TSC from which on the file is waited for again
     input_pace pace_;
     input_activity* activity_ = nullptr;
-    int64_t owned_ = 0;  // debug: packets in this call's custody
-    uint32_t token_ = 0; // debug: marks the packets of this call
+    int64_t owned_ = 0;          // debug: packets in this call's custody
+    uint32_t token_ = 0;         // debug: marks the packets of this call
     const char* name_ = nullptr; // for the crash report
 
     static constexpr size_t hot_end() noexcept

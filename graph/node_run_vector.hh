@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For node functions that judge many packets at once: what is odd in a frame, and the bodies of node_run's templates that
-// deal with whole groups.
+// For node functions that judge many packets at once: what is odd in a frame, and the bodies of
+// node_run's templates that deal with whole groups.
 #pragma once
 
 #include "graph/node_run.hh"
@@ -16,7 +16,8 @@ namespace weft {
 // Some packets of a frame, by their places in it.
 class packet_set {
 public:
-    // Adds those of the first `count` for whose places `odd` is true, asked in order; few of them should be.
+    // Adds those of the first `count` for whose places `odd` is true, asked in order; few of them
+    // should be.
     template <class Odd>
     [[gnu::always_inline]] void find(uint32_t count, Odd&& odd) noexcept
     {
@@ -25,14 +26,15 @@ public:
             if (odd(i)) [[unlikely]]
                 words_[i / 64] |= uint64_t{1} << i % 64;
     }
-    // The same by groups, for which `odd` gives one bit each. It looks at places behind the last (frame::pad), of which
-    // its bits do not matter.
+    // The same by groups, for which `odd` gives one bit each. It looks at places behind the last
+    // (frame::pad), of which its bits do not matter.
     template <uint32_t group, class Odd>
     [[gnu::always_inline]] void find_groups(uint32_t count, Odd&& odd) noexcept
     {
         for (uint32_t begin = 0; begin < count; begin += 64) {
             const uint32_t end = count - begin < 64 ? count : begin + 64;
-            uint64_t bits = 0; // not in words_, where each group would wait for the store of the one before
+            uint64_t bits =
+                0; // not in words_, where each group would wait for the store of the one before
             for (uint32_t i = begin; i < end; i += group)
                 bits |= uint64_t{odd(i)} << (i - begin);
             words_[begin / 64] = bits & ~uint64_t{0} >> (begin + 64 - end);
@@ -46,9 +48,13 @@ public:
     {
         return (words_[place / 64] >> place % 64 & 1) != 0;
     }
-    void remove(uint32_t place) noexcept { words_[place / 64] &= ~(uint64_t{1} << place % 64); }
-    // Copies, in order, the packets that are not in the set to `to`, and with AVX-512 what belongs to them from `words`
-    // to `words_to`, if that is not null. Reads and writes up to `largest_group` places behind the last.
+    void remove(uint32_t place) noexcept
+    {
+        words_[place / 64] &= ~(uint64_t{1} << place % 64);
+    }
+    // Copies, in order, the packets that are not in the set to `to`, and with AVX-512 what belongs
+    // to them from `words` to `words_to`, if that is not null. Reads and writes up to
+    // `largest_group` places behind the last.
     [[gnu::always_inline]] void copy_others(packet* const* packets, uint32_t count, packet** to,
                                             [[maybe_unused]] const uint32_t* aux,
                                             [[maybe_unused]] uint32_t* aux_to) const noexcept
@@ -58,11 +64,12 @@ public:
             const uint64_t all = ~uint64_t{0} >> (count - begin < 64 ? 64 - (count - begin) : 0);
             const uint64_t those = all & ~words_[begin / 64];
 #pragma GCC unroll 8
-            for (uint32_t i = 0; i < 64; i += 8) { // no group waits for where the one before it ended
+            for (uint32_t i = 0; i < 64;
+                 i += 8) { // no group waits for where the one before it ended
                 const auto at = __builtin_popcountll(those & ((uint64_t{1} << i) - 1));
                 const auto mask = static_cast<__mmask8>(those >> i);
-                _mm512_storeu_si512(
-                    to + at, _mm512_maskz_compress_epi64(mask, _mm512_loadu_si512(packets + begin + i)));
+                _mm512_storeu_si512(to + at, _mm512_maskz_compress_epi64(
+                                                 mask, _mm512_loadu_si512(packets + begin + i)));
             }
             if (aux_to != nullptr)
 #pragma GCC unroll 4
@@ -70,7 +77,8 @@ public:
                     const auto at = __builtin_popcountll(those & ((uint64_t{1} << i) - 1));
                     const auto mask = static_cast<__mmask16>(those >> i);
                     _mm512_storeu_si512(
-                        aux_to + at, _mm512_maskz_compress_epi32(mask, _mm512_loadu_si512(aux + begin + i)));
+                        aux_to + at,
+                        _mm512_maskz_compress_epi32(mask, _mm512_loadu_si512(aux + begin + i)));
                 }
             to += __builtin_popcountll(those);
             if (aux_to != nullptr)
@@ -100,8 +108,8 @@ namespace groups {
 
 // How many packets from the first on have its key.
 template <class Key>
-[[nodiscard, gnu::always_inline]] inline uint32_t count_alike(packet* const* packets, uint32_t count,
-                                                              Key&& key) noexcept
+[[nodiscard, gnu::always_inline]] inline uint32_t count_alike(packet* const* packets,
+                                                              uint32_t count, Key&& key) noexcept
 {
     constexpr uint32_t group = 8; // without a branch for each
     const auto first = key(*packets[0]);
@@ -120,8 +128,9 @@ template <class Key>
 }
 // Appends each packet to the one of `ends` that is for the first key, the second, or any other.
 template <class Key>
-[[gnu::always_inline]] inline void part(packet* const* packets, uint32_t count, Key&& key, uint32_t first,
-                                        uint32_t second, packet** (&ends)[3]) noexcept
+[[gnu::always_inline]] inline void part(packet* const* packets, uint32_t count, Key&& key,
+                                        uint32_t first, uint32_t second,
+                                        packet** (&ends)[3]) noexcept
 {
     packet **firsts = ends[0], **seconds = ends[1], **others = ends[2];
     uint32_t i = 0;
@@ -131,11 +140,14 @@ template <class Key>
         for (uint32_t k = 0; k < 8; ++k)
             keys[k] = key(*packets[i + k]);
         const auto all = reinterpret_cast<__m256i>(keys);
-        const uint32_t is_first = _mm256_cmpeq_epi32_mask(all, _mm256_set1_epi32(static_cast<int>(first)));
-        const uint32_t is_second = _mm256_cmpeq_epi32_mask(all, _mm256_set1_epi32(static_cast<int>(second)));
+        const uint32_t is_first =
+            _mm256_cmpeq_epi32_mask(all, _mm256_set1_epi32(static_cast<int>(first)));
+        const uint32_t is_second =
+            _mm256_cmpeq_epi32_mask(all, _mm256_set1_epi32(static_cast<int>(second)));
         const __m512i eight = _mm512_loadu_si512(packets + i);
         const auto append = [&](packet**& end, uint32_t those) noexcept {
-            _mm512_storeu_si512(end, _mm512_maskz_compress_epi64(static_cast<__mmask8>(those), eight));
+            _mm512_storeu_si512(end,
+                                _mm512_maskz_compress_epi64(static_cast<__mmask8>(those), eight));
             end += __builtin_popcount(those);
         };
         append(firsts, is_first);
@@ -157,10 +169,11 @@ template <class Key>
 }
 } // namespace groups
 
-// Where to write of the packets that go to `to` what the next node is to know, if that is told of all packets before
-// them; else null. Only where it costs less than to find it out again.
-[[gnu::always_inline]] inline uint32_t* node_run::aux_behind([[maybe_unused]] next_index usual,
-                                                         [[maybe_unused]] packet* const* to) const noexcept
+// Where to write of the packets that go to `to` what the next node is to know, if that is told of
+// all packets before them; else null. Only where it costs less than to find it out again.
+[[gnu::always_inline]] inline uint32_t*
+node_run::aux_behind([[maybe_unused]] next_index usual,
+                     [[maybe_unused]] packet* const* to) const noexcept
 {
 #if defined(__AVX512F__)
     frame& open = *nexts_[usual]->open_;
@@ -170,7 +183,8 @@ template <class Key>
     return nullptr;
 }
 template <class Decide>
-void node_run::each_but(frame& in, next_index usual, packet_set& odd, Decide&& decide, uint32_t aux) noexcept
+void node_run::each_but(frame& in, next_index usual, packet_set& odd, Decide&& decide,
+                        uint32_t aux) noexcept
 {
     if (odd.none()) {
         enqueue_all(in, usual, aux);
@@ -204,7 +218,8 @@ void node_run::each_but(frame& in, next_index usual, packet_set& odd, Decide&& d
 template <class Key, class Decide>
 void node_run::each_by(frame& in, Key&& key, Decide&& decide) noexcept
 {
-    constexpr uint32_t max_turns = 4; // of two keys each; packets of any more are decided one by one
+    constexpr uint32_t max_turns =
+        4; // of two keys each; packets of any more are decided one by one
     std::array<packet*, vector_size + max_group> left[2], spare[2];
     packet* const* rest = in.packets.data();
     uint32_t count = in.count;

@@ -12,8 +12,8 @@
 
 namespace weft {
 
-// Where a packet stands, in the mbuf's first cache line (the field `hash`, ours from input to transmit). An
-// input node writes it whole for every packet.
+// Where a packet stands, in the mbuf's first cache line (the field `hash`, ours from input to
+// transmit). An input node writes it whole for every packet.
 struct packet_metadata {
     static constexpr uint8_t traced = 1;           // note().trace_id is valid
     static constexpr uint8_t locally_made = 2;     // sent by this router: TTL is not decremented
@@ -21,9 +21,10 @@ struct packet_metadata {
     static constexpr uint8_t aimed = 16;           // note().next_hop and out_interface are valid
     static constexpr uint8_t resolved = 8;         // waited for a neighbour that is known now
 
-    uint32_t adjacency = 0;  // chosen by lookup
-    uint16_t interface = 0;  // where it came in; from rewrite on, where it goes out
-    uint8_t l3_offset = 0;   // bytes from data() to the network header; an input node writes 14, Ethernet's
+    uint32_t adjacency = 0; // chosen by lookup
+    uint16_t interface = 0; // where it came in; from rewrite on, where it goes out
+    uint8_t l3_offset =
+        0; // bytes from data() to the network header; an input node writes 14, Ethernet's
     uint8_t flags = 0;
 
     // l3_offset, and above it all flags.
@@ -35,19 +36,20 @@ struct packet_metadata {
         return both;
     }
 };
-static_assert(sizeof(packet_metadata) == 8 && offsetof(packet_metadata, flags) == offsetof(packet_metadata, l3_offset) + 1);
+static_assert(sizeof(packet_metadata) == 8 &&
+              offsetof(packet_metadata, flags) == offsetof(packet_metadata, l3_offset) + 1);
 static_assert(offsetof(rte_mbuf, hash) + sizeof(packet_metadata) <= 64, "first cache line");
 
 // Rarely needed knowledge, in the second cache line. Valid where the comment says so.
 struct packet_note {
-    uint32_t trace_id = 0;     // if packet_metadata::traced
-    uint32_t next_hop = 0;     // host order; if packet_metadata::aimed
-    uint32_t drop_reason = 0;  // for packets in the drop node: reason_id
-    uint8_t icmp_type = 0;     // for packets sent to ip4-icmp-error
+    uint32_t trace_id = 0;    // if packet_metadata::traced
+    uint32_t next_hop = 0;    // host order; if packet_metadata::aimed
+    uint32_t drop_reason = 0; // for packets in the drop node: reason_id
+    uint8_t icmp_type = 0;    // for packets sent to ip4-icmp-error
     uint8_t icmp_code = 0;
-    uint16_t icmp_mtu = 0;     // RFC 1191: with type 3 code 4; with type 12 the pointer
+    uint16_t icmp_mtu = 0; // RFC 1191: with type 3 code 4; with type 12 the pointer
     uint64_t reserved = 0;
-    uint32_t custody = 0;      // debug builds: which dispatch owns the packet
+    uint32_t custody = 0;       // debug builds: which dispatch owns the packet
     uint16_t out_interface = 0; // if packet_metadata::aimed
     uint16_t reserved2 = 0;
 };
@@ -59,8 +61,8 @@ inline constexpr size_t packet_note_offset = 96;
 static_assert(packet_note_offset >= offsetof(rte_mbuf, dynfield1));
 static_assert(packet_note_offset + sizeof(packet_note) <= sizeof(rte_mbuf));
 
-// A view of an mbuf with weft's names; no state of its own, never constructed: packet::from(mbuf). Only the
-// thread that holds the packet touches it.
+// A view of an mbuf with weft's names; no state of its own, never constructed: packet::from(mbuf).
+// Only the thread that holds the packet touches it.
 class packet {
 public:
     packet() = delete;
@@ -78,7 +80,7 @@ public:
     {
         return rte_pktmbuf_mtod(&mbuf_, const std::byte*);
     }
-    [[nodiscard]] uint32_t length() const noexcept { return mbuf_.pkt_len; } // all segments
+    [[nodiscard]] uint32_t length() const noexcept { return mbuf_.pkt_len; }      // all segments
     [[nodiscard]] uint16_t contiguous() const noexcept { return mbuf_.data_len; } // first segment
 
     // A header at an offset from data(). The caller has checked that contiguous() covers it.
@@ -109,7 +111,7 @@ public:
     [[nodiscard]] packet_metadata& metadata() noexcept
     {
         return *reinterpret_cast<packet_metadata*>(reinterpret_cast<std::byte*>(&mbuf_) +
-                                               offsetof(rte_mbuf, hash));
+                                                   offsetof(rte_mbuf, hash));
     }
     [[nodiscard]] const packet_metadata& metadata() const noexcept
     {
@@ -134,8 +136,8 @@ private:
 };
 static_assert(sizeof(packet) == sizeof(rte_mbuf));
 
-// Claims the packet_note's bytes from DPDK's dynamic fields. Main thread, once, after EAL. False if another
-// user of dynamic fields has them.
+// Claims the packet_note's bytes from DPDK's dynamic fields. Main thread, once, after EAL. False if
+// another user of dynamic fields has them.
 [[nodiscard]] bool claim_packet_note() noexcept;
 
 } // namespace weft

@@ -8,7 +8,8 @@
 
 namespace weft {
 
-// Leaves the first `length` bytes of a packet that has as many or more; segments that are empty then are freed.
+// Leaves the first `length` bytes of a packet that has as many or more; segments that are empty
+// then are freed.
 inline void cut(packet& p, uint32_t length) noexcept
 {
     rte_mbuf* last = p.mbuf();

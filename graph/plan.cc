@@ -15,7 +15,8 @@ namespace weft {
 
 node_store::node_store(engine& engine, unsigned thread, const node_entry& entry)
     : reasons{entry.descriptor->reasons.size() + 1}, // an array of none has no data()
-      reason_count{entry.descriptor->reasons.size()}, name{entry.name},
+      reason_count{entry.descriptor->reasons.size()},
+      name{entry.name},
       type_{entry.descriptor->context}
 {
     if (type_.make == nullptr)
@@ -40,7 +41,8 @@ node_store::~node_store()
 counter* node_store::sent_for(size_t slots)
 {
     if (sent_.empty() || sent_.back().slots < slots) {
-        const size_t room = std::bit_ceil(std::max<size_t>(slots, 16)); // few blocks, however often it grows
+        const size_t room =
+            std::bit_ceil(std::max<size_t>(slots, 16)); // few blocks, however often it grows
         sent_.push_back({room, counter_array{room}});
     }
     return sent_.back().counters.data();
@@ -69,9 +71,10 @@ public:
                     join(entry);
     }
 
-    // Post-order from every root; reversed it is a topological order but for edges backwards. Which edge of a circle is
-    // the one backwards is found before, by walks along the first slots first: the way that most packets take leads
-    // forwards, and a node that packets come back from stands behind all that send to it.
+    // Post-order from every root; reversed it is a topological order but for edges backwards. Which
+    // edge of a circle is the one backwards is found before, by walks along the first slots first:
+    // the way that most packets take leads forwards, and a node that packets come back from stands
+    // behind all that send to it.
     result<std::vector<node_id>> order()
     {
         check_nodes();
@@ -95,7 +98,8 @@ public:
         for (node_id id : members_)
             if (!visited_[id])
                 faults_.push_back(fmt::format("nothing reaches node `{}', and it is not marked as "
-                                              "joined later", registry_.at(id).name));
+                                              "joined later",
+                                              registry_.at(id).name));
         if (finished_.size() > plan::max_nodes)
             faults_.push_back(fmt::format("{} nodes in one plan, more than {}", finished_.size(),
                                           plan::max_nodes));
@@ -117,8 +121,9 @@ private:
         if (takes(entry))
             members_.push_back(entry.id);
         else if (entry.thread)
-            faults_.push_back(fmt::format("node `{}' is to run there, but the patterns {} leave it out", entry.name,
-                                          patterns_.text()));
+            faults_.push_back(
+                fmt::format("node `{}' is to run there, but the patterns {} leave it out",
+                            entry.name, patterns_.text()));
     }
 
     bool is_source(node_id id) const
@@ -132,8 +137,8 @@ private:
             const auto& entry = registry_.at(id);
             const bool internal = entry.descriptor->type == node_type::internal;
             if (!entry.descriptor->reasons.empty() && registry_.drop_node() == no_node)
-                faults_.push_back(fmt::format("node `{}' drops packets, but there is no node `drop'",
-                                              entry.name));
+                faults_.push_back(fmt::format(
+                    "node `{}' drops packets, but there is no node `drop'", entry.name));
             if (internal && entry.function() == nullptr)
                 faults_.push_back(fmt::format("node `{}' has no function", entry.name));
             if (!internal && entry.descriptor->poll == nullptr)
@@ -150,13 +155,16 @@ private:
                                           from.name, to_string(to.descriptor->type), to.name));
         if (from.id == to.id && !from.descriptor->self_edge)
             faults_.push_back(fmt::format("node `{}' has an edge to itself and does not say that "
-                                          "it means it", from.name));
+                                          "it means it",
+                                          from.name));
         if (!takes(to))
-            faults_.push_back(fmt::format("an edge leads from node `{}' to `{}', which the patterns {} leave out",
-                                          from.name, to.name, patterns_.text()));
+            faults_.push_back(
+                fmt::format("an edge leads from node `{}' to `{}', which the patterns {} leave out",
+                            from.name, to.name, patterns_.text()));
         if (to.descriptor->is_template && to.clone_of == no_node)
             faults_.push_back(fmt::format("an edge leads from node `{}' to `{}', which runs only "
-                                          "as clones", from.name, to.name));
+                                          "as clones",
+                                          from.name, to.name));
     }
 
     void find_backwards(node_id id)
@@ -181,11 +189,13 @@ private:
         // the drop node is everyone's last next
         if (registry_.drop_node() != no_node && id != registry_.drop_node())
             visit(registry_.drop_node());
-        // What is visited last comes first. Ways that bring packets back, such as the router's own answers, come before
-        // the first slot's way, where they join its packets; the others after it, so that it may hand on whole frames.
+        // What is visited last comes first. Ways that bring packets back, such as the router's own
+        // answers, come before the first slot's way, where they join its packets; the others after
+        // it, so that it may hand on whole frames.
         const auto visit_those = [&](auto&& chosen) {
             for (size_t slot = 0; slot < entry.nexts.size(); ++slot)
-                if (const node_id next = entry.nexts[slot]; !backwards_.contains({id, next}) && chosen(slot, next))
+                if (const node_id next = entry.nexts[slot];
+                    !backwards_.contains({id, next}) && chosen(slot, next))
                     visit(next);
         };
         visit_those([&](size_t slot, node_id next) { return slot > 0 && !leads_back(next); });
@@ -226,7 +236,8 @@ result<std::vector<node_id>> plan::order(const node_registry& registry, unsigned
 
 result<std::unique_ptr<plan>> plan::compile(const node_registry& registry, graph_thread& thread)
 {
-    // What two workers write lies in different cache lines, and what each packet's way needs lies in few.
+    // What two workers write lies in different cache lines, and what each packet's way needs lies
+    // in few.
     static_assert(node_run::hot_end() <= cache_line && alignof(node_run) == cache_line);
     static_assert(sizeof(node_counters) <= cache_line && alignof(node_store) == cache_line);
     static_assert(alignof(graph_thread) == cache_line && sizeof(graph_thread) % cache_line == 0);

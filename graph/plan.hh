@@ -3,10 +3,10 @@
 // once published, but for the frames and custody marks that its thread keeps in the node runs.
 #pragma once
 
+#include "base/result.hh"
 #include "graph/node_patterns.hh"
 #include "graph/node_registry.hh"
 #include "graph/node_run.hh"
-#include "base/result.hh"
 
 #include <deque>
 #include <memory>
@@ -46,16 +46,17 @@ class plan {
 public:
     static constexpr size_t max_nodes = 4096;
 
-    // Compiles and validates the graph for a thread. The error lists all faults, each with the nodes'
-    // names: no source; an edge into an input node; an edge from a node to itself that does not say so;
-    // a node that nothing reaches and that is not marked as joined later; an input node without a poll
-    // function, an internal one without a function; where the thread's patterns leave out a node, an edge from one of
-    // its nodes to that, or that it is bound to this thread. Main thread.
+    // Compiles and validates the graph for a thread. The error lists all faults, each with the
+    // nodes' names: no source; an edge into an input node; an edge from a node to itself that does
+    // not say so; a node that nothing reaches and that is not marked as joined later; an input node
+    // without a poll function, an internal one without a function; where the thread's patterns
+    // leave out a node, an edge from one of its nodes to that, or that it is bound to this thread.
+    // Main thread.
     [[nodiscard]] static result<std::unique_ptr<plan>> compile(const node_registry& registry,
                                                                graph_thread& thread);
     // Only the validation, for a graph that need not run.
-    [[nodiscard]] static result<std::vector<node_id>> order(const node_registry& registry, unsigned thread,
-                                                            const node_patterns& patterns = {});
+    [[nodiscard]] static result<std::vector<node_id>>
+    order(const node_registry& registry, unsigned thread, const node_patterns& patterns = {});
 
     [[nodiscard]] std::span<node_run> runs() noexcept { return {runs_.get(), count_}; }
     [[nodiscard]] node_run* run_of(node_id id) noexcept
@@ -66,7 +67,8 @@ public:
     [[nodiscard]] uint64_t version() const noexcept { return version_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     [[nodiscard]] std::span<node_run*> pre_inputs() noexcept { return pre_inputs_; }
-    // Those that the thread polls by itself: not the disabled ones, nor those that only run when they are posted.
+    // Those that the thread polls by itself: not the disabled ones, nor those that only run when
+    // they are posted.
     [[nodiscard]] std::span<node_run*> inputs() noexcept { return inputs_; }
 
 private:

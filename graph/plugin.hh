@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What makes a shared object a plugin: WEFT_PLUGIN in one of its files. All else that it registers, it registers as the
-// daemon's own modules do: nodes, processes, commands, sections of the configuration, init functions.
+// What makes a shared object a plugin: WEFT_PLUGIN in one of its files. All else that it registers,
+// it registers as the daemon's own modules do: nodes, processes, commands, sections of the
+// configuration, init functions.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-// What must be the same in the daemon and in a plugin, for neither looks at the other's memory through a function: the
-// headers that both were compiled with (WEFT_HEADERS is a hash of them), the compiler, DPDK, what instruments the code.
-#define WEFT_PLUGIN_ABI                                                                                     \
-    "weft " WEFT_VERSION ", headers " WEFT_HEADERS ", g++ " WEFT_TEXT_OF(__GNUC__) ", DPDK " WEFT_TEXT_OF(  \
-        RTE_VER_YEAR) "." WEFT_TEXT_OF(RTE_VER_MONTH) WEFT_PLUGIN_FATES WEFT_PLUGIN_SANITIZER
+// What must be the same in the daemon and in a plugin, for neither looks at the other's memory
+// through a function: the headers that both were compiled with (WEFT_HEADERS is a hash of them),
+// the compiler, DPDK, what instruments the code.
+#define WEFT_PLUGIN_ABI                                                                            \
+    "weft " WEFT_VERSION ", headers " WEFT_HEADERS ", g++ " WEFT_TEXT_OF(                          \
+        __GNUC__) ", DPDK " WEFT_TEXT_OF(RTE_VER_YEAR) "." WEFT_TEXT_OF(RTE_VER_MONTH)             \
+        WEFT_PLUGIN_FATES WEFT_PLUGIN_SANITIZER
 #define WEFT_TEXT_OF(macro) WEFT_TEXT_OF_(macro)
 #define WEFT_TEXT_OF_(value) #value
 #if WEFT_CHECK_VERDICTS
@@ -26,16 +29,20 @@
 #define WEFT_PLUGIN_SANITIZER ""
 #endif
 
-// Once in each plugin, outside of functions, with three literals: WEFT_PLUGIN("dscp-counter", "1.0.0", "Counts ...");
-// The name is that of the file, without .so: lower-case letters, digits and hyphens, a letter first. Keys of the
-// configuration that the plugin registers begin with it.
-#define WEFT_PLUGIN(name, version, description) \
+// Once in each plugin, outside of functions, with three literals: WEFT_PLUGIN("dscp-counter",
+// "1.0.0", "Counts ..."); The name is that of the file, without .so: lower-case letters, digits and
+// hyphens, a letter first. Keys of the configuration that the plugin registers begin with it.
+#define WEFT_PLUGIN(name, version, description)                                                    \
     WEFT_PLUGIN_NOTE(WEFT_PLUGIN_ABI "\0" name "\0" version "\0" description)
-#define WEFT_PLUGIN_NOTE(text)                                                                \
-    [[gnu::section(".note.weft"), gnu::used]] alignas(4) static constexpr ::weft::plugin_note \
-        <sizeof(text)> weft_plugin_note                                                       \
-    {                                                                                         \
-        {}, {text}                                                                            \
+#define WEFT_PLUGIN_NOTE(text)                                                                     \
+    [[gnu::section(".note.weft"), gnu::used]] alignas(                                             \
+        4) static constexpr ::weft::plugin_note<sizeof(text)>                                      \
+        weft_plugin_note                                                                           \
+    {                                                                                              \
+        {},                                                                                        \
+        {                                                                                          \
+            text                                                                                   \
+        }                                                                                          \
     }
 
 namespace weft {
@@ -44,8 +51,9 @@ inline constexpr uint32_t plugin_note_type = 1;
 inline constexpr char plugin_note_owner[] = "weft";
 inline constexpr size_t max_plugin_note = 4096; // bytes of text
 
-// An ELF note (gABI, "Note Section"), which the daemon reads from the file before any of the plugin's code runs. Its
-// text is ABI, name, version and description, each ended by a NUL. An aggregate, so that it is read-only data.
+// An ELF note (gABI, "Note Section"), which the daemon reads from the file before any of the
+// plugin's code runs. Its text is ABI, name, version and description, each ended by a NUL. An
+// aggregate, so that it is read-only data.
 template <size_t text_size>
 struct plugin_note {
     static_assert(text_size <= max_plugin_note);

@@ -2,8 +2,8 @@
 // Starts, stops and restarts the daemon's processes by name, and remembers how each ended.
 #include "graph/process_table.hh"
 
-#include "graph/engine.hh"
 #include "base/quote.hh"
+#include "graph/engine.hh"
 
 #include <algorithm>
 #include <fmt/ranges.h>
@@ -118,7 +118,8 @@ result<void> process_table::stop(std::string_view name)
     if ((*found)->what.control != process_control::full)
         return fail(errc::unsupported,
                     "process {} cannot be stopped: the router is wrong without it; "
-                    "`process restart {}' is possible", quote(name), name);
+                    "`process restart {}' is possible",
+                    quote(name), name);
     if (!alive(**found))
         return fail(errc::not_found, "process {} does not run: {}", quote(name), (*found)->ended);
     spdlog::warn("process `{}' is stopped by command", name);

@@ -2,8 +2,8 @@
 // The processes that the daemon is made of, by name: started, stopped and restarted while it runs.
 #pragma once
 
-#include "graph/process/process.hh"
 #include "base/result.hh"
+#include "graph/process/process.hh"
 
 #include <map>
 #include <memory>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The packet trace: what each node did with a sampled packet, recorded by the threads without waiting.
+// The packet trace: what each node did with a sampled packet, recorded by the threads without
+// waiting.
 #pragma once
 
 #include "graph/node.hh"
@@ -22,7 +23,7 @@ struct trace_record {
     node_id node = no_node;
     verdict to = next_index{0};
     uint64_t tsc = 0;
-    uint32_t length = 0;   // of the whole packet
+    uint32_t length = 0; // of the whole packet
     uint16_t thread = 0;
     uint16_t captured = 0; // valid bytes in `bytes`
     packet_metadata metadata;

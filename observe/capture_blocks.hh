@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers of pcapng (IETF draft-ietf-opsawg-pcapng) that capture files of vectors are written and read with.
+// The numbers of pcapng (IETF draft-ietf-opsawg-pcapng) that capture files of vectors are written
+// and read with.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The comment of a packet in a capture file: `weft: node=ip4-input thread=1 vector=17 place=3 size=32 l3=14 ...`.
+// The comment of a packet in a capture file: `weft: node=ip4-input thread=1 vector=17 place=3
+// size=32 l3=14 ...`.
 #include "observe/capture_file.hh"
 
 #include "graph/packet.hh"

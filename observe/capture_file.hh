@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Capture files of vectors: pcapng (IETF draft-ietf-opsawg-pcapng) with one comment for each packet, which says at
-// which node and in which vector it stood and what its metadata was. Wireshark shows and keeps the comments, so what it
-// has filtered can be replayed too.
+// Capture files of vectors: pcapng (IETF draft-ietf-opsawg-pcapng) with one comment for each
+// packet, which says at which node and in which vector it stood and what its metadata was.
+// Wireshark shows and keeps the comments, so what it has filtered can be replayed too.
 #pragma once
 
 #include "base/net/address.hh"
@@ -22,8 +22,8 @@ struct recorded_interface {
     net::mac_address mac;
 };
 
-// One packet in one vector, by names, so that another daemon understands it. The bytes begin with the link layer's
-// header.
+// One packet in one vector, by names, so that another daemon understands it. The bytes begin with
+// the link layer's header.
 struct recorded_packet {
     uint64_t nanoseconds = 0; // since 1970
     std::string node;
@@ -47,7 +47,8 @@ struct recorded_packet {
     size_t at = 0;                    // read: where in the file its block begins
 };
 
-// The comment's words, and back. `what` is filled but for what a block holds itself: time, interface, length, bytes.
+// The comment's words, and back. `what` is filled but for what a block holds itself: time,
+// interface, length, bytes.
 [[nodiscard]] std::string comment_of(const recorded_packet& what);
 [[nodiscard]] result<void> parse_comment(std::string_view comment, recorded_packet& what);
 
@@ -63,10 +64,11 @@ struct recording {
     std::vector<recorded_packet> packets;
 };
 
-inline constexpr uint32_t whole_packets = 65535; // bytes of each packet that are kept: all
+inline constexpr uint32_t whole_packets = 65535;         // bytes of each packet that are kept: all
 inline constexpr size_t max_recording = size_t{1} << 30; // bytes
 
-// Reads a whole file. An error names the file, and the byte from which on it makes no sense or what a packet lacks.
+// Reads a whole file. An error names the file, and the byte from which on it makes no sense or what
+// a packet lacks.
 [[nodiscard]] result<recording> read_recording(const std::string& path);
 [[nodiscard]] result<recording> parse_recording(std::vector<std::byte> file);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads pcapng, as much of it as captures of vectors need.
-#include "observe/capture_blocks.hh"
-#include "observe/capture_file.hh"
 #include "base/input_file.hh"
 #include "base/net/headers.hh"
+#include "observe/capture_blocks.hh"
+#include "observe/capture_file.hh"
 
 #include <algorithm>
 #include <cstring>
@@ -81,14 +81,19 @@ private:
         if (head.failed())
             return fail(errc::invalid_argument, "a block is cut off after {} bytes", rest.size());
         if (type != section_header && !in_section_)
-            return fail(errc::invalid_argument, "not a pcapng file (it begins with 0x{:08x})", type);
+            return fail(errc::invalid_argument, "not a pcapng file (it begins with 0x{:08x})",
+                        type);
         if (type == section_header)
             if (const auto magic = head.number<uint32_t>(); magic != byte_order_magic)
-                return fail(errc::unsupported, "a section of another byte order than this machine's "
-                                               "(or no pcapng: 0x{:08x})", magic);
+                return fail(errc::unsupported,
+                            "a section of another byte order than this machine's "
+                            "(or no pcapng: 0x{:08x})",
+                            magic);
         if (length < 12 || length % 4 != 0)
-            return fail(errc::invalid_argument, "a block of {} bytes, expected a multiple of 4 from "
-                                                "12 on", length);
+            return fail(errc::invalid_argument,
+                        "a block of {} bytes, expected a multiple of 4 from "
+                        "12 on",
+                        length);
         if (length > rest.size())
             return fail(errc::invalid_argument, "a block of {} bytes is cut off after {}", length,
                         rest.size());
@@ -123,7 +128,8 @@ private:
             const auto length = body.number<uint16_t>();
             const auto value = body.take_padded(length);
             if (body.failed())
-                return fail(errc::invalid_argument, "option {} of {} bytes is cut off", code, length);
+                return fail(errc::invalid_argument, "option {} of {} bytes is cut off", code,
+                            length);
             if (code == option_end)
                 return {};
             if (auto done = each(code, value); !done)
@@ -158,8 +164,10 @@ private:
         if (!done)
             return done;
         if (resolution > nanoseconds)
-            return fail(errc::unsupported, "an interface whose clock has resolution {}, expected at "
-                                           "most {} (nanoseconds)", resolution, nanoseconds);
+            return fail(errc::unsupported,
+                        "an interface whose clock has resolution {}, expected at "
+                        "most {} (nanoseconds)",
+                        resolution, nanoseconds);
         uint64_t unit = 1;
         for (unsigned i = resolution; i < nanoseconds; ++i)
             unit *= 10;
@@ -201,9 +209,10 @@ private:
         // input nodes write Ethernet's offset for the shortest frame too
         const auto furthest = std::max(found.bytes.size(), sizeof(net::ethernet_header));
         if (found.bytes.size() > found.length || found.l3_offset > furthest)
-            return fail(errc::invalid_argument, "a packet of {} bytes, {} of them recorded, with its "
-                                                "network header at {}", found.length,
-                        found.bytes.size(), found.l3_offset);
+            return fail(errc::invalid_argument,
+                        "a packet of {} bytes, {} of them recorded, with its "
+                        "network header at {}",
+                        found.length, found.bytes.size(), found.l3_offset);
         into_.packets.push_back(std::move(found));
         return {};
     }

@@ -16,13 +16,15 @@ constexpr uint64_t usual_packets = 100'000;
 constexpr uint64_t max_packets_each = 100'000'000;
 constexpr uint32_t min_snap = 64;
 
-// Where packets come into the graph, so that each is recorded once and its whole way can be replayed.
+// Where packets come into the graph, so that each is recorded once and its whole way can be
+// replayed.
 std::vector<node_id> first_nodes(const engine& engine)
 {
     std::vector<node_id> found;
     for (const auto& entry : engine.registry().all())
         // the others lead round about to the first (worker-handoff), or were added for somebody
-        if (entry.descriptor->type != node_type::internal && engine.registry().named_slots(entry.id) > 0)
+        if (entry.descriptor->type != node_type::internal &&
+            engine.registry().named_slots(entry.id) > 0)
             found.push_back(entry.nexts.front());
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
@@ -38,7 +40,8 @@ result<std::vector<node_id>> chosen_nodes(command_context& context)
             return pass(entry);
         if ((*entry)->descriptor->type != node_type::internal)
             return fail(errc::invalid_argument,
-                        "node `{}' is given no vectors, expected one of those that it sends to", name);
+                        "node `{}' is given no vectors, expected one of those that it sends to",
+                        name);
         found.push_back((*entry)->id);
     }
     return found.empty() ? first_nodes(context.engine) : found;
@@ -47,9 +50,12 @@ result<std::vector<node_id>> chosen_nodes(command_context& context)
 std::string_view to_string(dispatch_capture::state state)
 {
     switch (state) {
-    case dispatch_capture::state::on: return "on";
-    case dispatch_capture::state::ending: return "ending";
-    default: return "off";
+    case dispatch_capture::state::on:
+        return "on";
+    case dispatch_capture::state::ending:
+        return "ending";
+    default:
+        return "off";
     }
 }
 
@@ -80,8 +86,10 @@ std::string capture_text(const json& data)
     std::string out = fmt::format(
         "capture {} {}, nodes{}\n{} packets (at most {}) in {} vectors, {} bytes of file\n"
         "{} packets missed because the file could not keep up",
-        data["state"] == "off" ? "ended:" : data["state"] == "on" ? "runs:" : "is ending:", file, nodes,
-        data["packets"].get<uint64_t>(), data["max"].get<uint64_t>(),
+        data["state"] == "off"  ? "ended:"
+        : data["state"] == "on" ? "runs:"
+                                : "is ending:",
+        file, nodes, data["packets"].get<uint64_t>(), data["max"].get<uint64_t>(),
         data["vectors"].get<uint64_t>(), data["bytes"].get<uint64_t>(),
         data["missed"].get<uint64_t>());
     if (!data["failure"].get_ref<const std::string&>().empty())
@@ -89,7 +97,8 @@ std::string capture_text(const json& data)
     return out;
 }
 
-// Lives as long as the capture: writes, and lets the others run in between. If it is stopped, so is the capture.
+// Lives as long as the capture: writes, and lets the others run in between. If it is stopped, so is
+// the capture.
 void write_capture(process& self)
 {
     auto& capture = self.engine().module<dispatch_capture>();
@@ -156,8 +165,7 @@ result<json> show_capture(command_context& context)
 
 const command_registration on{
     "capture dispatch on <file:word> [node <name:node>...] [max <max:number>] [snap <snap:number>]",
-    "Records vectors that nodes are given (where packets come in) to a pcapng file",
-    capture_on};
+    "Records vectors that nodes are given (where packets come in) to a pcapng file", capture_on};
 const command_registration off{"capture dispatch off", "Ends the capture of vectors", capture_off,
                                capture_text};
 const command_registration show{"show capture", "The capture of vectors that runs or ran last",

@@ -2,9 +2,9 @@
 // Writes the crash report, in a signal handler.
 #include "observe/crash_report.hh"
 
+#include "base/net/headers.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
-#include "base/net/headers.hh"
 #include "graph/process/process.hh"
 #include "observe/program_symbols.hh"
 
@@ -34,7 +34,8 @@ constinit std::atomic<pid_t> reporter{0}; // the thread that writes the report
 constinit std::array<int, 2> probe_pipe{-1, -1};
 constinit program_symbols symbols;
 
-// One line, put together without the C library's formatting, which may allocate. Words are cut off where it is full.
+// One line, put together without the C library's formatting, which may allocate. Words are cut off
+// where it is full.
 class line {
 public:
     line& operator<<(std::string_view text) noexcept
@@ -78,17 +79,23 @@ private:
 std::string_view name_of(int number) noexcept
 {
     switch (number) {
-    case SIGSEGV: return "SIGSEGV";
-    case SIGBUS: return "SIGBUS";
-    case SIGILL: return "SIGILL";
-    case SIGFPE: return "SIGFPE";
-    case SIGABRT: return "SIGABRT";
-    default: return "signal";
+    case SIGSEGV:
+        return "SIGSEGV";
+    case SIGBUS:
+        return "SIGBUS";
+    case SIGILL:
+        return "SIGILL";
+    case SIGFPE:
+        return "SIGFPE";
+    case SIGABRT:
+        return "SIGABRT";
+    default:
+        return "signal";
     }
 }
 
-// Memory that may not be there, copied through a pipe: the kernel answers EFAULT instead of a signal. Returns how many
-// bytes of `to` are valid.
+// Memory that may not be there, copied through a pipe: the kernel answers EFAULT instead of a
+// signal. Returns how many bytes of `to` are valid.
 size_t read_memory(const void* from, std::span<std::byte> to) noexcept
 {
     const size_t bytes = std::min<size_t>(to.size(), PIPE_BUF);
@@ -143,7 +150,9 @@ void print_process(const siginfo_t& info) noexcept
         return;
     const auto owner = owner_of_stack_guard(info.si_addr);
     if (!owner.process.empty())
-        ((line{} << "process " << owner.process << " overran its stack of ").number(owner.stack_size) << " bytes")
+        ((line{} << "process " << owner.process << " overran its stack of ")
+             .number(owner.stack_size)
+         << " bytes")
             .print();
 }
 
@@ -210,7 +219,8 @@ void print_packet(const frame* work) noexcept
     if (!read_object(reinterpret_cast<const std::array<packet*, 1>*>(work->packets.data()), first))
         return (line{} << "first packet: its frame cannot be read").print();
     if (read_memory(first[0], copy) != copy.size())
-        return ((line{} << "first packet: at ").address(first[0]) << ", where no memory is").print();
+        return ((line{} << "first packet: at ").address(first[0]) << ", where no memory is")
+            .print();
     const packet& p = *packet::from(reinterpret_cast<rte_mbuf*>(copy.data()));
     line out;
     (out << "first packet: ").number(p.length()) << " bytes, interface ";
@@ -286,7 +296,8 @@ void raise_by_default(int number, siginfo_t& info) noexcept
         syscall(SYS_tgkill, process, thread, number);
 }
 
-// All fatal signals are blocked meanwhile, so that the kernel ends the process by default if the handler itself fails.
+// All fatal signals are blocked meanwhile, so that the kernel ends the process by default if the
+// handler itself fails.
 void report(int number, siginfo_t* info, void* context) noexcept
 {
     pid_t nobody = 0;
@@ -347,11 +358,12 @@ crash_scope::~crash_scope()
 
 namespace {
 
-const init_registration each_worker{"crash-report", [](graph_thread& self) -> result<void> {
-    thread_local std::optional<crash_scope> scope; // until the thread ends
-    scope.emplace(self);
-    return {};
-}};
+const init_registration each_worker{
+    "crash-report", [](graph_thread& self) -> result<void> {
+        thread_local std::optional<crash_scope> scope; // until the thread ends
+        scope.emplace(self);
+        return {};
+    }};
 
 } // namespace
 

@@ -55,7 +55,8 @@ result<void> dispatch_capture::begin(capture_request what,
         return fail(errc::exists, "a capture to {} runs, `capture dispatch off' ends it",
                     request_.path);
     // never over something that is there, and for the owner's eyes only
-    const int fd = open(what.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const int fd =
+        open(what.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail(errno == EEXIST ? errc::exists : errc::io, "{}: {}", what.path,
                     std::strerror(errno));
@@ -133,8 +134,8 @@ bool dispatch_capture::step()
         if (packets_ == request_.most)
             end();
         else if (file_bytes_ + blocks_.size() + max_block > request_.max_bytes)
-            end_early(fmt::format("{}: it has {} bytes, and a replay reads no more than {}", request_.path,
-                                  file_bytes_ + blocks_.size(), request_.max_bytes));
+            end_early(fmt::format("{}: it has {} bytes, and a replay reads no more than {}",
+                                  request_.path, file_bytes_ + blocks_.size(), request_.max_bytes));
     }
     flush();
     return any;

@@ -2,10 +2,10 @@
 // The capture of vectors that runs: what the threads copy goes to a file.
 #pragma once
 
+#include "graph/engine.hh"
 #include "graph/thread/capture_buffer.hh"
 #include "nodes/interface/interface.hh"
 #include "observe/capture_file.hh"
-#include "graph/engine.hh"
 
 #include <map>
 #include <memory>
@@ -18,8 +18,9 @@ struct capture_request {
     std::string path;
     std::vector<node_id> nodes;
     std::vector<std::string> names; // theirs
-    uint64_t most = 0; // packets
-    uint64_t max_bytes = max_recording; // of the file, about: what a replay reads, so that no disk fills up
+    uint64_t most = 0;              // packets
+    uint64_t max_bytes =
+        max_recording; // of the file, about: what a replay reads, so that no disk fills up
     uint32_t snap = 0; // bytes of a packet
 };
 
@@ -33,15 +34,17 @@ public:
     dispatch_capture(const dispatch_capture&) = delete;
     dispatch_capture& operator=(const dispatch_capture&) = delete;
 
-    // Makes a new file and lets the threads copy. Errors: errc::exists for a capture that runs, or a file that is
-    // there already; what the system says of the file.
+    // Makes a new file and lets the threads copy. Errors: errc::exists for a capture that runs, or
+    // a file that is there already; what the system says of the file.
     result<void> begin(capture_request what, std::vector<std::shared_ptr<capture_buffer>> buffers);
-    // The buffers for that, one for each thread. Lets others run meanwhile where there is a process.
+    // The buffers for that, one for each thread. Lets others run meanwhile where there is a
+    // process.
     [[nodiscard]] static std::vector<std::shared_ptr<capture_buffer>>
     make_buffers(engine& engine, const capture_request& what, process* self);
     // Lets them stop; the file is complete when is() is off.
     void end();
-    // Writes some of what was copied; false if there was nothing. Called again and again by the process of the capture.
+    // Writes some of what was copied; false if there was nothing. Called again and again by the
+    // process of the capture.
     bool step();
 
     [[nodiscard]] state is() const noexcept { return state_; }
@@ -68,7 +71,7 @@ private:
     std::vector<std::shared_ptr<capture_buffer>> buffers_; // by thread
     std::vector<std::byte> blocks_;                        // to be written
     std::vector<std::byte> data_;                          // of the packet in hand
-    std::vector<size_t> interfaces_;                       // by interface_index: the file's, or none
+    std::vector<size_t> interfaces_; // by interface_index: the file's, or none
     size_t interface_count_ = 0;
     uint64_t begun_tsc_ = 0;
     uint64_t begun_ns_ = 0; // the same moment since 1970
@@ -77,7 +80,8 @@ private:
     uint64_t file_bytes_ = 0;
     uint64_t missed_ = 0; // once the buffers are gone
     std::pair<unsigned, uint32_t> last_vector_{};
-    std::map<node_id, std::string> names_; // of nodes that were seen, which may be removed meanwhile
+    std::map<node_id, std::string>
+        names_;           // of nodes that were seen, which may be removed meanwhile
     std::string failure_; // why it ended before it was told to
     bool cannot_write_ = false;
 };

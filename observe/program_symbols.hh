@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of this program by address, for signal handlers: also those that only one file knows, as most node
-// functions are, which dladdr(3) cannot name.
+// The functions of this program by address, for signal handlers: also those that only one file
+// knows, as most node functions are, which dladdr(3) cannot name.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,11 @@ namespace weft {
 
 class program_symbols {
 public:
-    // Maps the program's file. If that fails or the file is stripped, no address has a name. Any thread.
+    // Maps the program's file. If that fails or the file is stripped, no address has a name. Any
+    // thread.
     void load() noexcept;
-    // Whether the address lies in the program's own code, not in a library's. Any thread, also in a signal handler.
+    // Whether the address lies in the program's own code, not in a library's. Any thread, also in a
+    // signal handler.
     [[nodiscard]] static bool holds(const void* address) noexcept;
     // How far from the program's beginning, as addr2line(1) wants it.
     [[nodiscard]] static uintptr_t offset_of(const void* address) noexcept;

@@ -2,12 +2,12 @@
 // The replay of recorded vectors.
 #include "observe/replay.hh"
 
-#include "graph/adjacency_names.hh"
-#include "graph/thread/capture_buffer.hh"
+#include "base/text_table.hh"
 #include "control/command/command.hh"
 #include "control/show/statistics.hh"
+#include "graph/adjacency_names.hh"
+#include "graph/thread/capture_buffer.hh"
 #include "nodes/interface/interface.hh"
-#include "base/text_table.hh"
 
 #include <algorithm>
 #include <map>
@@ -44,10 +44,11 @@ struct sent_out {
 class player {
 public:
     player(engine& engine, const recording& what, replay_clock& clock)
-        : engine_{engine}, what_{what}, clock_{clock},
+        : engine_{engine},
+          what_{what},
+          clock_{clock},
           output_{std::make_unique<capture_buffer>(0u, output_nodes(engine), whole_packets)}
-    {
-    }
+    {}
 
     result<json> run()
     {
@@ -134,7 +135,8 @@ private:
         const auto* entry = engine_.registry().find(p.node);
         if (entry == nullptr)
             return fault(p, errc::not_found, "this configuration has no node `{}'{}", p.node,
-                         p.node.starts_with("dpdk-tx-") ? " (devices are null interfaces here)" : "");
+                         p.node.starts_with("dpdk-tx-") ? " (devices are null interfaces here)"
+                                                        : "");
         plan* const running = engine_.main().current_plan();
         if (entry->descriptor->type != node_type::internal || running == nullptr ||
             running->run_of(entry->id) == nullptr)
@@ -142,8 +144,8 @@ private:
         return entry->id;
     }
 
-    // Counted from a while before the first packet, so that what is limited by time has rested; bounded, since files
-    // may say anything.
+    // Counted from a while before the first packet, so that what is limited by time has rested;
+    // bounded, since files may say anything.
     void set_time(uint64_t nanoseconds)
     {
         constexpr duration before = 1000s;
@@ -164,7 +166,8 @@ private:
         return found->index;
     }
 
-    // The adjacency that does here what the recorded one did: numbers depend on what came and went before.
+    // The adjacency that does here what the recorded one did: numbers depend on what came and went
+    // before.
     result<uint32_t> adjacency_like(const recorded_packet& p)
     {
         const auto& names = engine_.module<adjacency_names>();
@@ -175,9 +178,11 @@ private:
                 adjacencies_[names.describe(i)] = i;
         if (const auto found = adjacencies_.find(p.adjacency_text); found != adjacencies_.end())
             return found->second;
-        return fault(p, errc::not_found,
-                     "its adjacency does not exist here: `{}'; record at a node that comes before the "
-                     "choice", p.adjacency_text);
+        return fault(
+            p, errc::not_found,
+            "its adjacency does not exist here: `{}'; record at a node that comes before the "
+            "choice",
+            p.adjacency_text);
     }
 
     result<uint32_t> reason_named(const recorded_packet& p)
@@ -186,7 +191,8 @@ private:
         const auto* entry = engine_.registry().find(p.reason.substr(0, colon));
         if (entry != nullptr && colon != std::string::npos)
             for (uint16_t r = 0; r < entry->descriptor->reasons.size(); ++r)
-                if (entry->descriptor->reasons[r].name == std::string_view{p.reason}.substr(colon + 1))
+                if (entry->descriptor->reasons[r].name ==
+                    std::string_view{p.reason}.substr(colon + 1))
                     return make_reason_id(entry->id, r);
         return fault(p, errc::not_found, "no reason `{}' here", p.reason);
     }
@@ -197,8 +203,8 @@ private:
         const auto adjacency = adjacency_like(p);
         if (!adjacency)
             return pass(adjacency);
-        into.metadata() = {.adjacency = *adjacency, .interface = 0, .l3_offset = p.l3_offset,
-                       .flags = p.flags};
+        into.metadata() = {
+            .adjacency = *adjacency, .interface = 0, .l3_offset = p.l3_offset, .flags = p.flags};
         if (from != "(none)") {
             const auto index = interface_named(p, from);
             if (!index)
@@ -227,8 +233,9 @@ private:
     result<packet*> make(const recorded_packet& p)
     {
         if (p.bytes.size() != p.length)
-            return fault(p, errc::invalid_argument, "{} of its {} bytes were recorded, expected all",
-                         p.bytes.size(), p.length);
+            return fault(p, errc::invalid_argument,
+                         "{} of its {} bytes were recorded, expected all", p.bytes.size(),
+                         p.length);
         packet* made = engine_.make_packet();
         if (made == nullptr)
             return fault(p, errc::exhausted, "no packet buffer is free (buffers.count)");
@@ -297,7 +304,7 @@ private:
     const recording& what_;
     replay_clock& clock_;
     std::unique_ptr<capture_buffer> output_;
-    std::map<std::string, sent_out> sent_; // by node
+    std::map<std::string, sent_out> sent_;        // by node
     std::map<std::string, uint32_t> adjacencies_; // by what they do
     uint64_t vectors_ = 0;
     uint64_t packets_ = 0;
@@ -319,13 +326,13 @@ std::string replay_text(const json& data)
     text_table reasons{{{"Count", 10, right}, {"Node", 30, left}, {"Reason", 30, left}}};
     for (const auto& r : data["reasons"])
         reasons.row({to_string(r["count"]), r["node"], r["reason"]});
-    text_table sent{{{"Sent at", 30, left}, {"Packets", 12, right}, {"Bytes", 14, right},
-                     {"Hash", 16, left}}};
+    text_table sent{
+        {{"Sent at", 30, left}, {"Packets", 12, right}, {"Bytes", 14, right}, {"Hash", 16, left}}};
     for (const auto& s : data["sent"])
         sent.row({s["node"], to_string(s["packets"]), to_string(s["bytes"]), s["hash"]});
     return fmt::format("{} packets in {} vectors replayed\n\n{}\n\n{}\n\n{}\n\n{} packets wait\n",
-                       data["packets"].get<uint64_t>(), data["vectors"].get<uint64_t>(), nodes.str(),
-                       reasons.str(), sent.str(), data["waiting"].get<int64_t>());
+                       data["packets"].get<uint64_t>(), data["vectors"].get<uint64_t>(),
+                       nodes.str(), reasons.str(), sent.str(), data["waiting"].get<int64_t>());
 }
 
 } // namespace weft

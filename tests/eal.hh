@@ -11,8 +11,9 @@ namespace weft::test {
 
 [[nodiscard]] inline bool start_eal()
 {
-    std::vector<std::string> words{"weft_tests", "--no-huge",     "--no-shconf", "--no-pci", "-m",
-                                   "128",        "--no-telemetry", "--log-level=3", "-l",      "0"};
+    std::vector<std::string> words{"weft_tests", "--no-huge", "--no-shconf",    "--no-pci",
+                                   "-m",         "128",       "--no-telemetry", "--log-level=3",
+                                   "-l",         "0"};
     std::vector<char*> arguments;
     for (auto& word : words)
         arguments.push_back(word.data());

@@ -65,8 +65,8 @@ result<ip4_interface_address> with_length(std::string_view text, std::string_vie
     const size_t slash = text.find('/');
     const auto address = dotted_quad(text.substr(0, slash));
     if (!address)
-        return fail(errc::invalid_argument, "{} is not {}; expected the form {}", quote(text),
-                    what, example);
+        return fail(errc::invalid_argument, "{} is not {}; expected the form {}", quote(text), what,
+                    example);
     if (slash == std::string_view::npos)
         return fail(errc::invalid_argument, "{} has no prefix length; expected the form {}",
                     quote(text), example);

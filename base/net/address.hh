@@ -103,5 +103,8 @@ result<ip4_interface_address> parse<ip4_interface_address>(std::string_view text
 
 template <>
 struct std::hash<weft::net::ip4_address> {
-    size_t operator()(weft::net::ip4_address a) const noexcept { return a.value * 0x9e3779b97f4a7c15u; }
+    size_t operator()(weft::net::ip4_address a) const noexcept
+    {
+        return a.value * 0x9e3779b97f4a7c15u;
+    }
 };

@@ -71,10 +71,19 @@ struct ip4_header {
     {
         return static_cast<uint8_t>((version_ihl & 0xf) * 4);
     }
-    [[nodiscard]] bool dont_fragment() const noexcept { return (flags_fragment.host() & 0x4000) != 0; }
+    [[nodiscard]] bool dont_fragment() const noexcept
+    {
+        return (flags_fragment.host() & 0x4000) != 0;
+    }
     // More fragments follow, or this is not the first.
-    [[nodiscard]] bool is_fragment() const noexcept { return (flags_fragment.host() & 0x3fff) != 0; }
-    [[nodiscard]] uint16_t fragment_offset() const noexcept { return flags_fragment.host() & 0x1fff; }
+    [[nodiscard]] bool is_fragment() const noexcept
+    {
+        return (flags_fragment.host() & 0x3fff) != 0;
+    }
+    [[nodiscard]] uint16_t fragment_offset() const noexcept
+    {
+        return flags_fragment.host() & 0x1fff;
+    }
 };
 static_assert(sizeof(ip4_header) == 20 && alignof(ip4_header) == 1);
 
@@ -110,11 +119,12 @@ inline constexpr uint8_t port_unreachable = 3;
 inline constexpr uint8_t fragmentation_needed = 4;
 inline constexpr uint8_t source_route_failed = 5;
 
-// Whether messages of this type are about another packet, whose beginning they quote behind their header.
+// Whether messages of this type are about another packet, whose beginning they quote behind their
+// header.
 [[nodiscard]] constexpr bool is_error(uint8_t type) noexcept
 {
-    return type == unreachable || type == source_quench || type == redirect || type == time_exceeded ||
-           type == parameter_problem;
+    return type == unreachable || type == source_quench || type == redirect ||
+           type == time_exceeded || type == parameter_problem;
 }
 } // namespace icmp4
 

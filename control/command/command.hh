@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CLI commands: registered by their modules, matched by unique prefixes, answered as data that has a
-// text and a JSON view.
+// CLI commands: registered by their modules, matched by unique prefixes, answered as data that has
+// a text and a JSON view.
 #pragma once
 
 #include "base/result.hh"
@@ -119,8 +119,8 @@ public:
     [[nodiscard]] result<std::string> run(engine& engine, std::string_view line, bool as_json,
                                           process* self = nullptr) const;
 
-    // Parses one line without a router: what would make run() fail before it runs anything, but for names that only a
-    // running router has (interfaces, nodes), which are not looked up.
+    // Parses one line without a router: what would make run() fail before it runs anything, but for
+    // names that only a running router has (interfaces, nodes), which are not looked up.
     [[nodiscard]] result<void> check(std::string_view line) const;
 
     // What may stand next after `partial` (`show ru` -> runtime; `show ` -> all), sorted.

@@ -40,7 +40,8 @@ struct walk {
 // the line and of the table.
 class matcher {
 public:
-    // Without an engine any word is taken for a name of what only a running router has (an interface).
+    // Without an engine any word is taken for a name of what only a running router has (an
+    // interface).
     matcher(engine* engine, std::span<const std::shared_ptr<const command>> commands);
 
     // Takes the next word; the error says what was expected in its place. `rest` is the line from

@@ -19,8 +19,8 @@ result<node_entry*> node_of(const command_context& context, std::string_view par
     return find_node(context.engine, context.arguments.text(parameter));
 }
 
-result<uint64_t> number_within(const command_arguments& args, std::string_view name, uint64_t lowest,
-                               uint64_t highest, uint64_t otherwise)
+result<uint64_t> number_within(const command_arguments& args, std::string_view name,
+                               uint64_t lowest, uint64_t highest, uint64_t otherwise)
 {
     if (!args.has(name))
         return otherwise;

@@ -11,9 +11,11 @@ struct node_entry;
 
 // Main thread. errc::not_found: "no node `ip9'".
 [[nodiscard]] result<node_entry*> find_node(engine& engine, std::string_view name);
-[[nodiscard]] result<node_entry*> node_of(const command_context& context, std::string_view parameter);
+[[nodiscard]] result<node_entry*> node_of(const command_context& context,
+                                          std::string_view parameter);
 
-// A number that was given, if it lies within these bounds (else errc::invalid_argument), or `otherwise`.
+// A number that was given, if it lies within these bounds (else errc::invalid_argument), or
+// `otherwise`.
 [[nodiscard]] result<uint64_t> number_within(const command_arguments& args, std::string_view name,
                                              uint64_t lowest, uint64_t highest, uint64_t otherwise);
 

@@ -36,8 +36,8 @@ struct command {
     sequence items;
 };
 
-// Parses a syntax as control/command/command.hh describes it. An error says what is malformed, and where.
-// Whether a type exists is not looked at.
+// Parses a syntax as control/command/command.hh describes it. An error says what is malformed, and
+// where. Whether a type exists is not looked at.
 [[nodiscard]] result<sequence> parse_syntax(std::string_view text);
 
 // The types that need no registered completions.

@@ -315,7 +315,8 @@ result<schema> schema::registered()
     for (const registration* r : config_registrations())
         sections.push_back(r->what);
     const auto origin = [&sections](const section& s) {
-        const auto& where = config_registrations()[static_cast<size_t>(&s - sections.data())]->where;
+        const auto& where =
+            config_registrations()[static_cast<size_t>(&s - sections.data())]->where;
         return fmt::format("section {} ({}:{})", s.name, where.file_name(), where.line());
     };
     if (const auto tree = tree_of(sections, origin); !tree)

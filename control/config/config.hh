@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration: a tree of values that know their place in the file, and sections that modules register
-// to say which keys they take, check them and bring them to life.
+// Configuration: a tree of values that know their place in the file, and sections that modules
+// register to say which keys they take, check them and bring them to life.
 #pragma once
 
 #include "base/net/address.hh"
@@ -30,8 +30,9 @@ struct position {
 //   router.yaml:14:10: interfaces.eth0.mtu: 20 is below 68 (a number from 68 to 9216)
 struct problem {
     position at;
-    std::string key;     // the full key
-    std::string message; // what was found, what is allowed, and the nearest valid key if one is near
+    std::string key; // the full key
+    std::string
+        message; // what was found, what is allowed, and the nearest valid key if one is near
 };
 
 // Collects all problems of a file; nothing is started while there is one.
@@ -66,9 +67,9 @@ public:
     [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
     [[nodiscard]] const value* find(std::string_view key) const noexcept;
 
-    // Reads a scalar as T: bool, integers, std::string, the types of base/net/address.hh (uint64_t reads
-    // sizes with K, M, G too). The section's keys have been checked before; a value that
-    // was not is a programming error and throws std::logic_error.
+    // Reads a scalar as T: bool, integers, std::string, the types of base/net/address.hh (uint64_t
+    // reads sizes with K, M, G too). The section's keys have been checked before; a value that was
+    // not is a programming error and throws std::logic_error.
     template <class T>
     [[nodiscard]] T as() const;
     // The member `key` as T, or `fallback` where it is not given.
@@ -118,11 +119,12 @@ struct type {
 [[nodiscard]] type list_of(type item);
 [[nodiscard]] type one_or_list_of(type item);
 [[nodiscard]] type mapping(); // its members are keys of their own
-[[nodiscard]] type or_mapping(type scalar); // the short form for a mapping with one key of this type
+[[nodiscard]] type
+or_mapping(type scalar); // the short form for a mapping with one key of this type
 
 // One key that a section takes. The path uses `*` for any name and `[]` for each item of a list:
-// "cpu.workers", "interfaces.*.mtu", "routes[].to". Parents of a key (interfaces, interfaces.*, routes) are
-// implied: a mapping for `.`, a sequence for `[]`.
+// "cpu.workers", "interfaces.*.mtu", "routes[].to". Parents of a key (interfaces, interfaces.*,
+// routes) are implied: a mapping for `.`, a sequence for `[]`.
 struct key {
     std::string path;
     type holds;
@@ -133,8 +135,8 @@ struct key {
 // When a section is applied: all of one stage before the next.
 enum class stage { engine, ports, addresses, routes, last };
 
-// A room's part of the configuration. `check` looks at what one key alone cannot tell (two interfaces
-// with overlapping networks); it runs unless something is wrong with the keys below the
+// A room's part of the configuration. `check` looks at what one key alone cannot tell (two
+// interfaces with overlapping networks); it runs unless something is wrong with the keys below the
 // roots that it reads: those of its own keys, and what `also_reads` names. `apply` runs on the main
 // thread; both see the whole tree. Either may be null.
 struct section {

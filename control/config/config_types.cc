@@ -241,8 +241,8 @@ type one_of(std::vector<std::string> words)
             if (near.empty())
                 found.add(v, "{} is not one of the words ({})", quote(v.text()), choices);
             else
-                found.add(v, "{} is not one of the words; did you mean `{}'? ({})",
-                          quote(v.text()), near, choices);
+                found.add(v, "{} is not one of the words; did you mean `{}'? ({})", quote(v.text()),
+                          near, choices);
         });
 }
 
@@ -320,8 +320,9 @@ type or_mapping(type scalar)
                     check(v, found);
                 else if (v.what() != value::kind::mapping)
                     found.add(v, "{} ({})",
-                              v.what() == value::kind::null ? "no value given"
-                                                            : "a list where one value or a mapping belongs",
+                              v.what() == value::kind::null
+                                  ? "no value given"
+                                  : "a list where one value or a mapping belongs",
                               allowed);
             }};
 }

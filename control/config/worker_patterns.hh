@@ -9,8 +9,8 @@
 
 namespace weft {
 
-// `cpu.workers` of a configuration, whose items are a core's number or {core:, nodes:}. One for each worker; none where
-// the key is not given.
+// `cpu.workers` of a configuration, whose items are a core's number or {core:, nodes:}. One for
+// each worker; none where the key is not given.
 [[nodiscard]] std::vector<node_patterns> patterns_of_workers(const config::value& root);
 
 } // namespace weft

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // show runtime cluster: some nodes' work over some threads, added up.
+#include "base/text_table.hh"
 #include "control/command/command.hh"
 #include "control/show/statistics.hh"
-#include "base/text_table.hh"
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -46,23 +46,30 @@ result<json> show_cluster(command_context& context)
             chosen.push_back(name);
     }
     if (chosen.empty())
-        return fail(errc::not_found, "no thread matches `{}'; threads are {}", threads, fmt::join(all, ", "));
+        return fail(errc::not_found, "no thread matches `{}'; threads are {}", threads,
+                    fmt::join(all, ", "));
     json rows = json::array();
     for (const auto& n : context.engine.module<statistics>().cluster(nodes, threads))
         rows.push_back(node_row(context.engine.registry().at(n.id), n));
     if (rows.empty())
-        return fail(errc::not_found, "no node that runs on {} matches `{}' (show node)", fmt::join(chosen, ", "),
-                    nodes);
+        return fail(errc::not_found, "no node that runs on {} matches `{}' (show node)",
+                    fmt::join(chosen, ", "), nodes);
     return json{{"pattern", nodes}, {"threads", chosen}, {"nodes", rows}};
 }
 
 std::string cluster_text(const json& data)
 {
-    text_table table{{{"Node", 30, left}, {"Threads", 7, right}, {"Calls", 16, right}, {"Objects", 16, right},
-                      {"Objects/Call", 12, right}, {"Cycles/Call", 12, right}, {"Updates/s", 12, right},
+    text_table table{{{"Node", 30, left},
+                      {"Threads", 7, right},
+                      {"Calls", 16, right},
+                      {"Objects", 16, right},
+                      {"Objects/Call", 12, right},
+                      {"Cycles/Call", 12, right},
+                      {"Updates/s", 12, right},
                       {"Objects/s", 12, right}}};
     for (const auto& n : data["nodes"])
-        table.row({n["name"], to_string(n["threads"]), to_string(n["calls"]), to_string(n["objects"]),
+        table.row({n["name"], to_string(n["threads"]), to_string(n["calls"]),
+                   to_string(n["objects"]),
                    fmt::format("{:.2f}", n["objects_per_call"].get<double>()),
                    fmt::format("{:.1f}", n["cycles_per_call"].get<double>()),
                    fmt::format("{:.1f}", n["updates_per_second"].get<double>()),
@@ -74,8 +81,8 @@ std::string cluster_text(const json& data)
 
 const command_registration cluster{
     "show runtime cluster <pattern:word> [workers <threads:word>]",
-    "Nodes by a shell pattern, added up over threads; rates since the last such look",
-    show_cluster, cluster_text};
+    "Nodes by a shell pattern, added up over threads; rates since the last such look", show_cluster,
+    cluster_text};
 
 } // namespace
 

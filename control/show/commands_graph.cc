@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // show node, and the completion of node names.
+#include "base/text_table.hh"
 #include "control/command/command_parameters.hh"
 #include "control/show/statistics.hh"
-#include "base/text_table.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -54,16 +54,15 @@ json node_json(engine& engine, const node_entry& entry)
         siblings.push_back({{"node", engine.registry().at(id).name}, {"index", id}});
     json reasons = json::array();
     for (const auto& r : entry.descriptor->reasons)
-        reasons.push_back({{"name", r.name},
-                           {"severity", to_string(r.level)},
-                           {"description", r.description}});
+        reasons.push_back(
+            {{"name", r.name}, {"severity", to_string(r.level)}, {"description", r.description}});
     json variants = json::array();
     for (size_t i = 0; i < entry.variants.size(); ++i)
         variants.push_back({{"name", to_string(entry.variants[i].which)},
-                         {"priority", static_cast<unsigned>(entry.variants[i].which)},
-                         {"active", i == entry.active_variant},
-                         {"supported", is_supported(entry.variants[i].which)},
-                         {"description", description_of(entry.variants[i].which)}});
+                            {"priority", static_cast<unsigned>(entry.variants[i].which)},
+                            {"active", i == entry.active_variant},
+                            {"supported", is_supported(entry.variants[i].which)},
+                            {"description", description_of(entry.variants[i].which)}});
     json data{{"name", entry.name},
               {"type", to_string(entry.descriptor->type)},
               {"state", state_of(entry)},
@@ -101,7 +100,9 @@ result<json> show_node(command_context& context)
 
 std::string variants_text(const json& variants)
 {
-    text_table table{{{"Variant", 10, left}, {"Priority", 8, right}, {"Active", 6, left},
+    text_table table{{{"Variant", 10, left},
+                      {"Priority", 8, right},
+                      {"Active", 6, left},
                       {"Description", 40, left, left}}};
     for (const auto& f : variants)
         table.row({f["name"], to_string(f["priority"]),
@@ -120,18 +121,18 @@ std::string nodes_text(std::string_view title, const json& nodes)
     std::string out = fmt::format("\n\n {}:", title);
     size_t column = 0;
     for (const auto& n : nodes)
-        out += fmt::format("{}{:<34}", column++ % 3 == 0 ? "\n  " : "",
-                           fmt::format("{} ({})", n["node"].get<std::string>(),
-                                       n["index"].get<unsigned>()));
+        out += fmt::format(
+            "{}{:<34}", column++ % 3 == 0 ? "\n  " : "",
+            fmt::format("{} ({})", n["node"].get<std::string>(), n["index"].get<unsigned>()));
     out.erase(out.find_last_not_of(' ') + 1);
     return out;
 }
 
 std::string node_detail(const json& n)
 {
-    std::string out = fmt::format("node {}, type {}, state {}, index {}", n["name"].get<std::string>(),
-                                  n["type"].get<std::string>(), n["state"].get<std::string>(),
-                                  n["index"].get<unsigned>());
+    std::string out = fmt::format("node {}, type {}, state {}, index {}",
+                                  n["name"].get<std::string>(), n["type"].get<std::string>(),
+                                  n["state"].get<std::string>(), n["index"].get<unsigned>());
     if (!n["clone_of"].is_null())
         out += ", clone of " + n["clone_of"].get<std::string>();
     if (!n["sibling_of"].is_null())
@@ -140,7 +141,9 @@ std::string node_detail(const json& n)
         out += fmt::format(", on thread {}", n["thread"].get<unsigned>());
     if (!n["owner"].get<std::string>().empty())
         out += ", of " + n["owner"].get<std::string>();
-    text_table nexts{{{"next-index", 12, right}, {"node-index", 12, right}, {"Node", 30, left},
+    text_table nexts{{{"next-index", 12, right},
+                      {"node-index", 12, right},
+                      {"Node", 30, left},
                       {"Vectors", 16, right}}};
     for (const auto& next : n["nexts"])
         nexts.row({to_string(next["slot"]), to_string(next["index"]), next["node"],
@@ -163,17 +166,21 @@ std::string node_text(const json& data)
 {
     if (data["detail"].get<bool>())
         return node_detail(data["nodes"][0]);
-    text_table table{{{"Name", 30, left}, {"Type", 10, left}, {"State", 10, left},
-                      {"Index", 6, right}, {"Nexts", 6, right}}};
+    text_table table{{{"Name", 30, left},
+                      {"Type", 10, left},
+                      {"State", 10, left},
+                      {"Index", 6, right},
+                      {"Nexts", 6, right}}};
     for (const auto& n : data["nodes"])
         table.row({n["name"], n["type"], n["state"], to_string(n["index"]),
                    std::to_string(n["nexts"].size())});
     return table.str();
 }
 
-const command_registration node{"show node [<name:node>]",
-                                "A node's type, state, next and previous nodes, siblings, variants, drop reasons",
-                                show_node, node_text};
+const command_registration node{
+    "show node [<name:node>]",
+    "A node's type, state, next and previous nodes, siblings, variants, drop reasons", show_node,
+    node_text};
 
 const completion_registration node_names{"node", [](engine& engine) {
                                              std::vector<std::string> names;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// show graph: the nodes and edges that run, as text or for graphviz, with what goes over them just now.
+// show graph: the nodes and edges that run, as text or for graphviz, with what goes over them just
+// now.
 #include "control/command/command.hh"
-#include "graph/engine.hh"
 #include "control/show/graph_rates.hh"
+#include "graph/engine.hh"
 
 #include <algorithm>
 #include <array>
@@ -73,8 +74,8 @@ result<json> show_graph(command_context& context)
                                       context.engine.registry().at(entry->nexts[slot]).name, false,
                                       rate(rates ? rates->sent(entry->id, slot) : 0)));
         if (!entry->descriptor->reasons.empty())
-            edges.push_back(edge_json(entry->name, "drop", true,
-                                      rate(rates ? rates->dropped(entry->id) : 0)));
+            edges.push_back(
+                edge_json(entry->name, "drop", true, rate(rates ? rates->dropped(entry->id) : 0)));
     }
     json data{{"dot", context.arguments.has("dot")}, {"live", rates.has_value()}};
     if (rates)
@@ -108,7 +109,8 @@ std::string figures(const json& n)
                        100 * n["share_of_clocks"].get<double>());
 }
 
-// From white, a node that takes no time, to red, the one that takes it all. Graphviz reads hue, saturation, value.
+// From white, a node that takes no time, to red, the one that takes it all. Graphviz reads hue,
+// saturation, value.
 std::string node_attributes(const json& n, bool live)
 {
     const bool internal = n["type"] == "internal";
@@ -141,7 +143,8 @@ std::string graph_dot(const json& data)
     double busiest = 0;
     for (const auto& e : data["edges"])
         busiest = live ? std::max(busiest, rate_of(e)) : 0;
-    std::string out = "digraph weft {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
+    std::string out =
+        "digraph weft {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
     for (const auto& n : data["nodes"])
         out += fmt::format("  \"{}\"{};\n", n["name"].get<std::string>(), node_attributes(n, live));
     for (const auto& e : data["edges"])
@@ -158,7 +161,8 @@ std::string graph_text(const json& data)
     std::string out;
     for (const auto& n : data["nodes"]) {
         const auto name = n["name"].get<std::string>();
-        out += fmt::format("{}{} ({})", out.empty() ? "" : "\n", name, n["type"].get<std::string>());
+        out +=
+            fmt::format("{}{} ({})", out.empty() ? "" : "\n", name, n["type"].get<std::string>());
         if (live)
             out += "  " + figures(n);
         for (const auto& e : data["edges"])
@@ -172,8 +176,8 @@ std::string graph_text(const json& data)
 
 const command_registration graph{
     "show graph [dot] [live]",
-    "The nodes and edges that run, as text or for graphviz; live: with rates, clocks",
-    show_graph, graph_text};
+    "The nodes and edges that run, as text or for graphviz; live: with rates, clocks", show_graph,
+    graph_text};
 
 } // namespace
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// show init-function: what ran when the daemon began and what will run at its end, in order and why.
+// show init-function: what ran when the daemon began and what will run at its end, in order and
+// why.
 #include "control/command/command.hh"
 #include "graph/init.hh"
 
@@ -89,7 +90,8 @@ std::string init_function_text(const json& data)
     for (const auto& phase : data["phases"]) {
         out += fmt::format("{}{}:", out.empty() ? "" : "\n", phase["phase"].get<std::string>());
         for (const auto& f : phase["functions"]) {
-            out += fmt::format("\n  [{}]: {}", f["index"].get<size_t>(), f["name"].get<std::string>());
+            out +=
+                fmt::format("\n  [{}]: {}", f["index"].get<size_t>(), f["name"].get<std::string>());
             if (verbose)
                 out += fmt::format(" ({}), {}{}", f["registered_at"].get<std::string>(),
                                    f["reason"].get<std::string>(), wish_lines(f));
@@ -100,8 +102,8 @@ std::string init_function_text(const json& data)
 
 const command_registration functions{
     "show init-function [verbose]",
-    "What runs in each phase of the daemon's life, in order, and why there",
-    show_init_function, init_function_text};
+    "What runs in each phase of the daemon's life, in order, and why there", show_init_function,
+    init_function_text};
 
 } // namespace
 

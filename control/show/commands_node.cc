@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// node add next, update next, shrink, clone, delete, set node function: changes of the graph by hand, while it runs.
+// node add next, update next, shrink, clone, delete, set node function: changes of the graph by
+// hand, while it runs.
+#include "base/name.hh"
 #include "control/command/command_parameters.hh"
 #include "graph/engine.hh"
 #include "graph/thread/grace_period.hh"
-#include "base/name.hh"
 
 #include <algorithm>
 #include <array>
@@ -21,7 +22,8 @@ constexpr size_t max_name = 64;
 std::string called(const command_context& context, std::string_view command, std::string_view first,
                    std::string_view second)
 {
-    return fmt::format("{} {} {}", command, context.arguments.text(first), context.arguments.text(second));
+    return fmt::format("{} {} {}", command, context.arguments.text(first),
+                       context.arguments.text(second));
 }
 
 // The answer, with nothing in it, means that every thread runs the graph as it is now.
@@ -61,12 +63,12 @@ result<json> add_next(command_context& context)
     next_index slot = 0;
     const auto done = change(context, called(context, "node add next", "from", "to"),
                              [&](node_registry& registry) -> result<void> {
-        const auto added = registry.add_next(ends->from, ends->to, wanted);
-        if (!added)
-            return pass(added);
-        slot = *added;
-        return {};
-    });
+                                 const auto added = registry.add_next(ends->from, ends->to, wanted);
+                                 if (!added)
+                                     return pass(added);
+                                 slot = *added;
+                                 return {};
+                             });
     if (!done)
         return done;
     return json{{"slot", slot}};
@@ -83,10 +85,9 @@ result<json> update_next(command_context& context)
     if (!ends)
         return pass(ends);
     const size_t slot = context.arguments.number("slot");
-    return change(context, called(context, "node update next", "from", "to"),
-                  [&](node_registry& registry) {
-        return registry.update_next(ends->from, slot, ends->to);
-    });
+    return change(
+        context, called(context, "node update next", "from", "to"),
+        [&](node_registry& registry) { return registry.update_next(ends->from, slot, ends->to); });
 }
 
 result<json> shrink(command_context& context)
@@ -96,12 +97,12 @@ result<json> shrink(command_context& context)
         return pass(node);
     const node_id id = (*node)->id; // the entry moves when the graph changes
     const size_t count = context.arguments.number("count");
-    return change(
-        context, called(context, "node shrink", "node", "count"),
-        [&](node_registry& registry) { return registry.shrink(id, count); });
+    return change(context, called(context, "node shrink", "node", "count"),
+                  [&](node_registry& registry) { return registry.shrink(id, count); });
 }
 
-// What runs as clones of a template only is about something, a queue or a stream, that nobody gives it here.
+// What runs as clones of a template only is about something, a queue or a stream, that nobody gives
+// it here.
 result<json> clone(command_context& context)
 {
     const std::string name{context.arguments.text("name")};
@@ -119,12 +120,12 @@ result<json> clone(command_context& context)
                     original);
     return change(context, called(context, "node clone", "of", "name"),
                   [&](node_registry& registry) -> result<void> {
-        const auto made = registry.clone(original, name, nullptr);
-        if (!made)
-            return pass(made);
-        registry.at(*made).joined_later = true; // until an edge is added
-        return {};
-    });
+                      const auto made = registry.clone(original, name, nullptr);
+                      if (!made)
+                          return pass(made);
+                      registry.at(*made).joined_later = true; // until an edge is added
+                      return {};
+                  });
 }
 
 result<json> remove(command_context& context)

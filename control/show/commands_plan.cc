@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// show plan: what each thread runs, as it was compiled for it; and a warning for patterns that choose nothing.
+// show plan: what each thread runs, as it was compiled for it; and a warning for patterns that
+// choose nothing.
+#include "base/text_table.hh"
 #include "control/command/command.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
-#include "base/text_table.hh"
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -53,7 +54,8 @@ result<json> show_plan(command_context& context)
     const auto& args = context.arguments;
     const unsigned count = context.engine.thread_count();
     if (args.has("worker") && args.number("worker") >= count)
-        return fail(errc::not_found, "no thread {}; threads are 0 (main) to {}", args.number("worker"), count - 1);
+        return fail(errc::not_found, "no thread {}; threads are 0 (main) to {}",
+                    args.number("worker"), count - 1);
     json plans = json::array();
     for (unsigned index = 0; index < count; ++index)
         if (!args.has("worker") || args.number("worker") == index)
@@ -69,13 +71,17 @@ std::string patterns_text(const json& plan)
 
 std::string plan_detail(const json& plan)
 {
-    text_table table{{{"Rank", 4, right}, {"Node", 30, left}, {"Type", 10, left}, {"Context bytes", 13, right},
+    text_table table{{{"Rank", 4, right},
+                      {"Node", 30, left},
+                      {"Type", 10, left},
+                      {"Context bytes", 13, right},
                       {"Started", 12, left}}};
     for (const auto& n : plan["nodes"])
         table.row({to_string(n["rank"]), n["name"], n["type"], to_string(n["context_bytes"]),
-                   n["started"].is_null() ? "-"
-                                          : fmt::format("{} ({})", n["started"].get<bool>() ? "yes" : "no",
-                                                        n["starts"].get<uint64_t>())});
+                   n["started"].is_null()
+                       ? "-"
+                       : fmt::format("{} ({})", n["started"].get<bool>() ? "yes" : "no",
+                                     n["starts"].get<uint64_t>())});
     return fmt::format("Thread {} {}: plan {} ({}), {} nodes of {}\n", plan["id"].get<unsigned>(),
                        plan["name"].get<std::string>(), plan["version"].get<uint64_t>(),
                        plan["why"].get<std::string>(), plan["nodes"].size(), patterns_text(plan)) +
@@ -86,20 +92,25 @@ std::string plan_text(const json& data)
 {
     if (data["detail"].get<bool>())
         return plan_detail(data["plans"][0]);
-    text_table table{{{"ID", 3, right}, {"Name", 16, left}, {"Plan", 8, right}, {"Nodes", 6, right},
-                      {"Published for", 32, left}, {"Patterns", 8, left, left}}};
+    text_table table{{{"ID", 3, right},
+                      {"Name", 16, left},
+                      {"Plan", 8, right},
+                      {"Nodes", 6, right},
+                      {"Published for", 32, left},
+                      {"Patterns", 8, left, left}}};
     for (const auto& p : data["plans"])
-        table.row({to_string(p["id"]), p["name"], to_string(p["version"]), std::to_string(p["nodes"].size()),
-                   p["why"], patterns_text(p)});
+        table.row({to_string(p["id"]), p["name"], to_string(p["version"]),
+                   std::to_string(p["nodes"].size()), p["why"], patterns_text(p)});
     return table.str();
 }
 
 const command_registration plans{
     "show plan [worker <worker:number>]",
-    "The plan that each thread runs: nodes and patterns, or one plan's nodes by rank",
-    show_plan, plan_text};
+    "The plan that each thread runs: nodes and patterns, or one plan's nodes by rank", show_plan,
+    plan_text};
 
-// A worker's pattern that no node's name matches is most often a mistake, but the node may come later.
+// A worker's pattern that no node's name matches is most often a mistake, but the node may come
+// later.
 result<void> warn_of_idle_patterns(engine& engine)
 {
     const auto any_is = [&](const std::string& pattern) {
@@ -111,7 +122,8 @@ result<void> warn_of_idle_patterns(engine& engine)
     for (unsigned index = 0; index < engine.thread_count(); ++index)
         for (const auto& pattern : engine.nodes_of(index).list()) {
             if (!any_is(pattern.substr(pattern.starts_with('!') ? 1 : 0)))
-                spdlog::warn("cpu.workers[{}].nodes: no node's name matches `{}'", index - 1, pattern);
+                spdlog::warn("cpu.workers[{}].nodes: no node's name matches `{}'", index - 1,
+                             pattern);
         }
     return {};
 }

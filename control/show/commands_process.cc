@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // show processes, what starts and stops them, and the timers that they wait by.
-#include "control/command/command.hh"
-#include "graph/process_table.hh"
-#include "control/show/statistics.hh"
 #include "base/text_table.hh"
+#include "control/command/command.hh"
+#include "control/show/statistics.hh"
+#include "graph/process_table.hh"
 
 #include <nlohmann/json.hpp>
 
@@ -52,20 +52,29 @@ result<json> show_processes(command_context& context)
 
 std::string processes_text(const json& data)
 {
-    text_table table{{{"ID", 5, right}, {"Name", 20, left}, {"State", 12, centre},
-                      {"Waits for", 24, left}, {"Left", 9, right}, {"Suspends", 10, right},
-                      {"Clocks/run", 12, right}, {"Events", 8, right}, {"Lost", 6, right},
-                      {"Long", 6, right}, {"Longest ms", 11, right}, {"Stack used", 18, right}}};
+    text_table table{{{"ID", 5, right},
+                      {"Name", 20, left},
+                      {"State", 12, centre},
+                      {"Waits for", 24, left},
+                      {"Left", 9, right},
+                      {"Suspends", 10, right},
+                      {"Clocks/run", 12, right},
+                      {"Events", 8, right},
+                      {"Lost", 6, right},
+                      {"Long", 6, right},
+                      {"Longest ms", 11, right},
+                      {"Stack used", 18, right}}};
     for (const auto& p : data["processes"]) {
         const double runs = std::max<double>(p["runs"].get<double>(), 1);
-        table.row({to_string(p["id"]), p["name"], p["state"], p["waits_for"],
-                   p["time_left_s"].is_null() ? "-"
-                                              : fmt::format("{:.2f}", p["time_left_s"].get<double>()),
-                   to_string(p["suspends"]), fmt::format("{:.2e}", p["clocks"].get<double>() / runs),
-                   to_string(p["events"]), to_string(p["events_lost"]), to_string(p["long_runs"]),
-                   fmt::format("{:.2f}", p["longest_run_ms"].get<double>()),
-                   fmt::format("{} of {}", p["stack_used"].get<size_t>(),
-                               p["stack_size"].get<size_t>())});
+        table.row(
+            {to_string(p["id"]), p["name"], p["state"], p["waits_for"],
+             p["time_left_s"].is_null() ? "-"
+                                        : fmt::format("{:.2f}", p["time_left_s"].get<double>()),
+             to_string(p["suspends"]), fmt::format("{:.2e}", p["clocks"].get<double>() / runs),
+             to_string(p["events"]), to_string(p["events_lost"]), to_string(p["long_runs"]),
+             fmt::format("{:.2f}", p["longest_run_ms"].get<double>()),
+             fmt::format("{} of {}", p["stack_used"].get<size_t>(),
+                         p["stack_size"].get<size_t>())});
     }
     return table.str();
 }
@@ -113,18 +122,17 @@ result<json> show_timers(command_context& context)
 
 std::string timers_text(const json& data)
 {
-    return fmt::format("{} timers run (at most {} did), in ticks of {:g} us\n"
-                       "next look at the wheel: {}\n"
-                       "started {}, stopped {}, expired {}, cascaded {}\n"
-                       "longest delay of an expiry: {:.3f} ms",
-                       data["running"].get<size_t>(), data["most"].get<size_t>(),
-                       data["tick_us"].get<double>(),
-                       data["next_ms"].is_null()
-                           ? "never"
-                           : fmt::format("in {:.3f} ms", data["next_ms"].get<double>()),
-                       data["started"].get<uint64_t>(), data["stopped"].get<uint64_t>(),
-                       data["expired"].get<uint64_t>(), data["cascaded"].get<uint64_t>(),
-                       data["longest_delay_ms"].get<double>());
+    return fmt::format(
+        "{} timers run (at most {} did), in ticks of {:g} us\n"
+        "next look at the wheel: {}\n"
+        "started {}, stopped {}, expired {}, cascaded {}\n"
+        "longest delay of an expiry: {:.3f} ms",
+        data["running"].get<size_t>(), data["most"].get<size_t>(), data["tick_us"].get<double>(),
+        data["next_ms"].is_null() ? "never"
+                                  : fmt::format("in {:.3f} ms", data["next_ms"].get<double>()),
+        data["started"].get<uint64_t>(), data["stopped"].get<uint64_t>(),
+        data["expired"].get<uint64_t>(), data["cascaded"].get<uint64_t>(),
+        data["longest_delay_ms"].get<double>());
 }
 
 const command_registration timers{"show timers",
@@ -134,7 +142,8 @@ const command_registration timers{"show timers",
 // Those that cannot be stopped too: the table's errors say why.
 const completion_registration process_names{"process", [](engine& engine) {
                                                 std::vector<std::string> names;
-                                                for (auto& p : engine.module<process_table>().status())
+                                                for (auto& p :
+                                                     engine.module<process_table>().status())
                                                     names.push_back(std::move(p.name));
                                                 return names;
                                             }};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // show runtime, show errors, show workers, and what clears them.
-#include "control/command/command.hh"
-#include "graph/init.hh"
-#include "control/show/statistics.hh"
 #include "base/text_table.hh"
+#include "control/command/command.hh"
+#include "control/show/statistics.hh"
+#include "graph/init.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -28,29 +28,33 @@ std::string_view state_word(const engine& engine, unsigned thread, const node_en
     const auto* store = engine.thread(thread).store_of(entry.id);
     const bool quiet = store != nullptr && store->activity.quiet.load(std::memory_order_relaxed);
     switch (entry.state) {
-    case node_state::adaptive: return quiet ? "interrupt wait" : "polling";
-    case node_state::interrupt: return "interrupt wait";
-    default: return to_string(entry.state);
+    case node_state::adaptive:
+        return quiet ? "interrupt wait" : "polling";
+    case node_state::interrupt:
+        return "interrupt wait";
+    default:
+        return to_string(entry.state);
     }
 }
 
-json node_row(const engine& engine, unsigned thread, const node_entry& entry, const node_statistics& n)
+json node_row(const engine& engine, unsigned thread, const node_entry& entry,
+              const node_statistics& n)
 {
     const auto clocks = static_cast<double>(n.clocks);
     const uint64_t per = n.vectors > 0 ? n.vectors : n.calls;
-    return {{"name", entry.name},
-            {"state", state_word(engine, thread, entry)},
-            {"calls", n.calls},
-            {"vectors", n.vectors},
-            {"suspends", 0},
-            {"clocks", ratio(clocks, static_cast<double>(per))},
-            {"vectors_per_call",
-             ratio(static_cast<double>(n.vectors), static_cast<double>(n.calls))},
-            {"clocks_per_call", ratio(clocks, static_cast<double>(n.calls))},
-            {"max_node_clocks", n.max_clocks},
-            {"vectors_at_max", n.max_clocks_vectors},
-            {"max_clocks", ratio(static_cast<double>(n.max_clocks),
-                                 static_cast<double>(std::max<uint64_t>(n.max_clocks_vectors, 1)))}};
+    return {
+        {"name", entry.name},
+        {"state", state_word(engine, thread, entry)},
+        {"calls", n.calls},
+        {"vectors", n.vectors},
+        {"suspends", 0},
+        {"clocks", ratio(clocks, static_cast<double>(per))},
+        {"vectors_per_call", ratio(static_cast<double>(n.vectors), static_cast<double>(n.calls))},
+        {"clocks_per_call", ratio(clocks, static_cast<double>(n.calls))},
+        {"max_node_clocks", n.max_clocks},
+        {"vectors_at_max", n.max_clocks_vectors},
+        {"max_clocks", ratio(static_cast<double>(n.max_clocks),
+                             static_cast<double>(std::max<uint64_t>(n.max_clocks_vectors, 1)))}};
 }
 
 json process_row(const process_status& p)
@@ -99,8 +103,8 @@ json thread_json(engine& engine, unsigned index)
             {"name", engine.thread(index).name()},
             {"core", engine.thread(index).core()},
             {"seconds", t.seconds},
-            {"vectors_per_node", ratio(static_cast<double>(internal_vectors),
-                                       static_cast<double>(internal_calls))},
+            {"vectors_per_node",
+             ratio(static_cast<double>(internal_vectors), static_cast<double>(internal_calls))},
             {"loops_per_second", ratio(static_cast<double>(t.loops), t.seconds)},
             {"in", ratio(static_cast<double>(t.entered), t.seconds)},
             {"out", rate(node_role::output)},
@@ -114,8 +118,8 @@ result<json> show_runtime(command_context& context)
     json threads = json::array();
     const auto& args = context.arguments;
     if (args.has("worker") && args.number("worker") >= context.engine.thread_count())
-        return fail(errc::not_found, "no thread {}; threads are 0 (main) to {}", args.number("worker"),
-                    context.engine.thread_count() - 1);
+        return fail(errc::not_found, "no thread {}; threads are 0 (main) to {}",
+                    args.number("worker"), context.engine.thread_count() - 1);
     for (unsigned index = 0; index < context.engine.thread_count(); ++index)
         if (!args.has("worker") || args.number("worker") == index)
             threads.push_back(thread_json(context.engine, index));
@@ -124,8 +128,12 @@ result<json> show_runtime(command_context& context)
 
 text_table usual_table(const json& thread)
 {
-    text_table table{{{"Name", 30, left}, {"State", 12, centre}, {"Calls", 16, right},
-                      {"Vectors", 16, right}, {"Suspends", 16, right}, {"Clocks", 16, right},
+    text_table table{{{"Name", 30, left},
+                      {"State", 12, centre},
+                      {"Calls", 16, right},
+                      {"Vectors", 16, right},
+                      {"Suspends", 16, right},
+                      {"Clocks", 16, right},
                       {"Vectors/Call", 16, right}}};
     for (const auto& n : thread["nodes"])
         table.row({n["name"], n["state"], to_string(n["calls"]), to_string(n["vectors"]),
@@ -136,9 +144,12 @@ text_table usual_table(const json& thread)
 
 text_table max_table(const json& thread)
 {
-    text_table table{{{"Name", 30, left}, {"Max Node Clocks", 17, right},
-                      {"Vectors at Max", 16, right}, {"Max Clocks", 16, right},
-                      {"Avg Clocks", 16, right}, {"Avg Vectors/Call", 18, right}}};
+    text_table table{{{"Name", 30, left},
+                      {"Max Node Clocks", 17, right},
+                      {"Vectors at Max", 16, right},
+                      {"Max Clocks", 16, right},
+                      {"Avg Clocks", 16, right},
+                      {"Avg Vectors/Call", 18, right}}};
     for (const auto& n : thread["nodes"])
         table.row({n["name"], fmt::format("{:.2e}", n["max_node_clocks"].get<double>()),
                    to_string(n["vectors_at_max"]),
@@ -157,12 +168,13 @@ std::string runtime_text(const json& data)
         if (data["threads"].size() > 1 || t["index"] != 0)
             out += fmt::format("Thread {} {} (lcore {})\n", t["index"].get<unsigned>(),
                                t["name"].get<std::string>(), t["core"].get<unsigned>());
-        out += fmt::format("Time {:.1f}, {:.0f} sec internal node vector rate {:.2f} loops/sec {:.2f}\n"
-                           "  vector rates in {:.4e}, out {:.4e}, drop {:.4e}, punt {:.4e}",
-                           t["seconds"].get<double>(), t["seconds"].get<double>(),
-                           t["vectors_per_node"].get<double>(), t["loops_per_second"].get<double>(),
-                           t["in"].get<double>(), t["out"].get<double>(), t["drop"].get<double>(),
-                           t["punt"].get<double>());
+        out += fmt::format(
+            "Time {:.1f}, {:.0f} sec internal node vector rate {:.2f} loops/sec {:.2f}\n"
+            "  vector rates in {:.4e}, out {:.4e}, drop {:.4e}, punt {:.4e}",
+            t["seconds"].get<double>(), t["seconds"].get<double>(),
+            t["vectors_per_node"].get<double>(), t["loops_per_second"].get<double>(),
+            t["in"].get<double>(), t["out"].get<double>(), t["drop"].get<double>(),
+            t["punt"].get<double>());
         if (!data["summary"].get<bool>())
             out += '\n' + (data["max"].get<bool>() ? max_table(t) : usual_table(t)).str();
     }
@@ -171,7 +183,8 @@ std::string runtime_text(const json& data)
 
 const command_registration runtime{
     "show runtime [max] [summary] [worker <worker:number>]",
-    "Calls, packets and TSC cycles per packet of every node, by thread", show_runtime, runtime_text};
+    "Calls, packets and TSC cycles per packet of every node, by thread", show_runtime,
+    runtime_text};
 
 result<json> show_errors(command_context& context)
 {
@@ -190,11 +203,13 @@ result<json> show_errors(command_context& context)
 
 std::string errors_text(const json& data)
 {
-    text_table table{{{"Count", 10, right}, {"Node", 35, left}, {"Reason", 35, left},
-                      {"Severity", 10, left}, {"Description", 11, left, left}}};
+    text_table table{{{"Count", 10, right},
+                      {"Node", 35, left},
+                      {"Reason", 35, left},
+                      {"Severity", 10, left},
+                      {"Description", 11, left, left}}};
     for (const auto& r : data["errors"])
-        table.row({to_string(r["count"]), r["node"], r["reason"], r["severity"],
-                   r["description"]});
+        table.row({to_string(r["count"]), r["node"], r["reason"], r["severity"], r["description"]});
     return table.str();
 }
 
@@ -224,20 +239,27 @@ result<json> show_workers(command_context& context)
 
 std::string workers_text(const json& data)
 {
-    text_table table{{{"ID", 3, right}, {"Name", 16, left}, {"Type", 8, left}, {"lcore", 6, right},
-                      {"Loops", 16, right}, {"Sleeps", 12, right}, {"Packets in", 16, right},
-                      {"Plans", 6, right}, {"Longest pause us", 17, right}, {"Cause", 5, left, left}}};
+    text_table table{{{"ID", 3, right},
+                      {"Name", 16, left},
+                      {"Type", 8, left},
+                      {"lcore", 6, right},
+                      {"Loops", 16, right},
+                      {"Sleeps", 12, right},
+                      {"Packets in", 16, right},
+                      {"Plans", 6, right},
+                      {"Longest pause us", 17, right},
+                      {"Cause", 5, left, left}}};
     for (const auto& w : data["workers"])
-        table.row({to_string(w["id"]), w["name"], w["type"], to_string(w["core"]),
-                   to_string(w["loops"]), to_string(w["sleeps"]), to_string(w["packets_in"]),
-                   to_string(w["plan_changes"]),
-                   fmt::format("{:.1f}", w["longest_pause_us"].get<double>()),
-                   w["longest_pause_cause"]});
+        table.row(
+            {to_string(w["id"]), w["name"], w["type"], to_string(w["core"]), to_string(w["loops"]),
+             to_string(w["sleeps"]), to_string(w["packets_in"]), to_string(w["plan_changes"]),
+             fmt::format("{:.1f}", w["longest_pause_us"].get<double>()), w["longest_pause_cause"]});
     return table.str();
 }
 
 const command_registration workers{
-    "show workers", "Threads, their cores, the longest time that a change held each up, and its cause",
+    "show workers",
+    "Threads, their cores, the longest time that a change held each up, and its cause",
     show_workers, workers_text};
 
 result<json> clear_runtime(command_context& context)
@@ -250,8 +272,8 @@ result<json> clear_errors(command_context& context)
     context.engine.module<statistics>().clear_reasons();
     return json("");
 }
-const command_registration clear_1{"clear runtime", "Starts the counts and maxima of `show runtime' anew",
-                                   clear_runtime};
+const command_registration clear_1{
+    "clear runtime", "Starts the counts and maxima of `show runtime' anew", clear_runtime};
 const command_registration clear_2{"clear errors", "Starts the counts of `show errors' anew",
                                    clear_errors};
 

@@ -22,7 +22,8 @@ result<json> trace_add(command_context& context)
     engine& engine = context.engine;
     const auto count = context.arguments.number("count");
     if (count == 0 || count > max_packets_each)
-        return fail(errc::invalid_argument, "count: {} is not from 1 to {}", count, max_packets_each);
+        return fail(errc::invalid_argument, "count: {} is not from 1 to {}", count,
+                    max_packets_each);
     const auto entry = node_of(context, "node");
     if (!entry)
         return pass(entry);
@@ -39,8 +40,8 @@ std::string verdict_text(const engine& engine, const trace_record& record)
     if (record.to == consumed)
         return "";
     if (record.to.is_drop()) {
-        const auto* why = engine.registry().reason_of(
-            make_reason_id(record.node, record.to.reason()));
+        const auto* why =
+            engine.registry().reason_of(make_reason_id(record.node, record.to.reason()));
         return why == nullptr ? "drop" : fmt::format("drop: {} ({})", why->name, why->description);
     }
     return record.to.next() < entry.nexts.size()
@@ -54,10 +55,10 @@ std::string detail_text(const engine& engine, const trace_record& record)
     std::string detail = format != nullptr ? format(record) : "";
     if (engine.registry().drop_node() == record.node)
         if (const auto* why = engine.registry().reason_of(record.note.drop_reason))
-            detail = fmt::format("{}: {} ({})",
-                                 engine.registry().at(static_cast<node_id>(record.note.drop_reason >>
-                                                                         16)).name,
-                                 why->name, why->description);
+            detail = fmt::format(
+                "{}: {} ({})",
+                engine.registry().at(static_cast<node_id>(record.note.drop_reason >> 16)).name,
+                why->name, why->description);
     const std::string to = verdict_text(engine, record);
     if (!detail.empty() && !to.empty())
         detail += '\n';
@@ -94,8 +95,7 @@ result<json> show_trace(command_context& context)
     }
     std::sort(order.begin(), order.end(),
               [](auto& a, auto& b) { return a.front()->tsc < b.front()->tsc; });
-    const uint64_t most =
-        context.arguments.has("count") ? context.arguments.number("count") : 50;
+    const uint64_t most = context.arguments.has("count") ? context.arguments.number("count") : 50;
     json list = json::array();
     for (size_t i = 0; i < order.size() && i < most; ++i) {
         json records = json::array();
@@ -171,9 +171,9 @@ result<json> clear_trace(command_context& context)
     return json("");
 }
 
-const command_registration add{"trace add <node:node> <count:number>",
-                               "Records the way of the next packets that reach a node, on each thread",
-                               trace_add};
+const command_registration add{
+    "trace add <node:node> <count:number>",
+    "Records the way of the next packets that reach a node, on each thread", trace_add};
 const command_registration show{"show trace [max <count:number>]",
                                 "The recorded packets, node by node (50 unless told)", show_trace,
                                 trace_text};

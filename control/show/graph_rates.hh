@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How busy the nodes and edges of the graph are: the difference between two looks at the threads' counters.
+// How busy the nodes and edges of the graph are: the difference between two looks at the threads'
+// counters.
 #pragma once
 
 #include "base/clock.hh"

@@ -70,7 +70,8 @@ void statistics::add_thread(cluster_statistics& node, unsigned thread)
         last = {now, counted.calls, counted.vectors};
 }
 
-std::vector<cluster_statistics> statistics::cluster(const std::string& nodes, const std::string& threads)
+std::vector<cluster_statistics> statistics::cluster(const std::string& nodes,
+                                                    const std::string& threads)
 {
     std::vector<cluster_statistics> found;
     for (const auto& entry : engine_.registry().all()) {
@@ -78,7 +79,8 @@ std::vector<cluster_statistics> statistics::cluster(const std::string& nodes, co
             continue;
         cluster_statistics node{.id = entry.id};
         for (unsigned index = 0; index < engine_.thread_count(); ++index)
-            if (matches(threads, engine_.thread(index).name()) && engine_.thread(index).store_of(entry.id) != nullptr)
+            if (matches(threads, engine_.thread(index).name()) &&
+                engine_.thread(index).store_of(entry.id) != nullptr)
                 add_thread(node, index);
         if (node.threads > 0)
             found.push_back(node);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the threads have counted of the graph since it was last cleared, read without disturbing them.
+// What the threads have counted of the graph since it was last cleared, read without disturbing
+// them.
 #pragma once
 
 #include "graph/engine.hh"
@@ -36,7 +37,8 @@ struct cluster_statistics {
     uint64_t calls = 0;
     uint64_t vectors = 0;
     uint64_t clocks = 0;
-    double calls_per_second = 0; // both since cluster() last looked at it there, or since the last clear
+    double calls_per_second =
+        0; // both since cluster() last looked at it there, or since the last clear
     double vectors_per_second = 0;
 };
 
@@ -46,15 +48,18 @@ struct reason_statistics {
     uint64_t count;
 };
 
-// A module of the engine. Main thread. Counters have one writer, so to clear them is to remember where they stood.
+// A module of the engine. Main thread. Counters have one writer, so to clear them is to remember
+// where they stood.
 class statistics {
 public:
     explicit statistics(engine& engine);
 
     [[nodiscard]] thread_statistics of_thread(unsigned index) const;
-    // The nodes of these names on the threads of these names, both as shell patterns; sorted by name. A look less than
-    // `shortest_look` after another one begins its rates where that one's began.
-    [[nodiscard]] std::vector<cluster_statistics> cluster(const std::string& nodes, const std::string& threads);
+    // The nodes of these names on the threads of these names, both as shell patterns; sorted by
+    // name. A look less than `shortest_look` after another one begins its rates where that one's
+    // began.
+    [[nodiscard]] std::vector<cluster_statistics> cluster(const std::string& nodes,
+                                                          const std::string& threads);
     static constexpr duration shortest_look = 100ms;
     // Packets that a node sent to a slot, over all threads, since start.
     [[nodiscard]] uint64_t sent(node_id id, size_t slot) const;

@@ -2,13 +2,13 @@
 // The pool of packet buffers: its configuration section and `show buffers`.
 #include "drivers/dpdk/buffers.hh"
 
-#include "drivers/dpdk/device.hh"
-#include "control/command/command.hh"
-#include "control/config/config.hh"
-#include "graph/engine.hh"
-#include "graph/init.hh"
 #include "base/mapped_memory.hh"
 #include "base/text_table.hh"
+#include "control/command/command.hh"
+#include "control/config/config.hh"
+#include "drivers/dpdk/device.hh"
+#include "graph/engine.hh"
+#include "graph/init.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -27,12 +27,12 @@ namespace weft::drivers {
 
 namespace {
 
-// A thread's cache holds what it frees of one vector beside what it takes for the next, so that a packet's buffer
-// is warm and the pool's ring, where others wait, is left alone.
+// A thread's cache holds what it frees of one vector beside what it takes for the next, so that a
+// packet's buffer is warm and the pool's ring, where others wait, is left alone.
 constexpr unsigned cache_size = 512;
 
-// Whether a device reaches buffers otherwise than through this process's addresses: a NIC by DMA, and
-// virtio-user's peer, by mapping the files that DPDK's memory is. Other virtual devices copy.
+// Whether a device reaches buffers otherwise than through this process's addresses: a NIC by DMA,
+// and virtio-user's peer, by mapping the files that DPDK's memory is. Other virtual devices copy.
 bool maps_buffers(std::string_view device)
 {
     return device != null_device &&
@@ -73,8 +73,9 @@ class pool_memory {
 public:
     void take(const pool_shape& shape)
     {
-        const size_t bytes = size_t{shape.count} *
-                             rte_mempool_calc_obj_size(element_of(shape), own_memory_flags, nullptr);
+        const size_t bytes =
+            size_t{shape.count} *
+            rte_mempool_calc_obj_size(element_of(shape), own_memory_flags, nullptr);
         // The kernel would promise more than there is, and end the process when it is touched.
         const auto machine = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
                              static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -133,10 +134,9 @@ rte_mempool* make_in_own_memory(const pool_shape& shape, unsigned cache)
         memory_ahead().take(shape);
         area = memory_ahead().give();
     }
-    rte_mempool* pool = rte_mempool_create_empty("buffers", shape.count, element_of(shape), cache,
-                                                 sizeof(rte_pktmbuf_pool_private),
-                                                 static_cast<int>(rte_socket_id()),
-                                                 own_memory_flags);
+    rte_mempool* pool = rte_mempool_create_empty(
+        "buffers", shape.count, element_of(shape), cache, sizeof(rte_pktmbuf_pool_private),
+        static_cast<int>(rte_socket_id()), own_memory_flags);
     if (pool == nullptr)
         return nullptr;
     rte_pktmbuf_pool_private sizes{};
@@ -159,15 +159,15 @@ result<void> make_pool(const config::value& root, engine& engine)
     const pool_shape shape{root};
     const unsigned cache = std::min(cache_size, shape.count / (2 * engine.thread_count()));
     const bool own = wants_own_memory(root);
-    rte_mempool* pool = own ? make_in_own_memory(shape, cache)
-                            : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, room_of(shape),
-                                                      static_cast<int>(rte_socket_id()));
+    rte_mempool* pool =
+        own ? make_in_own_memory(shape, cache)
+            : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, room_of(shape),
+                                      static_cast<int>(rte_socket_id()));
     if (pool == nullptr)
-        return fail(errc::exhausted,
-                    "buffers: {} buffers of {} bytes cannot be made: {}{}", shape.count, shape.size,
-                    rte_strerror(rte_errno),
-                    own ? ""
-                        : fmt::format(" (memory.size holds {} MB)", rte_eal_get_physmem_size() >> 20));
+        return fail(
+            errc::exhausted, "buffers: {} buffers of {} bytes cannot be made: {}{}", shape.count,
+            shape.size, rte_strerror(rte_errno),
+            own ? "" : fmt::format(" (memory.size holds {} MB)", rte_eal_get_physmem_size() >> 20));
     engine.add_pool(pool);
     return {};
 }
@@ -200,8 +200,12 @@ result<nlohmann::ordered_json> show_buffers(command_context& context)
 std::string buffers_text(const nlohmann::ordered_json& data)
 {
     using enum text_table::align;
-    text_table table{{{"Pool", 16, left}, {"Size", 10, right}, {"Free", 10, right},
-                      {"In use", 10, right}, {"Bytes each", 11, right}, {"Cache", 7, right}}};
+    text_table table{{{"Pool", 16, left},
+                      {"Size", 10, right},
+                      {"Free", 10, right},
+                      {"In use", 10, right},
+                      {"Bytes each", 11, right},
+                      {"Cache", 7, right}}};
     for (const auto& pool : data["pools"])
         table.row({pool["name"], to_string(pool["size"]), to_string(pool["free"]),
                    to_string(pool["in_use"]), to_string(pool["bytes_each"]),

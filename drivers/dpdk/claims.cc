@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/dpdk/claims.hh"
 
-#include "drivers/dpdk/device_arguments.hh"
 #include "base/foreign_fd.hh"
+#include "drivers/dpdk/device_arguments.hh"
 
 #include <cerrno>
 #include <cstring>
@@ -42,7 +42,8 @@ result<unique_fd> claim_name(std::string_view name, std::string_view words)
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
     unique_fd made = make_socket();
     constexpr int backlog = 128; // who asks who holds it waits there
-    if (bind(made.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 && listen(made.get(), backlog) == 0)
+    if (bind(made.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
+        listen(made.get(), backlog) == 0)
         return made;
     if (errno != EADDRINUSE)
         return fail(errc::io, "{} cannot be claimed: {}", words, std::strerror(errno));
@@ -51,7 +52,8 @@ result<unique_fd> claim_name(std::string_view name, std::string_view words)
         return fail(errc::exists, "{} is another daemon's", words);
     if (is_trusted(holder->uid))
         return fail(errc::exists, "{} is another daemon's: process {}", words, holder->pid);
-    spdlog::warn("{}: user {} holds its name (process {}), which is no claim", words, holder->uid, holder->pid);
+    spdlog::warn("{}: user {} holds its name (process {}), which is no claim", words, holder->uid,
+                 holder->pid);
     return unique_fd{};
 }
 

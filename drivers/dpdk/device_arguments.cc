@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/dpdk/device_arguments.hh"
 
-#include "drivers/memif/options.hh"
-#include "drivers/dpdk/port.hh"
 #include "base/quote.hh"
+#include "drivers/dpdk/port.hh"
+#include "drivers/memif/options.hh"
 
 #include <algorithm>
 #include <charconv>
@@ -37,7 +37,8 @@ void add_memif(const std::string& device, std::vector<resource>& found)
         found.push_back({"memif/" + socket, fmt::format("memif socket {}", quote(socket)), false});
     else
         found.push_back({fmt::format("memif-client/{}/{}", options->id, socket),
-                         fmt::format("id {} of memif socket {}", options->id, quote(socket)), false});
+                         fmt::format("id {} of memif socket {}", options->id, quote(socket)),
+                         false});
 }
 
 void add_pcap(const std::string& device, std::vector<resource>& found)
@@ -74,7 +75,8 @@ std::string_view argument_of(std::string_view device, std::string_view name) noe
     for (size_t at = device.find(','); at != std::string_view::npos; at = device.find(',')) {
         device.remove_prefix(at + 1);
         const auto argument = device.substr(0, device.find(','));
-        if (argument.size() > name.size() && argument.starts_with(name) && argument[name.size()] == '=')
+        if (argument.size() > name.size() && argument.starts_with(name) &&
+            argument[name.size()] == '=')
             value = argument.substr(name.size() + 1);
     }
     return value;
@@ -88,14 +90,18 @@ std::vector<resource> resources_of(const std::string& device)
     if (is_pci(device)) {
         found.push_back({"pci/" + device_name(device), "PCI device " + device_name(device), true});
     } else if (driver == "net_tap" || driver == "net_tun") {
-        if (!name.empty() && name.find('%') == std::string_view::npos) // of `weft%d' the kernel makes names that are free
-            found.push_back({fmt::format("tap/{}", name), fmt::format("TAP {}", quote(name)), true});
+        if (!name.empty() &&
+            name.find('%') ==
+                std::string_view::npos) // of `weft%d' the kernel makes names that are free
+            found.push_back(
+                {fmt::format("tap/{}", name), fmt::format("TAP {}", quote(name)), true});
     } else if (driver == "net_af_packet" || driver == "net_af_xdp") {
         if (!name.empty())
             found.push_back(linux_interface(name));
     } else if (driver == "net_vhost") {
         if (!name.empty())
-            found.push_back({fmt::format("file/{}", name), fmt::format("vhost socket {}", quote(name)), false});
+            found.push_back(
+                {fmt::format("file/{}", name), fmt::format("vhost socket {}", quote(name)), false});
     } else if (driver == "net_pcap") {
         add_pcap(device, found);
     } else if (memif::is_memif(device)) {
@@ -111,13 +117,16 @@ std::string fault_of_arguments(const std::string& device, uint16_t queues)
         const auto options = memif::parse_options(device);
         return options ? "" : options.error().message;
     }
-    if (driver != "net_tap" && driver != "net_tun" && driver != "net_af_packet" && driver != "net_af_xdp")
+    if (driver != "net_tap" && driver != "net_tun" && driver != "net_af_packet" &&
+        driver != "net_af_xdp")
         return {};
     const auto name = argument_of(device, "iface");
     const bool attaches = driver.starts_with("net_af_");
     if ((attaches || !name.empty()) && !is_interface_name(name))
-        return fmt::format("argument `iface': {} is no name of a Linux interface (1 to {} characters without `/', `:' and "
-                           "blanks)", quote(name), IFNAMSIZ - 1);
+        return fmt::format("argument `iface': {} is no name of a Linux interface (1 to {} "
+                           "characters without `/', `:' and "
+                           "blanks)",
+                           quote(name), IFNAMSIZ - 1);
     uint16_t most = tap_queues;
     if (attaches) {
         const auto pairs = argument_of(device, driver == "net_af_xdp" ? "queue_count" : "qpairs");
@@ -125,7 +134,8 @@ std::string fault_of_arguments(const std::string& device, uint16_t queues)
         std::from_chars(pairs.data(), pairs.data() + pairs.size(), most);
     }
     if (queues > most)
-        return fmt::format("it has {} receive queue{} at most, {} are asked for", most, most == 1 ? "" : "s", queues);
+        return fmt::format("it has {} receive queue{} at most, {} are asked for", most,
+                           most == 1 ? "" : "s", queues);
     return {};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the text of an interface's `device` says before anything is opened: its arguments, its limits, and what it takes for
-// itself alone.
+// What the text of an interface's `device` says before anything is opened: its arguments, its
+// limits, and what it takes for itself alone.
 #pragma once
 
 #include <cstdint>
@@ -19,16 +19,16 @@ namespace weft::drivers {
 struct resource {
     std::string name;  // tap/weft-a: unlike that of any other
     std::string words; // TAP `weft-a'
-    // Another daemon would take it away while this one runs: to be claimed before it is touched. The others say so
-    // themselves when they are opened.
+    // Another daemon would take it away while this one runs: to be claimed before it is touched.
+    // The others say so themselves when they are opened.
     bool shared = false;
 };
 
 // None for drivers that are not known, nor for arguments that are wrong.
 [[nodiscard]] std::vector<resource> resources_of(const std::string& device);
 
-// What is wrong with the arguments of a device that takes `queues` receive queues, as far as its driver is known; empty if
-// nothing is.
+// What is wrong with the arguments of a device that takes `queues` receive queues, as far as its
+// driver is known; empty if nothing is.
 [[nodiscard]] std::string fault_of_arguments(const std::string& device, uint16_t queues);
 
 } // namespace weft::drivers

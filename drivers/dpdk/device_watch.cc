@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// device-watch: takes devices that have gone away out of the graph, and opens again those that are not there.
+// device-watch: takes devices that have gone away out of the graph, and opens again those that are
+// not there.
 #include "drivers/dpdk/device.hh"
 #include "graph/engine.hh"
 #include "graph/thread/input_control.hh"
@@ -20,13 +21,16 @@ void tell_link(engine& engine, interface& i)
     interfaces_of(engine).notify(i);
 }
 
-// Closes what has been let go once no thread can be using it: all have taken up plans without its inputs meanwhile.
+// Closes what has been let go once no thread can be using it: all have taken up plans without its
+// inputs meanwhile.
 bool close_device(process& self, const interface& i, device& driver)
 {
     const auto inputs = inputs_of(driver.rx_queues());
-    auto done = self.engine().module<input_control>().change(inputs, &self, [&] { driver.unplug(); });
+    auto done =
+        self.engine().module<input_control>().change(inputs, &self, [&] { driver.unplug(); });
     if (!done)
-        spdlog::warn("interface {}: its device is not closed yet: {}", i.name, done.error().message);
+        spdlog::warn("interface {}: its device is not closed yet: {}", i.name,
+                     done.error().message);
     return done.has_value();
 }
 
@@ -41,17 +45,20 @@ void keep_polled(process& self, const interface& i)
     if (deaf.empty())
         return;
     spdlog::warn("interface {}: its device has no receive interrupts; rx-mode is adaptive", i.name);
-    if (auto done = engine.module<input_control>().set_state(deaf, node_state::adaptive, &self); !done)
+    if (auto done = engine.module<input_control>().set_state(deaf, node_state::adaptive, &self);
+        !done)
         spdlog::error("interface {}: {}", i.name, done.error().message);
 }
 
-// From when a device is not there until it is. Says once why it is not, and again when that changes.
+// From when a device is not there until it is. Says once why it is not, and again when that
+// changes.
 class absence {
 public:
     void lose(interface& i, device& driver, engine& engine)
     {
-        spdlog::warn("interface {}: its device is gone; it is opened again every {} s until it is there", i.name,
-                     replug_seconds);
+        spdlog::warn(
+            "interface {}: its device is gone; it is opened again every {} s until it is there",
+            i.name, replug_seconds);
         closed_ = false;
         next_ = engine.loop().now() + pause;
         driver.let_go();
@@ -72,7 +79,8 @@ public:
             opened = driver.set_admin(hot.admin_up.load());
         if (!opened) {
             if (opened.error().message != why_)
-                spdlog::info("interface {}: its device is not there: {}", i.name, opened.error().message);
+                spdlog::info("interface {}: its device is not there: {}", i.name,
+                             opened.error().message);
             why_ = opened.error().message;
             return;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dpdk-input: brings packets from a port's receive queue into the graph. One clone for each queue, called
-// dpdk-input-INTERFACE-QUEUE.
+// dpdk-input: brings packets from a port's receive queue into the graph. One clone for each queue,
+// called dpdk-input-INTERFACE-QUEUE.
 #include "drivers/dpdk/port.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
@@ -19,14 +19,13 @@ struct context {
         : queue{*static_cast<rx_queue*>(setup.argument)},
           hot{interfaces_of(setup.engine).hot(queue.interface)},
           counters{&interfaces_of(setup.engine).counters(setup.thread, queue.interface)}
-    {
-    }
+    {}
     const rx_queue& queue;
     const interface_hot& hot;
     interface_counters* counters;
     bool drains_fd = false; // the driver's interrupt is an eventfd that must be read
     bool armed = false;
-    bool no_fd = false;     // found out once: DPDK logs every question
+    bool no_fd = false; // found out once: DPDK logs every question
 };
 
 enum reasons : uint16_t { too_long };
@@ -56,16 +55,14 @@ uint32_t dpdk_input(node_run& run) noexcept
     const next_index to = ctx.hot.input_slot.load(std::memory_order_relaxed);
     const auto space = run.input_space(to);
     uint32_t count =
-        rte_eth_rx_burst(port, ctx.queue.queue,
-                         reinterpret_cast<rte_mbuf**>(space.data()),
+        rte_eth_rx_burst(port, ctx.queue.queue, reinterpret_cast<rte_mbuf**>(space.data()),
                          static_cast<uint16_t>(space.size()));
     if (count != 0 && ctx.queue.may_chain)
         count = drop_chains(run, space.data(), count);
     if (count == 0)
         return 0;
     ctx.counters->rx_packets.add(count);
-    ctx.counters->rx_bytes.add(
-        run.admit(space.data(), count, ctx.queue.interface, to));
+    ctx.counters->rx_bytes.add(run.admit(space.data(), count, ctx.queue.interface, to));
     return count;
 }
 
@@ -97,14 +94,16 @@ int wait_for_queue(node_run& run, bool arm) noexcept
     return code == 0 || code == -ENOTSUP ? fd : -1;
 }
 
-// The queue comes to this thread, perhaps from another one: what was found out when it was here before is old.
+// The queue comes to this thread, perhaps from another one: what was found out when it was here
+// before is old.
 void take_queue(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
     ctx.drains_fd = ctx.armed = ctx.no_fd = false;
 }
 
-// The queue goes while this thread was about to sleep on it: who polls it next must not find its interrupt armed.
+// The queue goes while this thread was about to sleep on it: who polls it next must not find its
+// interrupt armed.
 void leave_queue(node_run& run) noexcept
 {
     if (run.context<context>().armed)

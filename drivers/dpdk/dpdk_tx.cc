@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dpdk-tx: gives packets to a port's transmit queue, or to the thread that owns one. One clone for each
-// interface, called dpdk-tx-INTERFACE.
+// dpdk-tx: gives packets to a port's transmit queue, or to the thread that owns one. One clone for
+// each interface, called dpdk-tx-INTERFACE.
 #include "drivers/dpdk/port.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
@@ -14,16 +14,17 @@ namespace {
 
 enum reasons : uint16_t { tx_full, handoff_full, device_gone };
 
-// A short queue is given a second try; longer waiting would hold up every other queue of the worker.
+// A short queue is given a second try; longer waiting would hold up every other queue of the
+// worker.
 constexpr int tries = 2;
 
 struct context {
     explicit context(const node_setup& setup)
         : tx{*static_cast<const tx_queues*>(setup.argument)},
           counters{&interfaces_of(setup.engine).counters(setup.thread, tx.interface)},
-          engine{setup.engine}, thread{setup.thread}
-    {
-    }
+          engine{setup.engine},
+          thread{setup.thread}
+    {}
     const tx_queues& tx;
     interface_counters* counters;
     weft::engine& engine;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration section `interfaces`: opens ports and joins them to the graph.
-#include "drivers/dpdk/buffers.hh"
-#include "drivers/dpdk/device_arguments.hh"
-#include "drivers/memif/memif.hh"
-#include "drivers/dpdk/port.hh"
-#include "nodes/interface/worker_handoff.hh"
+#include "base/name.hh"
 #include "control/config/config.hh"
 #include "control/config/worker_patterns.hh"
+#include "drivers/dpdk/buffers.hh"
+#include "drivers/dpdk/device_arguments.hh"
+#include "drivers/dpdk/port.hh"
+#include "drivers/memif/memif.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
-#include "nodes/interface/link.hh"
-#include "base/name.hh"
 #include "graph/node_run.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/link.hh"
+#include "nodes/interface/worker_handoff.hh"
 
 #include <algorithm>
 #include <map>
@@ -27,8 +27,8 @@ namespace {
 constexpr uint16_t min_mtu = 68; // RFC 791
 constexpr duration link_interval = 100ms;
 
-// Every receive ring is filled with buffers before the first packet comes, and as many must be left to be
-// under way.
+// Every receive ring is filled with buffers before the first packet comes, and as many must be left
+// to be under way.
 void check_buffers(const pool_shape& buffers, const config::value& interfaces,
                    config::problems& problems)
 {
@@ -45,11 +45,13 @@ void check_buffers(const pool_shape& buffers, const config::value& interfaces,
 // The node that polls a receive queue.
 std::string input_of(const std::string& device, const std::string& interface, uint16_t queue)
 {
-    return memif::is_memif(device) ? memif::input_name(interface, queue) : input_name(interface, queue);
+    return memif::is_memif(device) ? memif::input_name(interface, queue)
+                                   : input_name(interface, queue);
 }
 
 // Each queue needs a worker that may poll it.
-void check_patterns(const config::value& root, const config::value& interfaces, config::problems& problems)
+void check_patterns(const config::value& root, const config::value& interfaces,
+                    config::problems& problems)
 {
     const auto workers = patterns_of_workers(root);
     if (workers.empty())
@@ -59,10 +61,12 @@ void check_patterns(const config::value& root, const config::value& interfaces, 
             continue;
         for (uint16_t q = 0; q < settings.get<uint16_t>("queues", 1); ++q) {
             const std::string node = input_of(settings.find("device")->text(), name, q);
-            if (std::any_of(workers.begin(), workers.end(), [&](const auto& w) { return w.take(node); }))
+            if (std::any_of(workers.begin(), workers.end(),
+                            [&](const auto& w) { return w.take(node); }))
                 continue;
-            problems.add(key_at, settings.path(),
-                         fmt::format("no worker's patterns take its node `{}' (cpu.workers[].nodes)", node));
+            problems.add(
+                key_at, settings.path(),
+                fmt::format("no worker's patterns take its node `{}' (cpu.workers[].nodes)", node));
             break; // the others are alike
         }
     }
@@ -90,7 +94,8 @@ void check_owners(const config::value& interfaces, config::problems& problems)
 }
 
 // Packets are handed to workers that exist, each once.
-void check_handoff(const config::value& root, const config::value& settings, config::problems& problems)
+void check_handoff(const config::value& root, const config::value& settings,
+                   config::problems& problems)
 {
     const auto* handoff = settings.find("handoff");
     if (handoff == nullptr)
@@ -122,15 +127,20 @@ void check(const config::value& root, config::problems& problems)
         if (!good_name(name, max_name))
             problems.add(key_at, settings.path(),
                          fmt::format("`{}' is no name of an interface (1 to {} letters, digits, "
-                                     "`-', `_' and `.')", name, max_name));
+                                     "`-', `_' and `.')",
+                                     name, max_name));
         const auto* device = settings.find("device");
-        if (const auto fault = fault_of_arguments(device->text(), settings.get<uint16_t>("queues", 1)); !fault.empty())
+        if (const auto fault =
+                fault_of_arguments(device->text(), settings.get<uint16_t>("queues", 1));
+            !fault.empty())
             problems.add(*device, "{}", fault);
         check_handoff(root, settings, problems);
         const auto* mtu = settings.find("mtu");
         if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > buffers.size)
-            problems.add(*mtu, "{} with {} bytes of Ethernet does not fit into a buffer of {} bytes "
-                         "(buffers.size)", mtu->text(), ethernet_overhead, buffers.size);
+            problems.add(*mtu,
+                         "{} with {} bytes of Ethernet does not fit into a buffer of {} bytes "
+                         "(buffers.size)",
+                         mtu->text(), ethernet_overhead, buffers.size);
     }
 }
 
@@ -146,13 +156,15 @@ port_options options_of(const config::value& settings)
 }
 
 // Opens nothing yet.
-result<std::unique_ptr<device>> make_device(engine& engine, const std::string& name, const port_options& options)
+result<std::unique_ptr<device>> make_device(engine& engine, const std::string& name,
+                                            const port_options& options)
 {
     if (options.device == null_device)
         return make_null_device(options.mac);
     if (const auto& others = engine.module<stand_in_devices>(); others.wanted) {
         const auto own = others.macs.find(name);
-        return make_null_device(options.mac || own == others.macs.end() ? options.mac : own->second);
+        return make_null_device(options.mac || own == others.macs.end() ? options.mac
+                                                                        : own->second);
     }
     if (memif::is_memif(options.device))
         return memif::memif_device::open(options.device, options.queues, options.mac, engine);
@@ -169,8 +181,9 @@ result<void> open_one(engine& engine, const std::string& name, const config::val
     if (auto opened = driver.plug(engine); !opened) {
         if (!settings.get("optional", false))
             return fail(opened.error().code, "interfaces.{}: {}", name, opened.error().message);
-        spdlog::warn("interface {}: it starts without its device, which is tried again every {} s: {}", name,
-                     replug_seconds, opened.error().message);
+        spdlog::warn(
+            "interface {}: it starts without its device, which is tried again every {} s: {}", name,
+            replug_seconds, opened.error().message);
     }
     auto added = interfaces_of(engine).add(name, std::move(*made));
     if (!added)
@@ -181,7 +194,8 @@ result<void> open_one(engine& engine, const std::string& name, const config::val
     hot.mtu.store(options.mtu);
     if (auto done = driver.join(engine, name, index); !done)
         return done;
-    const auto mode = *node_state_of(settings.get<std::string>("rx-mode", "adaptive")); // the schema has no others
+    const auto mode = *node_state_of(
+        settings.get<std::string>("rx-mode", "adaptive")); // the schema has no others
     for (const auto& q : driver.rx_queues())
         engine.registry().at(q.input).state = mode;
     const auto workers = settings.list<uint32_t>("handoff");
@@ -212,7 +226,8 @@ const config::registration registration{{
              {"interfaces.*.device",
               config::text("a PCI address, a virtual device's devargs or `null'"),
               "PCI address (0000:01:00.0), devargs of a virtual device (net_tap0,iface=weft-a; "
-              "net_memif0,...: docs/memif.md), or `null': receives nothing and counts and frees what it sends, to try a "
+              "net_memif0,...: docs/memif.md), or `null': receives nothing and counts and frees "
+              "what it sends, to try a "
               "configuration before the cables are in.",
               true},
              {"interfaces.*.macaddress", config::mac_address(),
@@ -222,11 +237,13 @@ const config::registration registration{{
              {"interfaces.*.rx-mode", config::one_of({"polling", "interrupt", "adaptive"}),
               "When its receive queues are polled: always, on interrupts, or as traffic asks for "
               "(default adaptive)."},
-             {"interfaces.*.handoff", config::one_or_list_of(config::number(1, handoff_workers::most - 1)),
+             {"interfaces.*.handoff",
+              config::one_or_list_of(config::number(1, handoff_workers::most - 1)),
               "Workers, from 1 on, over which its packets are spread by their flows (default: they "
               "stay where they are received)."},
              {"interfaces.*.optional", config::boolean(),
-              "Whether the router starts without it where its device cannot be opened; that is then tried every 5 s, and its "
+              "Whether the router starts without it where its device cannot be opened; that is "
+              "then tried every 5 s, and its "
               "link is down until it succeeds (default false)."},
              {"interfaces.*.queues", config::number(1, 64),
               "Receive queues, spread over the workers that take their nodes (default 1)."}},
@@ -242,16 +259,19 @@ result<void> bring_up(engine& engine)
             return fail(done.error().code, "interfaces.{}: {}", i->name, done.error().message);
     for (const auto& i : interfaces_of(engine).all())
         for (const auto& q : i->driver->rx_queues())
-            if (!q.has_interrupt && i->driver->state() == device_state::present && engine.registry().at(q.input).state == node_state::interrupt)
-                return fail(errc::unsupported, "interfaces.{}.rx-mode: its device has no receive interrupts; "
-                            "expected polling or adaptive", i->name);
+            if (!q.has_interrupt && i->driver->state() == device_state::present &&
+                engine.registry().at(q.input).state == node_state::interrupt)
+                return fail(errc::unsupported,
+                            "interfaces.{}.rx-mode: its device has no receive interrupts; "
+                            "expected polling or adaptive",
+                            i->name);
     return {};
 }
 
 const init_registration up{"interfaces-up", init_phase::start, bring_up};
 
-// Tells observers when a link comes or goes; drivers differ too much in their interrupts for that. Each is asked on its own
-// turn, since some have to ask their device.
+// Tells observers when a link comes or goes; drivers differ too much in their interrupts for that.
+// Each is asked on its own turn, since some have to ask their device.
 void watch_links(process& self)
 {
     auto& interfaces = interfaces_of(self.engine());
@@ -290,8 +310,10 @@ std::vector<unsigned> sending_threads(engine& engine, const std::string& tx_node
 result<void> check_mtu(uint16_t mtu, uint16_t room)
 {
     if (mtu + ethernet_overhead > room)
-        return fail(errc::invalid_argument, "an MTU of {} with {} bytes of Ethernet does not fit into a "
-                    "buffer of {} bytes (buffers.size)", mtu, ethernet_overhead, room);
+        return fail(errc::invalid_argument,
+                    "an MTU of {} with {} bytes of Ethernet does not fit into a "
+                    "buffer of {} bytes (buffers.size)",
+                    mtu, ethernet_overhead, room);
     return {};
 }
 

@@ -26,7 +26,8 @@ namespace {
 
 tl::unexpected<error> device_fault(const std::string& device, const char* what, int code)
 {
-    return fail(errc::io, "device `{}': {}: {}", device, what, rte_strerror(code < 0 ? -code : code));
+    return fail(errc::io, "device `{}': {}: {}", device, what,
+                rte_strerror(code < 0 ? -code : code));
 }
 
 // Holds DPDK's log back while something is tried that may be refused.
@@ -43,7 +44,8 @@ private:
 bool may_chain(const std::string& device)
 {
     const auto driver = driver_of(device);
-    return driver.starts_with("net_") && driver != "net_tap" && driver != "net_af_packet" && driver != "net_null";
+    return driver.starts_with("net_") && driver != "net_tap" && driver != "net_af_packet" &&
+           driver != "net_null";
 }
 
 // Of the Linux interface that a device attaches to; 0 if there is none, or it attaches to none.
@@ -74,9 +76,13 @@ std::string input_name(const std::string& interface, uint16_t queue)
 }
 
 port::port(const port_options& options, engine& engine, rte_mempool* pool)
-    : options_{options}, engine_{engine}, pool_{pool},
-      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)}, mtu_{options.mtu},
-      tx_descriptors_{options.tx_descriptors}, mac_{options.mac.value_or(net::mac_address{})},
+    : options_{options},
+      engine_{engine},
+      pool_{pool},
+      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)},
+      mtu_{options.mtu},
+      tx_descriptors_{options.tx_descriptors},
+      mac_{options.mac.value_or(net::mac_address{})},
       mac_known_{options.mac.has_value()}
 {
     rx_descriptors_ = options.rx_descriptors;
@@ -95,7 +101,8 @@ result<void> port::plug(engine& engine)
 {
     if (auto done = engine.module<device_claims>().claim(options_.device); !done)
         return done;
-    std::optional<quiet_dpdk> again; // what it says of a device that is not there is known after the first time
+    std::optional<quiet_dpdk>
+        again; // what it says of a device that is not there is known after the first time
     if (index_ != no_interface)
         again.emplace();
     auto done = open();
@@ -124,7 +131,8 @@ result<void> port::open()
     return set_address();
 }
 
-// Devices of which nobody says that they have gone: their files fail, or their Linux interface is another one now.
+// Devices of which nobody says that they have gone: their files fail, or their Linux interface is
+// another one now.
 bool port::has_gone()
 {
     if (!started_)
@@ -184,10 +192,13 @@ result<void> port::configure()
     if (const int code = rte_eth_dev_info_get(id_, &info); code != 0)
         return device_fault(options_.device, "its capabilities are not known", code);
     if (options_.queues > info.max_rx_queues)
-        return fail(errc::invalid_argument, "device `{}' has {} receive queues at most, {} are asked "
-                    "for", options_.device, info.max_rx_queues, options_.queues);
+        return fail(errc::invalid_argument,
+                    "device `{}' has {} receive queues at most, {} are asked "
+                    "for",
+                    options_.device, info.max_rx_queues, options_.queues);
     const uint16_t rx_count = options_.queues;
-    tx_count_ = std::min<uint16_t>(info.max_tx_queues, static_cast<uint16_t>(engine_.thread_count()));
+    tx_count_ =
+        std::min<uint16_t>(info.max_tx_queues, static_cast<uint16_t>(engine_.thread_count()));
     rte_eth_conf conf{};
     conf.intr_conf.rxq = 1; // an idle worker sleeps on it
     if (rx_count > 1 && info.flow_type_rss_offloads != 0) {
@@ -233,7 +244,8 @@ result<void> port::set_up_queues()
     rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors_, &tx_descriptors_);
     const auto socket = static_cast<unsigned>(socket_);
     for (uint16_t q = 0; q < options_.queues; ++q)
-        if (const int code = rte_eth_rx_queue_setup(id_, q, rx_descriptors_, socket, nullptr, pool_);
+        if (const int code =
+                rte_eth_rx_queue_setup(id_, q, rx_descriptors_, socket, nullptr, pool_);
             code != 0)
             return device_fault(options_.device, "a receive queue could not be set up", code);
     for (uint16_t q = 0; q < tx_count_; ++q)
@@ -251,7 +263,8 @@ result<void> port::bind_receive(const std::string& name)
             return pass(pollers);
         // one interface after the other, so that two ports of one queue each use two workers
         const size_t turn = (index_ + q) % pollers->size();
-        rx_.emplace_back(new rx_queue{no_port, may_chain(options_.device), q, index_, (*pollers)[turn]});
+        rx_.emplace_back(
+            new rx_queue{no_port, may_chain(options_.device), q, index_, (*pollers)[turn]});
     }
     return {};
 }
@@ -276,9 +289,8 @@ result<void> port::join(engine& engine, const std::string& name, interface_index
     senders_ = sending_threads(engine, "dpdk-tx-" + name);
     bind_transmit();
     for (const auto& queue : rx_) {
-        auto input = engine.registry().clone("dpdk-input",
-                                           input_name(name, queue->queue), queue.get(),
-                                           queue->thread);
+        auto input = engine.registry().clone("dpdk-input", input_name(name, queue->queue),
+                                             queue.get(), queue->thread);
         if (!input)
             return pass(input);
         engine.registry().at(*input).owner = fmt::format("interface {}", name);
@@ -287,8 +299,9 @@ result<void> port::join(engine& engine, const std::string& name, interface_index
     return join_output(engine, "dpdk-tx", name, index, &tx_);
 }
 
-// A device is started once and stops when it is closed: an interface that is down goes on being polled, and its
-// packets are dropped with a reason. Its peer is told by the link, where the driver can.
+// A device is started once and stops when it is closed: an interface that is down goes on being
+// polled, and its packets are dropped with a reason. Its peer is told by the link, where the driver
+// can.
 result<void> port::set_admin(bool up)
 {
     if (state_ != device_state::present)
@@ -317,7 +330,8 @@ result<void> port::start()
     for (unsigned thread = 0; thread < tx_.queue_of_thread.size(); ++thread)
         if (const uint16_t queue = tx_.queue_of_thread[thread];
             queue != tx_queues::none && rte_eth_tx_done_cleanup(id_, queue, 0) >= 0)
-            engine_.module<tx_cleanup>().add(thread, {&tx_.port, queue, tx_.interface, rte_eth_tx_done_cleanup});
+            engine_.module<tx_cleanup>().add(
+                thread, {&tx_.port, queue, tx_.interface, rte_eth_tx_done_cleanup});
     tx_.port.store(id_, std::memory_order_release);
     for (const auto& queue : rx_) {
         queue->port.store(id_, std::memory_order_release);
@@ -375,8 +389,8 @@ hardware_status port::hardware() const
         if (queue != tx_queues::none)
             status.tx_queues.push_back({queue, thread, "own"});
         else
-            status.tx_queues.push_back({tx_.queue_of_thread[tx_.owner_of_thread[thread]], thread,
-                                        "handed over"});
+            status.tx_queues.push_back(
+                {tx_.queue_of_thread[tx_.owner_of_thread[thread]], thread, "handed over"});
     }
     if (state_ != device_state::present)
         return status;

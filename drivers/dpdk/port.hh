@@ -2,10 +2,10 @@
 // A DPDK port as an interface: set-up, queues and their threads, state, statistics.
 #pragma once
 
+#include "base/result.hh"
 #include "drivers/dpdk/device.hh"
 #include "drivers/dpdk/tap_carrier.hh"
 #include "nodes/interface/interface.hh"
-#include "base/result.hh"
 
 #include <atomic>
 #include <memory>
@@ -17,7 +17,8 @@ struct rte_mempool;
 
 namespace weft::drivers {
 
-// The name by which DPDK knows a device: devargs without arguments; a PCI address in full and in lower case.
+// The name by which DPDK knows a device: devargs without arguments; a PCI address in full and in
+// lower case.
 [[nodiscard]] std::string device_name(const std::string& device);
 // The node that polls a receive queue of an interface: dpdk-input-INTERFACE-QUEUE.
 [[nodiscard]] std::string input_name(const std::string& interface, uint16_t queue);
@@ -30,18 +31,18 @@ struct rx_queue {
     bool may_chain;             // the driver makes chains of what is longer than a buffer
     uint16_t queue;
     interface_index interface;
-    unsigned thread;          // at first
+    unsigned thread; // at first
     node_id input = no_node;
 };
 
-// The transmit queue that each thread uses: the argument of a dpdk-tx clone. The rest changes only while there is no port,
-// and no thread has it in hand.
+// The transmit queue that each thread uses: the argument of a dpdk-tx clone. The rest changes only
+// while there is no port, and no thread has it in hand.
 struct tx_queues {
     static constexpr uint16_t none = 0xffff;
     std::atomic<uint16_t> port{no_port};
     interface_index interface = no_interface;
-    std::vector<uint16_t> queue_of_thread;  // none: hands over to ...
-    std::vector<unsigned> owner_of_thread;  // ... this thread
+    std::vector<uint16_t> queue_of_thread; // none: hands over to ...
+    std::vector<unsigned> owner_of_thread; // ... this thread
 };
 
 struct port_options {
@@ -60,8 +61,8 @@ public:
     ~port() override;
 
     [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
-    // Probes the device and sets it up; after join() it is started as well, and threads use it. Errors name the device and
-    // what DPDK said.
+    // Probes the device and sets it up; after join() it is started as well, and threads use it.
+    // Errors name the device and what DPDK said.
     result<void> plug(engine& engine) override;
     [[nodiscard]] bool has_gone() override;
     void let_go() override;
@@ -97,7 +98,7 @@ private:
     bool has_interrupts_ = false;    // asked once: DPDK logs every question
     int file_ = -1;                  // of receive queue 0, the driver's
     unsigned kernel_index_ = 0;      // of the Linux interface that it attaches to
-    uint16_t room_ = 0; // bytes of a frame that a buffer holds
+    uint16_t room_ = 0;              // bytes of a frame that a buffer holds
     uint16_t mtu_;
     uint16_t id_ = no_port;
     int socket_ = -1;

@@ -66,15 +66,19 @@ unique_fd open_socket_in(int there, int home)
         return unique_fd{};
     unique_fd made = open_socket();
     if (setns(home, CLONE_NEWNET) != 0)
-        spdlog::critical("the main thread cannot go back to its network namespace: {}", std::strerror(errno));
+        spdlog::critical("the main thread cannot go back to its network namespace: {}",
+                         std::strerror(errno));
     return made;
 }
 
 } // namespace
 
 tap_carrier::tap_carrier(int tap)
-    : tap_{tap}, home_{open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)}, socket_{open_socket()},
-      name_{name_of(tap)}, index_{index_of(socket_.get(), name_)}
+    : tap_{tap},
+      home_{open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)},
+      socket_{open_socket()},
+      name_{name_of(tap)},
+      index_{index_of(socket_.get(), name_)}
 {}
 
 bool tap_carrier::is_tap(int file) noexcept
@@ -85,7 +89,8 @@ bool tap_carrier::is_tap(int file) noexcept
 
 bool tap_carrier::up() const
 {
-    // The usual case, and the one that takes no lock of the kernel's. A number tells it from another of the same name.
+    // The usual case, and the one that takes no lock of the kernel's. A number tells it from
+    // another of the same name.
     if (index_ != 0 && index_of(socket_.get(), name_) == index_)
         return flags_up(socket_.get(), name_).value_or(false);
     const std::string name = name_of(tap_);

@@ -8,16 +8,17 @@
 
 namespace weft::drivers {
 
-// DPDK's driver asks by the interface's name in the daemon's own namespace, where an end that was moved, or renamed, is
-// not found. Main thread.
+// DPDK's driver asks by the interface's name in the daemon's own namespace, where an end that was
+// moved, or renamed, is not found. Main thread.
 class tap_carrier {
 public:
     // `tap`: the open file of one of its queues, which stays the caller's.
     explicit tap_carrier(int tap);
 
-    // Whether the end is up and runs. True where it cannot be told: an end in another namespace that this process may not
-    // enter. Never waits for a peer; enters the end's namespace for the question only, for to keep a socket there would
-    // keep a namespace alive that its owner has deleted.
+    // Whether the end is up and runs. True where it cannot be told: an end in another namespace
+    // that this process may not enter. Never waits for a peer; enters the end's namespace for the
+    // question only, for to keep a socket there would keep a namespace alive that its owner has
+    // deleted.
     [[nodiscard]] bool up() const;
     // Whether the file is a TAP's at all.
     [[nodiscard]] static bool is_tap(int file) noexcept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tx-cleanup: gives packets that were sent back to their pool where a driver would keep them until it sends more.
+// tx-cleanup: gives packets that were sent back to their pool where a driver would keep them until
+// it sends more.
 #include "drivers/dpdk/tx_cleanup.hh"
 
 #include "graph/engine.hh"
@@ -14,17 +15,19 @@ namespace {
 
 struct context {
     explicit context(const node_setup& setup)
-        : cleaner{setup.engine.module<tx_cleanup>()}, interfaces{interfaces_of(setup.engine)},
+        : cleaner{setup.engine.module<tx_cleanup>()},
+          interfaces{interfaces_of(setup.engine)},
           thread{setup.thread}
     {}
     const tx_cleanup& cleaner;
     interface_table& interfaces;
     unsigned thread;
-    std::array<uint64_t, max_interfaces> sent{}; // by queue: what it had sent when nothing was left in it
+    std::array<uint64_t, max_interfaces>
+        sent{}; // by queue: what it had sent when nothing was left in it
 };
 
-// Called before its thread sleeps, and now and then while it does not. A queue is asked until nothing is left that
-// could be freed, and then not before it has sent again.
+// Called before its thread sleeps, and now and then while it does not. A queue is asked until
+// nothing is left that could be freed, and then not before it has sent again.
 uint32_t clean_queues(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
@@ -63,8 +66,9 @@ void tx_cleanup::add(unsigned thread, const cleaned_queue& queue)
 {
     list& of = *lists_[thread];
     const uint32_t count = of.count.load();
-    const bool known = std::any_of(of.queues.begin(), of.queues.begin() + count,
-                                   [&](const cleaned_queue& q) { return q.interface == queue.interface; });
+    const bool known =
+        std::any_of(of.queues.begin(), of.queues.begin() + count,
+                    [&](const cleaned_queue& q) { return q.interface == queue.interface; });
     if (known || count == of.queues.size())
         return;
     of.queues[count] = queue;

@@ -24,7 +24,8 @@ struct cleaned_queue {
     int (*clean)(uint16_t port, uint16_t queue, uint32_t most);
 };
 
-// A module of the engine: a list for each thread, which the main thread appends to and the thread goes through.
+// A module of the engine: a list for each thread, which the main thread appends to and the thread
+// goes through.
 class tx_cleanup {
 public:
     explicit tx_cleanup(engine& engine);

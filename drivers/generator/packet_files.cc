@@ -18,7 +18,8 @@ namespace weft::drivers {
 
 namespace {
 
-constexpr uint64_t max_capture_file = 256 << 20; // bytes: what may be kept of one, and what is around the frames
+constexpr uint64_t max_capture_file =
+    256 << 20; // bytes: what may be kept of one, and what is around the frames
 constexpr uint64_t max_list = 512 << 20;
 constexpr size_t max_line = 4096;
 
@@ -43,7 +44,8 @@ private:
     uint32_t steps_ = 0;
 };
 
-// A capture file as libpcap reads it. What is between two frames is bounded, because libpcap passes over it in one go.
+// A capture file as libpcap reads it. What is between two frames is bounded, because libpcap passes
+// over it in one go.
 class pcap_input {
 public:
     explicit pcap_input(input_file& file) : file_{file} {}
@@ -69,7 +71,8 @@ private:
         if (got)
             input.since_frame_ += *got;
         if (got && input.since_frame_ > max_between)
-            got = fail(errc::exhausted, "{}: more than {} bytes without a frame", input.file_.path(), max_between);
+            got = fail(errc::exhausted, "{}: more than {} bytes without a frame",
+                       input.file_.path(), max_between);
         if (got)
             return static_cast<ssize_t>(*got);
         input.failure_ = got.error();
@@ -149,8 +152,10 @@ private:
             return;
         const auto prefix = line.size() > max_line ? std::nullopt : prefix_of(line);
         if (!prefix)
-            wrong_ = fail(errc::invalid_argument, "{}:{}:1: expected an address such as 10.0.0.1, or a network such as "
-                          "10.0.0.0/24 with no bits set beyond its length", path_, number_);
+            wrong_ = fail(errc::invalid_argument,
+                          "{}:{}:1: expected an address such as 10.0.0.1, or a network such as "
+                          "10.0.0.0/24 with no bits set beyond its length",
+                          path_, number_);
         else if (found_.size() == 4 * max_destinations)
             wrong_ = fail(errc::exhausted, "{}: more than {} lines", path_, found_.size());
         else
@@ -170,17 +175,19 @@ result<std::vector<net::ip4_prefix>> read_prefixes(const std::string& path, cons
         return pass(file);
     prefix_list list{path};
     const auto take = [&](std::string_view text, bool last) { return list.take(text, last); };
-    if (auto done = file->read_pieces(max_line, [&] { return turn.take(); }, take); !done)
+    if (auto done = file->read_pieces(
+            max_line, [&] { return turn.take(); }, take);
+        !done)
         return pass(done);
     return list.finish();
 }
 
-result<capture> read_frames(pcap_t* file, pcap_input& input, const std::string& path, size_t size, uint32_t least,
-                            uint32_t most, turns turn)
+result<capture> read_frames(pcap_t* file, pcap_input& input, const std::string& path, size_t size,
+                            uint32_t least, uint32_t most, turns turn)
 {
     if (pcap_datalink(file) != DLT_EN10MB)
-        return fail(errc::invalid_argument, "{}: its link type is {}, not Ethernet ({})", path, pcap_datalink(file),
-                    DLT_EN10MB);
+        return fail(errc::invalid_argument, "{}: its link type is {}, not Ethernet ({})", path,
+                    pcap_datalink(file), DLT_EN10MB);
     capture read;
     read.bytes.reserve(std::min<size_t>(size, max_captured_bytes));
     pcap_pkthdr* header = nullptr;
@@ -213,8 +220,8 @@ result<capture> read_capture(const std::string& path, uint32_t least, uint32_t m
     if (!stream)
         return fail(errc::exhausted, "{}: no memory to read it", path);
     std::array<char, PCAP_ERRBUF_SIZE> why{};
-    const std::unique_ptr<pcap_t, void (*)(pcap_t*)> frames{pcap_fopen_offline(stream.get(), why.data()),
-                                                            [](pcap_t* p) { pcap_close(p); }};
+    const std::unique_ptr<pcap_t, void (*)(pcap_t*)> frames{
+        pcap_fopen_offline(stream.get(), why.data()), [](pcap_t* p) { pcap_close(p); }};
     if (!frames && input.failure())
         return tl::make_unexpected(*input.failure());
     if (!frames)

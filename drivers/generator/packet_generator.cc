@@ -82,9 +82,10 @@ uint32_t packet_generator_input(node_run& run) noexcept
     const uint64_t starts = s.starts.load(std::memory_order_acquire);
     if (starts != s.started.get()) [[unlikely]]
         begin(ctx, s, run.thread_index(), starts);
-    const next_index to = s.to != to_ethernet_input
-                        ? s.to
-                        : interfaces_of(ctx.engine).hot(s.options.interface).input_slot.load();
+    const next_index to =
+        s.to != to_ethernet_input
+            ? s.to
+            : interfaces_of(ctx.engine).hot(s.options.interface).input_slot.load();
     const auto space = run.input_space(to);
     const uint32_t wanted = due(s, static_cast<uint32_t>(space.size()));
     uint32_t made = 0;
@@ -149,8 +150,8 @@ result<void> packet_generator::add(const std::string& name, const stream_options
     for (const auto& [other, s] : streams_)
         memory += s->packets->memory();
     if (memory > max_stream_memory)
-        return fail(errc::exhausted, "all streams would take {} bytes of memory, {} are the most", memory,
-                    max_stream_memory);
+        return fail(errc::exhausted, "all streams would take {} bytes of memory, {} are the most",
+                    memory, max_stream_memory);
     const auto made = std::make_shared<stream>(options, std::move(packets), rte_get_tsc_hz());
     made->retirer = retirer_;
     const auto join = [&](node_registry& registry) -> result<void> {
@@ -183,7 +184,8 @@ result<void> packet_generator::set_polled(const std::string& name, const stream&
         registry.at(s.self).state = wanted;
         return {};
     };
-    return engine_.change_graph(edit, fmt::format("packet-generator {} {}", polled ? "enable" : "disable", name));
+    return engine_.change_graph(
+        edit, fmt::format("packet-generator {} {}", polled ? "enable" : "disable", name));
 }
 
 result<void> packet_generator::enable(const std::string& name, bool on)
@@ -250,7 +252,8 @@ result<stream_status> packet_generator::status(const std::string& name) const
     if (is_done(s))
         status.state = "done";
     if (end > s.began.get())
-        status.measured = static_cast<double>(status.made) / engine_.seconds_of(end - s.began.get());
+        status.measured =
+            static_cast<double>(status.made) / engine_.seconds_of(end - s.began.get());
     return status;
 }
 

@@ -2,12 +2,12 @@
 // The packet generator: streams of packets that seem to come in by an interface.
 #pragma once
 
-#include "drivers/generator/packet_source.hh"
 #include "base/counter.hh"
-#include "graph/frame.hh"
-#include "nodes/interface/interface.hh"
-#include "graph/process/process.hh"
 #include "base/token_bucket.hh"
+#include "drivers/generator/packet_source.hh"
+#include "graph/frame.hh"
+#include "graph/process/process.hh"
+#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <atomic>
@@ -36,10 +36,10 @@ struct stream {
     {}
 
     const stream_options options;
-    bool enabled = false;    // main thread
-    node_id self = no_node;  // its node; like what follows written before that runs
-    next_index to = 0;            // the slot of options.node
-    process_id retirer = 0;  // told when the stream is done
+    bool enabled = false;   // main thread
+    node_id self = no_node; // its node; like what follows written before that runs
+    next_index to = 0;      // the slot of options.node
+    process_id retirer = 0; // told when the stream is done
 
     // Written by the main thread: how often it was enabled. The maker begins anew when it sees
     // that.

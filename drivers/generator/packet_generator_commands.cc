@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // packet-generator new, enable, disable, delete, show; show packet-generator.
+#include "base/name.hh"
+#include "base/text_table.hh"
+#include "control/command/command_parameters.hh"
 #include "drivers/dpdk/device.hh"
 #include "drivers/generator/packet_generator.hh"
-#include "control/command/command_parameters.hh"
 #include "graph/engine.hh"
-#include "base/name.hh"
 #include "nodes/interface/interface.hh"
-#include "base/text_table.hh"
 
 #include <algorithm>
 #include <charconv>
@@ -20,7 +20,7 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-constexpr uint32_t min_frame = 60;  // IEEE 802.3, without the checksum
+constexpr uint32_t min_frame = 60;   // IEEE 802.3, without the checksum
 constexpr uint32_t max_frame = 9018; // a jumbo frame of 9000 bytes with a VLAN tag
 
 packet_generator& generator_of(command_context& context)
@@ -216,7 +216,8 @@ result<json> create(command_context& context)
     const auto options = options_of(context, from);
     if (!options)
         return pass(options);
-    const bool from_ethernet = options->node == context.engine.registry().find("ethernet-input")->id;
+    const bool from_ethernet =
+        options->node == context.engine.registry().find("ethernet-input")->id;
     auto packets = args.has("pcap") ? captured(context, from_ethernet) : specified(context, from);
     if (!packets)
         return pass(packets);

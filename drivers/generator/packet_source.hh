@@ -4,8 +4,8 @@
 
 #include "base/net/address.hh"
 #include "base/net/headers.hh"
-#include "graph/packet.hh"
 #include "base/result.hh"
+#include "graph/packet.hh"
 
 #include <memory>
 #include <span>

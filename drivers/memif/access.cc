@@ -30,7 +30,8 @@ result<void> make_way(const memif_options& options)
     std::error_code code;
     const auto folder = std::filesystem::path{options.socket}.parent_path();
     if (!folder.empty() && (std::filesystem::create_directories(folder, code), code))
-        return fail(errc::io, "memif socket {}: its directory cannot be made: {}", options.socket, code.message());
+        return fail(errc::io, "memif socket {}: its directory cannot be made: {}", options.socket,
+                    code.message());
     struct stat found {};
     if (lstat(options.socket.c_str(), &found) != 0)
         return {};
@@ -38,7 +39,8 @@ result<void> make_way(const memif_options& options)
         return fail(errc::exists, "memif socket {}: it exists and is no socket", options.socket);
     const auto [address, length] = address_of(options);
     const unique_fd probe = make_socket();
-    if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 || errno != ECONNREFUSED)
+    if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 ||
+        errno != ECONNREFUSED)
         return fail(errc::exists, "memif socket {}: another program listens there", options.socket);
     unlink(options.socket.c_str());
     return {};
@@ -93,7 +95,8 @@ result<void> check_peer(const socket_access& access, int connection)
         return fail(errc::io, "it cannot be told who it is: {}", std::strerror(errno));
     if (may_connect(access, peer->uid, groups_of(connection, peer->gid)))
         return {};
-    return fail(errc::invalid_argument, "user {} (group {}) is not let in by owner {}, group {}, mode {:04o}", peer->uid,
+    return fail(errc::invalid_argument,
+                "user {} (group {}) is not let in by owner {}, group {}, mode {:04o}", peer->uid,
                 peer->gid, access.owner, access.group, access.mode);
 }
 
@@ -127,9 +130,11 @@ result<listener> listener::open(const memif_options& options)
 
 listener::~listener()
 {
-    ::shutdown(socket_.get(), SHUT_RDWR); // it is closed later, and must not seem to answer until then
+    ::shutdown(socket_.get(),
+               SHUT_RDWR); // it is closed later, and must not seem to answer until then
     struct stat found {};
-    if (!path_.empty() && lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == number_)
+    if (!path_.empty() && lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ &&
+        found.st_ino == number_)
         unlink(path_.c_str());
 }
 

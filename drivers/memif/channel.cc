@@ -15,7 +15,7 @@ namespace weft::drivers::memif {
 
 namespace {
 
-constexpr duration patience = 2s;         // for a message
+constexpr duration patience = 2s;       // for a message
 constexpr duration max_handshake = 10s; // for all of them
 
 } // namespace
@@ -27,7 +27,8 @@ std::pair<sockaddr_un, socklen_t> address_of(const memif_options& options) noexc
     const size_t first = options.abstract ? 1 : 0;
     const size_t count = std::min(options.socket.size(), sizeof address.sun_path - first);
     std::memcpy(address.sun_path + first, options.socket.data(), count);
-    const size_t length = options.abstract ? offsetof(sockaddr_un, sun_path) + first + count : sizeof address;
+    const size_t length =
+        options.abstract ? offsetof(sockaddr_un, sun_path) + first + count : sizeof address;
     return {address, static_cast<socklen_t>(length)};
 }
 
@@ -55,8 +56,7 @@ void put_text(char* to, size_t most, std::string_view text) noexcept
 
 channel::channel(process& self, foreign_fd socket)
     : self_{self}, deadline_{self.now() + max_handshake}, socket_{std::move(socket)}
-{
-}
+{}
 
 duration channel::time_left() const noexcept
 {
@@ -100,8 +100,9 @@ result<void> channel::send(const message& what, int file)
 result<message> channel::receive(foreign_fd* file)
 {
     if (!self_.wait_readable(socket_.get(), time_left()))
-        return self_.now() < deadline_ ? fail(errc::timeout, "it says nothing for {} s", patience / 1s)
-                                       : fail(errc::timeout, "it takes more than {} s to connect", max_handshake / 1s);
+        return self_.now() < deadline_
+                   ? fail(errc::timeout, "it says nothing for {} s", patience / 1s)
+                   : fail(errc::timeout, "it takes more than {} s to connect", max_handshake / 1s);
     return read(file);
 }
 
@@ -109,15 +110,18 @@ result<message> channel::read(foreign_fd* file)
 {
     message got{};
     std::vector<foreign_fd> files;
-    const ssize_t bytes = receive_with_files(socket_.get(), std::as_writable_bytes(std::span{&got, 1}), files);
+    const ssize_t bytes =
+        receive_with_files(socket_.get(), std::as_writable_bytes(std::span{&got, 1}), files);
     if (bytes < 0)
         return fail(errc::io, "{}", std::strerror(errno));
     if (bytes == 0)
         return fail(errc::io, "it has closed the connection");
     if (bytes != sizeof got)
-        return fail(errc::invalid_argument, "expected a message of {} bytes, found {}", sizeof got, bytes);
+        return fail(errc::invalid_argument, "expected a message of {} bytes, found {}", sizeof got,
+                    bytes);
     if (got.type == message_type::disconnect)
-        return fail(errc::io, "it says: {}", text_of(got.disconnect.reason, sizeof got.disconnect.reason));
+        return fail(errc::io, "it says: {}",
+                    text_of(got.disconnect.reason, sizeof got.disconnect.reason));
     if (file != nullptr && files.size() == 1)
         *file = std::move(files.front());
     return got;
@@ -127,8 +131,8 @@ result<message> channel::receive(message_type wanted)
 {
     auto got = receive();
     if (got && got->type != wanted)
-        return fail(errc::invalid_argument, "expected message {} from it, found {}", static_cast<int>(wanted),
-                    static_cast<int>(got->type));
+        return fail(errc::invalid_argument, "expected message {} from it, found {}",
+                    static_cast<int>(wanted), static_cast<int>(got->type));
     return got;
 }
 
@@ -153,7 +157,8 @@ std::string channel::wait_for_end()
     while (!self_.wait_readable(socket_.get(), 1h))
         continue;
     const auto last = read(nullptr);
-    return last ? fmt::format("unexpected message {} from it", static_cast<int>(last->type)) : last.error().message;
+    return last ? fmt::format("unexpected message {} from it", static_cast<int>(last->type))
+                : last.error().message;
 }
 
 } // namespace weft::drivers::memif

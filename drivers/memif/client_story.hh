@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a memif server hears of its client, message by message: each is checked, for a client may be anybody.
+// What a memif server hears of its client, message by message: each is checked, for a client may be
+// anybody.
 #pragma once
 
+#include "base/foreign_fd.hh"
+#include "base/result.hh"
 #include "drivers/memif/link.hh"
 #include "drivers/memif/options.hh"
 #include "drivers/memif/protocol.hh"
-#include "base/foreign_fd.hh"
-#include "base/result.hh"
 
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace weft::drivers::memif {
 struct own_end {
     const memif_options& options;
     const std::string& interface;
-    uint16_t max_receive;  // rings
+    uint16_t max_receive; // rings
     uint16_t max_transmit;
 };
 

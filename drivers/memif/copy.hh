@@ -18,7 +18,8 @@ struct copies {
     std::array<uint32_t, vector_size> length; // bytes, at least 1; never overlapping
     uint32_t count = 0;
 
-    [[gnu::always_inline]] void add(std::byte* to_bytes, const std::byte* from_bytes, uint32_t bytes) noexcept
+    [[gnu::always_inline]] void add(std::byte* to_bytes, const std::byte* from_bytes,
+                                    uint32_t bytes) noexcept
     {
         to[count] = to_bytes;
         from[count] = from_bytes;
@@ -29,9 +30,10 @@ struct copies {
 using copy_function = void (*)(const copies&) noexcept;
 
 void copy_plain(const copies& all) noexcept;
-// The variants that this processor runs, compiled from one source for a level of x86-64 each; all copy the same bytes and
-// touch no others.
-[[nodiscard]] copy_function copy_of(variant which) noexcept; // null: it is not there, or the processor does not run it
+// The variants that this processor runs, compiled from one source for a level of x86-64 each; all
+// copy the same bytes and touch no others.
+[[nodiscard]] copy_function
+copy_of(variant which) noexcept; // null: it is not there, or the processor does not run it
 [[nodiscard]] copy_function best_copy() noexcept;
 
 // Registers a variant before main().

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copying in the widest registers of a level. A frame's last bytes are copied with the register's width as well, over
-// some that lie there already, so that no length needs a loop of bytes.
+// Copying in the widest registers of a level. A frame's last bytes are copied with the register's
+// width as well, over some that lie there already, so that no length needs a loop of bytes.
 #include "drivers/memif/copy.hh"
 
 #include <cstring>
@@ -47,7 +47,8 @@ template <size_t bytes>
 
 // From `bytes` to twice as many.
 template <size_t bytes>
-[[gnu::always_inline]] inline void move_ends(std::byte* to, const std::byte* from, size_t length) noexcept
+[[gnu::always_inline]] inline void move_ends(std::byte* to, const std::byte* from,
+                                             size_t length) noexcept
 {
     move<bytes>(to, from);
     move<bytes>(to + length - bytes, from + length - bytes);

@@ -46,7 +46,8 @@ result<link_ptr> hear_client(channel& client, const own_end& own)
         if (auto heard = story.hear(*got, std::move(file)); !heard)
             return pass(heard);
         if (got->type == message_type::init)
-            client.take_files(true); // regions and bells are to come, from a client that knows the secret
+            client.take_files(
+                true); // regions and bells are to come, from a client that knows the secret
         if (auto sent = client.send(make(message_type::ack)); !sent)
             return pass(sent);
     }
@@ -102,23 +103,28 @@ result<void> add_rings(channel& server, link& made, const client_memory& memory,
                 (sends ? own.max_transmit : own.max_receive) = m.ring.index;
             return pass(answer);
         }
-        auto& header = *reinterpret_cast<ring_header*>(made.regions[0].base() + memory.ring_offset(r));
+        auto& header =
+            *reinterpret_cast<ring_header*>(made.regions[0].base() + memory.ring_offset(r));
         (sends ? made.transmit : made.receive)
-            .emplace_back(header, memory.log2, role::client, sends ? direction::transmit : direction::receive,
-                          std::move(bell), memory.buffer_bytes);
+            .emplace_back(header, memory.log2, role::client,
+                          sends ? direction::transmit : direction::receive, std::move(bell),
+                          memory.buffer_bytes);
     }
     return {};
 }
 
 result<link_ptr> hear_server(channel& server, own_end& own)
 {
-    if (auto let_in = server.check(own.options.access); !let_in) // anybody may be who listens on an abstract name
+    if (auto let_in = server.check(own.options.access);
+        !let_in) // anybody may be who listens on an abstract name
         return pass(let_in);
     const auto hello = server.receive(message_type::hello);
     if (!hello)
         return pass(hello);
-    if (hello->hello.oldest_version > protocol_version || hello->hello.newest_version < protocol_version)
-        return fail(errc::unsupported, "it speaks other versions of the protocol than {:#x}", protocol_version);
+    if (hello->hello.oldest_version > protocol_version ||
+        hello->hello.newest_version < protocol_version)
+        return fail(errc::unsupported, "it speaks other versions of the protocol than {:#x}",
+                    protocol_version);
     if (auto done = introduce(server, own); !done)
         return pass(done);
 
@@ -143,7 +149,8 @@ result<link_ptr> hear_server(channel& server, own_end& own)
     put_text(connect.connect.name, name_bytes - 1, own.interface);
     if (const auto answer = server.ask(connect, -1, message_type::connected); !answer)
         return pass(answer);
-    for (ring& r : made->receive) // the server has set the rings to their start: it may have all buffers
+    for (ring& r :
+         made->receive) // the server has set the rings to their start: it may have all buffers
         r.publish(0);
     return made;
 }

@@ -3,9 +3,9 @@
 #include "drivers/memif/memif.hh"
 
 #include "graph/engine.hh"
-#include "nodes/interface/link.hh"
 #include "graph/process_table.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/link.hh"
 
 #include <cerrno>
 #include <cstring>
@@ -33,9 +33,14 @@ std::string input_name(const std::string& interface, uint16_t queue)
     return fmt::format("memif-input-{}-{}", interface, queue);
 }
 
-memif_device::memif_device(const std::string& text, memif_options options, uint16_t queues, engine& engine)
-    : engine_{engine}, text_{without_secret(text)}, options_{std::move(options)}, queue_count_{queues},
-      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(engine.pools().front()) - RTE_PKTMBUF_HEADROOM)}
+memif_device::memif_device(const std::string& text, memif_options options, uint16_t queues,
+                           engine& engine)
+    : engine_{engine},
+      text_{without_secret(text)},
+      options_{std::move(options)},
+      queue_count_{queues},
+      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(engine.pools().front()) -
+                                  RTE_PKTMBUF_HEADROOM)}
 {
     rte_ether_addr random;
     rte_eth_random_addr(random.addr_bytes);
@@ -44,7 +49,8 @@ memif_device::memif_device(const std::string& text, memif_options options, uint1
 }
 
 result<std::unique_ptr<device>> memif_device::open(const std::string& text, uint16_t queues,
-                                                   const std::optional<net::mac_address>& mac, engine& engine)
+                                                   const std::optional<net::mac_address>& mac,
+                                                   engine& engine)
 {
     auto options = parse_options(text);
     if (!options)
@@ -52,7 +58,8 @@ result<std::unique_ptr<device>> memif_device::open(const std::string& text, uint
     std::unique_ptr<memif_device> made{new memif_device{text, std::move(*options), queues, engine}};
     made->mac_ = mac.value_or(made->mac_);
     if (queues > max_rings)
-        return fail(errc::invalid_argument, "a memif has {} receive queues at most, {} are asked for", max_rings, queues);
+        return fail(errc::invalid_argument,
+                    "a memif has {} receive queues at most, {} are asked for", max_rings, queues);
     return made;
 }
 
@@ -88,7 +95,8 @@ result<void> memif_device::join(engine& engine, const std::string& name, interfa
         queues_.push_back(std::make_unique<receive_queue>(
             receive_queue{this, q, thread, unique_fd{epoll_create1(EPOLL_CLOEXEC)}}));
         if (queues_.back()->bells.get() < 0)
-            return fail(errc::io, "interface {}: no file to wait for: {}", name, std::strerror(errno));
+            return fail(errc::io, "interface {}: no file to wait for: {}", name,
+                        std::strerror(errno));
         auto input = engine.registry().clone("memif-input", node, queues_.back().get(), thread);
         if (!input)
             return pass(input);
@@ -107,7 +115,8 @@ result<void> memif_device::set_admin(bool up)
     if (started_ || !up || is_deaf())
         return {};
     auto added = engine_.module<process_table>().add(
-        {.name = "memif-" + name_, .function = [this](weft::process& self) { keep_connected(self, *this); }});
+        {.name = "memif-" + name_,
+         .function = [this](weft::process& self) { keep_connected(self, *this); }});
     if (!added)
         return pass(added);
     started_ = true;
@@ -132,19 +141,24 @@ hardware_status memif_device::hardware() const
     status.link = link();
     for (const auto& queue : queues_) {
         const auto& input = engine_.registry().at(queue->input);
-        status.rx_queues.push_back({queue->number, *input.thread, std::string{to_string(input.state)}});
+        status.rx_queues.push_back(
+            {queue->number, *input.thread, std::string{to_string(input.state)}});
     }
     const memif::link* const now = current();
     status.counters.push_back({"connections", connections_});
     if (now == nullptr)
         return status;
-    status.rx_descriptors = now->receive.empty() ? uint16_t{0} : static_cast<uint16_t>(now->receive[0].size());
-    status.tx_descriptors = now->transmit.empty() ? uint16_t{0} : static_cast<uint16_t>(now->transmit[0].size());
+    status.rx_descriptors =
+        now->receive.empty() ? uint16_t{0} : static_cast<uint16_t>(now->receive[0].size());
+    status.tx_descriptors =
+        now->transmit.empty() ? uint16_t{0} : static_cast<uint16_t>(now->transmit[0].size());
     status.counters.push_back({"receive_rings", now->receive.size()});
     status.counters.push_back({"transmit_rings", now->transmit.size()});
-    for (unsigned thread = 0; !now->transmit.empty() && thread < place_of_thread_.size(); ++thread) {
+    for (unsigned thread = 0; !now->transmit.empty() && thread < place_of_thread_.size();
+         ++thread) {
         const auto rings = static_cast<unsigned>(now->transmit.size());
-        const bool own = place_of_thread_[thread] < rings && thread_at_place_[place_of_thread_[thread]] == thread;
+        const bool own = place_of_thread_[thread] < rings &&
+                         thread_at_place_[place_of_thread_[thread]] == thread;
         status.tx_queues.push_back({static_cast<uint16_t>(place_of_thread_[thread] % rings), thread,
                                     own ? "own" : "handed over"});
     }
@@ -167,11 +181,13 @@ void memif_device::attach(link_ptr made)
         epoll_event rung{.events = EPOLLIN, .data = {}};
         epoll_ctl(queue->bells.get(), EPOLL_CTL_ADD, made->receive[queue->number].bell(), &rung);
     }
-    spdlog::info("interface {}: connected to {}, {} receive and {} transmit rings", name_, made->peer,
-                 made->receive.size(), made->transmit.size());
+    spdlog::info("interface {}: connected to {}, {} receive and {} transmit rings", name_,
+                 made->peer, made->receive.size(), made->transmit.size());
     ++connections_;
     attached_ = true;
-    look_at_link(interfaces_of(engine_), interfaces_of(engine_).at(index_)); // before frames come: they can be answered then
+    look_at_link(
+        interfaces_of(engine_),
+        interfaces_of(engine_).at(index_)); // before frames come: they can be answered then
     link_.store(made.release(), std::memory_order_release);
     // a thread that sleeps looks at the new rings, and asks to be woken by them
     for (const auto& queue : queues_)
@@ -186,7 +202,8 @@ void memif_device::detach()
         return;
     for (const auto& queue : queues_)
         if (queue->number < old->receive.size())
-            epoll_ctl(queue->bells.get(), EPOLL_CTL_DEL, old->receive[queue->number].bell(), nullptr);
+            epoll_ctl(queue->bells.get(), EPOLL_CTL_DEL, old->receive[queue->number].bell(),
+                      nullptr);
     spdlog::info("interface {}: {} has left", name_, old->peer);
     engine_.rcu().defer([old] { link_ptr{old}.reset(); });
 }

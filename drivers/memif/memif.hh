@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A memif as an interface: frames through memory that is shared with another process (VPP, DPDK, containers).
+// A memif as an interface: frames through memory that is shared with another process (VPP, DPDK,
+// containers).
 //
-// The main thread makes connections and ends them; a link is published to the workers like anything else that is
-// replaced under them, and freed after a grace period. So a peer that leaves, whenever it does, holds up no worker and
-// leaves none with memory that is gone.
+// The main thread makes connections and ends them; a link is published to the workers like anything
+// else that is replaced under them, and freed after a grace period. So a peer that leaves, whenever
+// it does, holds up no worker and leaves none with memory that is gone.
 #pragma once
 
 #include "drivers/dpdk/device.hh"
@@ -29,7 +30,8 @@ struct receive_queue {
     memif_device* device;
     uint16_t number;
     unsigned thread; // at first
-    unique_fd bells; // an epoll that the ring's bell stands in, so that a thread can wait for one file for good
+    unique_fd bells; // an epoll that the ring's bell stands in, so that a thread can wait for one
+                     // file for good
     node_id input = no_node;
 };
 
@@ -37,8 +39,9 @@ struct receive_queue {
 class memif_device final : public device {
 public:
     // Opens nothing yet. Errors name the argument.
-    [[nodiscard]] static result<std::unique_ptr<device>> open(const std::string& text, uint16_t queues,
-                                                              const std::optional<net::mac_address>& mac, engine& engine);
+    [[nodiscard]] static result<std::unique_ptr<device>>
+    open(const std::string& text, uint16_t queues, const std::optional<net::mac_address>& mac,
+         engine& engine);
     ~memif_device() override;
 
     [[nodiscard]] net::mac_address mac(interface_index) const override { return mac_; }
@@ -58,24 +61,39 @@ public:
     [[nodiscard]] std::vector<rx_queue_input> rx_queues() const override;
 
     // Any thread: the connection there is, or null. Valid until the thread's next quiescent state.
-    [[nodiscard]] memif::link* current() const noexcept { return link_.load(std::memory_order_acquire); }
+    [[nodiscard]] memif::link* current() const noexcept
+    {
+        return link_.load(std::memory_order_acquire);
+    }
     [[nodiscard]] interface_index index() const noexcept { return index_; }
     // The place of a thread among those that send: ring N belongs to the thread in place N.
-    [[nodiscard]] unsigned place_of(unsigned thread) const noexcept { return place_of_thread_[thread]; }
-    [[nodiscard]] unsigned thread_at(unsigned place) const noexcept { return thread_at_place_[place]; }
+    [[nodiscard]] unsigned place_of(unsigned thread) const noexcept
+    {
+        return place_of_thread_[thread];
+    }
+    [[nodiscard]] unsigned thread_at(unsigned place) const noexcept
+    {
+        return thread_at_place_[place];
+    }
 
     // For its process.
     [[nodiscard]] const memif_options& options() const noexcept { return options_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] int listener() const noexcept { return listener_.get(); }
     [[nodiscard]] uint16_t max_receive() const noexcept { return queue_count_; }
-    [[nodiscard]] uint16_t max_transmit() const noexcept { return static_cast<uint16_t>(thread_at_place_.size()); }
+    [[nodiscard]] uint16_t max_transmit() const noexcept
+    {
+        return static_cast<uint16_t>(thread_at_place_.size());
+    }
     void attach(link_ptr made);
     void detach();
 
 private:
     memif_device(const std::string& text, memif_options options, uint16_t queues, engine& engine);
-    [[nodiscard]] bool is_deaf() const noexcept { return options_.end == role::server && listener_.get() < 0; }
+    [[nodiscard]] bool is_deaf() const noexcept
+    {
+        return options_.end == role::server && listener_.get() < 0;
+    }
 
     engine& engine_;
     const std::string text_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// memif-input: brings frames from a ring of shared memory into the graph. One clone for each receive queue.
+// memif-input: brings frames from a ring of shared memory into the graph. One clone for each
+// receive queue.
 #include "drivers/memif/copy.hh"
 #include "drivers/memif/memif.hh"
 #include "graph/engine.hh"
@@ -14,7 +15,8 @@ namespace {
 
 enum reasons : uint16_t { no_buffers, bad_descriptor, too_long, broken_chain };
 
-// The 16 bytes of an mbuf that a receiver writes first: where the data lies, references, segments, port, no flags.
+// The 16 bytes of an mbuf that a receiver writes first: where the data lies, references, segments,
+// port, no flags.
 struct fresh_words {
     uint16_t data_offset = RTE_PKTMBUF_HEADROOM;
     uint16_t references = 1;
@@ -28,13 +30,14 @@ static_assert(offsetof(rte_mbuf, rearm_data) % 16 == 0 &&
 
 struct context {
     explicit context(const node_setup& setup)
-        : queue{*static_cast<const receive_queue*>(setup.argument)}, device{*queue.device},
+        : queue{*static_cast<const receive_queue*>(setup.argument)},
+          device{*queue.device},
           hot{interfaces_of(setup.engine).hot(device.index())},
           counters{interfaces_of(setup.engine).counters(setup.thread, device.index())},
-          pool{setup.engine.pools().front()}, copy{best_copy()},
+          pool{setup.engine.pools().front()},
+          copy{best_copy()},
           room{static_cast<uint32_t>(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM)}
-    {
-    }
+    {}
     const receive_queue& queue;
     const memif_device& device;
     const interface_hot& hot;
@@ -56,10 +59,11 @@ struct context {
     return static_cast<std::byte*>(m.buf_addr) + RTE_PKTMBUF_HEADROOM;
 }
 
-// A descriptor that is not a whole sound frame, among `there` of the ring: a frame in several parts is copied into one
-// buffer, what is not sound is counted. Returns how many descriptors belong to it; `taken`: whether `m` has the frame.
-uint32_t take_odd(node_run& run, const context& ctx, const link& from, const ring& r, uint32_t place, uint32_t there,
-                  rte_mbuf& m, bool& taken) noexcept
+// A descriptor that is not a whole sound frame, among `there` of the ring: a frame in several parts
+// is copied into one buffer, what is not sound is counted. Returns how many descriptors belong to
+// it; `taken`: whether `m` has the frame.
+uint32_t take_odd(node_run& run, const context& ctx, const link& from, const ring& r,
+                  uint32_t place, uint32_t there, rte_mbuf& m, bool& taken) noexcept
 {
     std::byte* const start = begin_packet(m, 0);
     uint32_t length = 0;
@@ -110,7 +114,8 @@ uint32_t memif_input(node_run& run) noexcept
     while (used < count) {
         const descriptor d = read_once(r.at(used));
         const std::byte* const bytes = from->bytes_of(d);
-        if ((d.flags & descriptor_goes_on) != 0 || bytes == nullptr || d.length - 1 >= ctx.room) [[unlikely]] {
+        if ((d.flags & descriptor_goes_on) != 0 || bytes == nullptr || d.length - 1 >= ctx.room)
+            [[unlikely]] {
             bool taken = false;
             used += take_odd(run, ctx, *from, r, used, there, *mbufs[made], taken);
             made += taken;
@@ -146,7 +151,8 @@ int wait_for_ring(node_run& run, bool arm) noexcept
     return ctx.queue.bells.get();
 }
 
-// The queue goes while this thread was about to sleep on it: who polls it next must not find it armed.
+// The queue goes while this thread was about to sleep on it: who polls it next must not find it
+// armed.
 void leave_queue(node_run& run) noexcept
 {
     if (run.context<context>().armed)
@@ -159,8 +165,10 @@ const node_registration registration{{
     .poll = memif_input,
     .wait = wait_for_ring,
     .sibling_of = "device-input",
-    .reasons = {{no_buffers, "no_buffers", "no packet buffers were free for what waits in the ring", severity::warning},
-                {bad_descriptor, "bad_descriptor", "the peer's descriptor names no bytes of the shared memory"},
+    .reasons = {{no_buffers, "no_buffers", "no packet buffers were free for what waits in the ring",
+                 severity::warning},
+                {bad_descriptor, "bad_descriptor",
+                 "the peer's descriptor names no bytes of the shared memory"},
                 {too_long, "too_long", "a frame is longer than a packet buffer"},
                 {broken_chain, "broken_chain", "the last part of a frame was not there"}},
     .context = context_of<context>(),

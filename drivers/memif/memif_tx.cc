@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// memif-tx: copies packets into a ring of shared memory, or gives them to the thread that owns one. One clone for each
-// interface, called memif-tx-INTERFACE.
+// memif-tx: copies packets into a ring of shared memory, or gives them to the thread that owns one.
+// One clone for each interface, called memif-tx-INTERFACE.
 #include "drivers/memif/copy.hh"
 #include "drivers/memif/memif.hh"
 #include "graph/engine.hh"
@@ -17,11 +17,13 @@ enum reasons : uint16_t { no_peer, tx_full, bad_descriptor, handoff_full };
 
 struct context {
     explicit context(const node_setup& setup)
-        : engine{setup.engine}, device{*static_cast<const memif_device*>(setup.argument)},
-          counters{interfaces_of(setup.engine).counters(setup.thread, device.index())}, copy{best_copy()},
-          bells{setup.engine.module<ringers>().of(setup.thread)}, place{device.place_of(setup.thread)}
-    {
-    }
+        : engine{setup.engine},
+          device{*static_cast<const memif_device*>(setup.argument)},
+          counters{interfaces_of(setup.engine).counters(setup.thread, device.index())},
+          copy{best_copy()},
+          bells{setup.engine.module<ringers>().of(setup.thread)},
+          place{device.place_of(setup.thread)}
+    {}
     weft::engine& engine;
     const memif_device& device;
     interface_counters& counters;
@@ -32,8 +34,10 @@ struct context {
 
 enum class outcome { sent, full, bad };
 
-// A packet in several segments, or longer than one buffer: over as many descriptors as it takes, from place `used` on.
-outcome send_in_parts(const rte_mbuf* m, const link& to, ring& r, uint32_t& used, uint32_t available) noexcept
+// A packet in several segments, or longer than one buffer: over as many descriptors as it takes,
+// from place `used` on.
+outcome send_in_parts(const rte_mbuf* m, const link& to, ring& r, uint32_t& used,
+                      uint32_t available) noexcept
 {
     uint32_t place = used, filled = 0;
     descriptor d{};
@@ -72,9 +76,10 @@ outcome send_in_parts(const rte_mbuf* m, const link& to, ring& r, uint32_t& used
     return outcome::sent;
 }
 
-// How many of the packets it has given to the peer, from the first on; `bad`: the next one met a descriptor that is not
-// sound, which the peer has back.
-uint32_t send_some(const context& ctx, const link& to, ring& r, packet* const* packets, uint32_t count, bool& bad) noexcept
+// How many of the packets it has given to the peer, from the first on; `bad`: the next one met a
+// descriptor that is not sound, which the peer has back.
+uint32_t send_some(const context& ctx, const link& to, ring& r, packet* const* packets,
+                   uint32_t count, bool& bad) noexcept
 {
     const uint32_t available = r.available();
     copies all;
@@ -107,8 +112,8 @@ uint32_t send_some(const context& ctx, const link& to, ring& r, packet* const* p
     return sent;
 }
 
-// Packets in one whole buffer that nobody else holds go back to their pool together, without a look at the second
-// cache line of their mbufs.
+// Packets in one whole buffer that nobody else holds go back to their pool together, without a look
+// at the second cache line of their mbufs.
 void free_sent(rte_mbuf** mbufs, uint32_t count) noexcept
 {
     rte_mempool* const pool = mbufs[0]->pool;
@@ -116,7 +121,8 @@ void free_sent(rte_mbuf** mbufs, uint32_t count) noexcept
     for (uint32_t i = 0; i < count; ++i) {
         const rte_mbuf& m = *mbufs[i];
         odd |= static_cast<uint64_t>(m.refcnt ^ 1) | static_cast<uint64_t>(m.nb_segs ^ 1) |
-               (m.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) | static_cast<uint64_t>(m.pool != pool);
+               (m.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) |
+               static_cast<uint64_t>(m.pool != pool);
     }
     if (odd == 0) [[likely]]
         rte_mempool_put_bulk(pool, reinterpret_cast<void**>(mbufs), count);
@@ -134,7 +140,8 @@ void memif_tx(node_run& run, frame& in) noexcept
         return;
     }
     if (ctx.place >= rings) {
-        hand_to_owner(run, in, ctx.engine.thread(ctx.device.thread_at(ctx.place % rings)), handoff_full);
+        hand_to_owner(run, in, ctx.engine.thread(ctx.device.thread_at(ctx.place % rings)),
+                      handoff_full);
         return;
     }
     run.trace(in, consumed);
@@ -143,7 +150,8 @@ void memif_tx(node_run& run, frame& in) noexcept
     for (packet* p : in.all())
         bytes += p->length();
     ring& r = to->transmit[ctx.place];
-    constexpr int tries = 2; // a short ring is given a second one; longer waiting would hold up every other queue
+    constexpr int tries =
+        2; // a short ring is given a second one; longer waiting would hold up every other queue
     uint32_t sent = 0;
     bool bad = false;
     for (int i = 0; i < tries && sent < in.count && !bad; ++i)
@@ -168,7 +176,8 @@ const node_registration registration{{
     .function = memif_tx,
     .reasons = {{no_peer, "no_peer", "nobody is connected"},
                 {tx_full, "tx_full", "the ring took no more packets"},
-                {bad_descriptor, "bad_descriptor", "the peer's descriptor names no bytes of the shared memory"},
+                {bad_descriptor, "bad_descriptor",
+                 "the peer's descriptor names no bytes of the shared memory"},
                 {handoff_full, "handoff_full", "the thread that owns the transmit ring is behind"}},
     .context = context_of<context>(),
     .role = node_role::output,

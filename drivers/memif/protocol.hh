@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the two ends of a memif share: messages on a socket, rings and descriptors in memory. Version 2.0, as DPDK's
-// drivers/net/memif/memif.h lays it out; little-endian, as the machine is.
+// What the two ends of a memif share: messages on a socket, rings and descriptors in memory.
+// Version 2.0, as DPDK's drivers/net/memif/memif.h lays it out; little-endian, as the machine is.
 //
-// The client makes the memory and hands it over with its rings; the server maps it. A ring goes from client to server
-// or back; its `head` is moved by the client, its `tail` by the server. A client sends by filling the buffer at the head,
-// and offers an empty one to a server that sends in the same way.
+// The client makes the memory and hands it over with its rings; the server maps it. A ring goes
+// from client to server or back; its `head` is moved by the client, its `tail` by the server. A
+// client sends by filling the buffer at the head, and offers an empty one to a server that sends in
+// the same way.
 #pragma once
 
 #include <atomic>
@@ -84,7 +85,8 @@ struct [[gnu::packed]] message {
 };
 static_assert(sizeof(message) == 128);
 
-inline constexpr uint16_t descriptor_goes_on = 1; // a flag: the frame's next part is in the next descriptor
+inline constexpr uint16_t descriptor_goes_on =
+    1; // a flag: the frame's next part is in the next descriptor
 struct descriptor {
     uint16_t flags;
     uint16_t region;
@@ -95,7 +97,8 @@ struct descriptor {
 static_assert(sizeof(descriptor) == 16);
 
 inline constexpr uint32_t ring_cookie = 0x3e31f20;
-inline constexpr uint16_t ring_unheard = 1; // a flag, set by the receiver: it polls, and is not to be woken
+inline constexpr uint16_t ring_unheard =
+    1; // a flag, set by the receiver: it polls, and is not to be woken
 struct ring_header {
     uint32_t cookie;
     std::atomic<uint16_t> flags;
@@ -104,7 +107,10 @@ struct ring_header {
     std::atomic<uint16_t> tail; // moved by the server
     uint8_t unused_tail[62];
 
-    [[nodiscard]] descriptor* descriptors() noexcept { return reinterpret_cast<descriptor*>(this + 1); }
+    [[nodiscard]] descriptor* descriptors() noexcept
+    {
+        return reinterpret_cast<descriptor*>(this + 1);
+    }
 };
 static_assert(sizeof(ring_header) == 128 && offsetof(ring_header, tail) == 64);
 static_assert(std::atomic<uint16_t>::is_always_lock_free && sizeof(std::atomic<uint16_t>) == 2);

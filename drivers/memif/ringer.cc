@@ -11,7 +11,8 @@ namespace weft::drivers::memif {
 
 namespace {
 
-// What the kernel maps at the context's address (fs/aio.c): an event that is done is taken by moving the head.
+// What the kernel maps at the context's address (fs/aio.c): an event that is done is taken by
+// moving the head.
 struct event_ring {
     unsigned id, size, head, tail, magic;
 };
@@ -27,7 +28,8 @@ result<std::unique_ptr<ringer>> ringer::make()
         return fail(errc::io, "/dev/null: {}", std::strerror(errno));
     constexpr unsigned events = 4;
     if (syscall(SYS_io_setup, events, &made->context_) != 0)
-        return fail(errc::io, "io_setup: {} (memif wakes its peers by asynchronous I/O; see fs.aio-max-nr)",
+        return fail(errc::io,
+                    "io_setup: {} (memif wakes its peers by asynchronous I/O; see fs.aio-max-nr)",
                     std::strerror(errno));
     if (reinterpret_cast<const event_ring*>(made->context_)->magic != event_ring_magic)
         return fail(errc::unsupported, "io_setup: an unknown form of event ring");

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rings a peer's eventfd without ever waiting.
 //
-// write(2) to an eventfd whose count is at its limit waits unless the file has O_NONBLOCK, and that flag is its peer's as
-// well as ours, as is the count; no flag of a single write says otherwise (RWF_NOWAIT is refused). But the kernel itself
-// never waits when it signals an eventfd, as it does at the end of an asynchronous read (io_submit(2), IOCB_FLAG_RESFD). So
-// a bell is rung by reading nothing.
+// write(2) to an eventfd whose count is at its limit waits unless the file has O_NONBLOCK, and that
+// flag is its peer's as well as ours, as is the count; no flag of a single write says otherwise
+// (RWF_NOWAIT is refused). But the kernel itself never waits when it signals an eventfd, as it does
+// at the end of an asynchronous read (io_submit(2), IOCB_FLAG_RESFD). So a bell is rung by reading
+// nothing.
 #pragma once
 
 #include "base/result.hh"

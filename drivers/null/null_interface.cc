@@ -49,8 +49,9 @@ static_assert(max_interfaces <= 256, "an index fits into the last byte of a MAC 
 
 struct context {
     explicit context(const node_setup& setup)
-        : counters{interfaces_of(setup.engine).counters(
-              setup.thread, *static_cast<const interface_index*>(setup.argument))}
+        : counters{
+              interfaces_of(setup.engine)
+                  .counters(setup.thread, *static_cast<const interface_index*>(setup.argument))}
     {}
     interface_counters& counters;
 };

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A capture file, as the packet generator reads it (pcap, pcapng) and as a replay does (pcapng with comments). What was
-// understood keeps to its limits, and a recording that is written again is read as the same.
+// A capture file, as the packet generator reads it (pcap, pcapng) and as a replay does (pcapng with
+// comments). What was understood keeps to its limits, and a recording that is written again is read
+// as the same.
 //
 // Input: the file.
+#include "base/unique_fd.hh"
 #include "drivers/generator/packet_source.hh"
 #include "fuzz/input.hh"
 #include "observe/capture_file.hh"
-#include "base/unique_fd.hh"
 
 #include <string>
 #include <sys/mman.h>
@@ -24,7 +25,8 @@ void read_for_generator(std::span<const uint8_t> bytes)
     const unique_fd file{memfd_create("capture", MFD_CLOEXEC)};
     REQUIRE(file.get() >= 0);
     REQUIRE(write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-    const auto found = drivers::read_capture(fmt::format("/proc/self/fd/{}", file.get()), least, most, nullptr);
+    const auto found =
+        drivers::read_capture(fmt::format("/proc/self/fd/{}", file.get()), least, most, nullptr);
     if (!found) {
         REQUIRE(!found.error().message.empty());
         return;

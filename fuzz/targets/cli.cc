@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Command lines on a router: each is completed after every word, and run in both views. An answer in JSON parses.
+// Command lines on a router: each is completed after every word, and run in both views. An answer
+// in JSON parses.
 //
 // Input: lines.
 #include "fuzz/commands.hh"

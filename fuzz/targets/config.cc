@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A configuration: text, tree, schema. What has no problem has settings; what has none is told with a place.
+// A configuration: text, tree, schema. What has no problem has settings; what has none is told with
+// a place.
 #include "daemon/settings.hh"
 #include "daemon/yaml_file.hh"
 #include "fuzz/input.hh"

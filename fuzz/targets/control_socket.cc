@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a client of the control socket sends: cut into the same lines whatever the pieces it comes in, and answered in
-// whole frames.
+// What a client of the control socket sends: cut into the same lines whatever the pieces it comes
+// in, and answered in whole frames.
 //
 // Input: one byte, the size of the pieces; what is sent.
 #include "daemon/control_session.hh"
@@ -66,7 +66,8 @@ void talk(test::node_tester& router, std::string_view text)
     const auto started = router.engine.loop().start(
         "session", [&](process& self) { session.serve(self, router.engine); }, 256 << 10);
     REQUIRE(started);
-    REQUIRE(send(mine.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+    REQUIRE(send(mine.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(text.size()));
     shutdown(mine.get(), SHUT_WR);
     std::string answers;
     for (unsigned quiet = 0; quiet < 20;) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames through the whole graph, several to a vector, in every variant of the nodes: each meets one verdict (the build
-// checks that), the variants agree on what leaves and what is counted, and no packet stays behind.
+// Frames through the whole graph, several to a vector, in every variant of the nodes: each meets
+// one verdict (the build checks that), the variants agree on what leaves and what is counted, and
+// no packet stays behind.
 //
-// Input, over and over: one byte (0x01: comes in by b, 0x02: its checksums are mended, 0x04: the vector ends here, 0x08: a
-// second passes then, 0xf0: copies, less one), two bytes of length, the frame.
+// Input, over and over: one byte (0x01: comes in by b, 0x02: its checksums are mended, 0x04: the
+// vector ends here, 0x08: a second passes then, 0xf0: copies, less one), two bytes of length, the
+// frame.
 #include "fuzz/input.hh"
 #include "fuzz/router.hh"
 
@@ -58,7 +60,8 @@ bool same(const router::outcome& a, const router::outcome& b)
         return x.interface == y.interface &&
                (is_timed(x) && is_timed(y) ? x.bytes.size() == y.bytes.size() : x.bytes == y.bytes);
     };
-    return a.counted == b.counted && std::equal(a.sent.begin(), a.sent.end(), b.sent.begin(), b.sent.end(), alike);
+    return a.counted == b.counted &&
+           std::equal(a.sent.begin(), a.sent.end(), b.sent.begin(), b.sent.end(), alike);
 }
 
 } // namespace

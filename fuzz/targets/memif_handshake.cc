@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The messages of a memif's peer, in both roles: a link that is agreed on lies in its memory, any other end has its words,
-// and no file stays open.
+// The messages of a memif's peer, in both roles: a link that is agreed on lies in its memory, any
+// other end has its words, and no file stays open.
 //
-// Input: one byte (0x01: the peer is a client), then over and over: one byte, the type of a message; one byte, the file
-// that comes with it; one byte, the length of what follows the type (the rest is zero).
+// Input: one byte (0x01: the peer is a client), then over and over: one byte, the type of a
+// message; one byte, the file that comes with it; one byte, the length of what follows the type
+// (the rest is zero).
 #include "drivers/memif/handshake.hh"
 #include "fuzz/input.hh"
 #include "tests/graph/process/process_tester.hh"
@@ -40,12 +41,18 @@ unique_fd memory(size_t bytes, bool sealed)
 unique_fd file_of(uint8_t kind)
 {
     switch (kind % 6) {
-    case 1: return unique_fd{eventfd(0, EFD_CLOEXEC)};
-    case 2: return memory(memory_bytes, true);
-    case 3: return memory(memory_bytes, false);
-    case 4: return memory(256, true);
-    case 5: return unique_fd{open("/dev/null", O_RDWR | O_CLOEXEC)};
-    default: return unique_fd{};
+    case 1:
+        return unique_fd{eventfd(0, EFD_CLOEXEC)};
+    case 2:
+        return memory(memory_bytes, true);
+    case 3:
+        return memory(memory_bytes, false);
+    case 4:
+        return memory(256, true);
+    case 5:
+        return unique_fd{open("/dev/null", O_RDWR | O_CLOEXEC)};
+    default:
+        return unique_fd{};
     }
 }
 
@@ -117,11 +124,13 @@ void meet(input in)
     const std::string name = "m0";
     process_tester t;
     std::optional<result<link_ptr>> met;
-    t.start([&](process& self) {
-        channel to{self, foreign_fd{std::move(own_socket)}};
-        own_end own{options, name, 2, 2};
-        met = peer_is_client ? greet_client(to, own) : greet_server(to, own);
-    }, 256 << 10);
+    t.start(
+        [&](process& self) {
+            channel to{self, foreign_fd{std::move(own_socket)}};
+            own_end own{options, name, 2, 2};
+            met = peer_is_client ? greet_client(to, own) : greet_server(to, own);
+        },
+        256 << 10);
     for (size_t n = 0; n < max_messages && !in.empty() && !met; ++n) {
         send_message(peer.get(), in);
         t.loop.wait(duration::zero());

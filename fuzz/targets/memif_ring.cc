@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// A memif whose peer writes what it likes to the shared memory while frames come in and go out: nothing is read or written
-// beyond the memory, no buffer runs over, and no packet stays behind.
+// A memif whose peer writes what it likes to the shared memory while frames come in and go out:
+// nothing is read or written beyond the memory, no buffer runs over, and no packet stays behind.
 //
-// Input: one byte (0x01: the memory is the peer's), then over and over: one byte, what is written (0 to 3: a descriptor's
-// flags, region, length, offset; 4: head; 5: tail; 6: flags of the ring; 7: the peer connects anew), 0x08: of the other
-// ring, 0x10: then the router polls, 0x20: then a packet goes out; one byte, the descriptor's place; the value.
+// Input: one byte (0x01: the memory is the peer's), then over and over: one byte, what is written
+// (0 to 3: a descriptor's flags, region, length, offset; 4: head; 5: tail; 6: flags of the ring; 7:
+// the peer connects anew), 0x08: of the other ring, 0x10: then the router polls, 0x20: then a
+// packet goes out; one byte, the descriptor's place; the value.
 #include "drivers/memif/memif.hh"
 #include "fuzz/buffers.hh"
 #include "fuzz/input.hh"
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 #include <memory>
 #include <sys/eventfd.h>
@@ -21,7 +22,8 @@ using namespace weft::drivers::memif;
 
 namespace {
 
-constexpr client_memory shape{.log2 = 5, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 1024};
+constexpr client_memory shape{
+    .log2 = 5, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 1024};
 constexpr size_t max_steps = 200;
 
 unique_fd bell()
@@ -46,7 +48,8 @@ public:
         REQUIRE(tester_.engine.publish_plans());
         tester_.set_up("m0", true);
         REQUIRE(tester_.ip4().add_address(index, test::own_address("10.0.2.1/24")));
-        REQUIRE(tester_.neighbours().add_permanent(index, test::ip("10.0.2.2"), test::mac_of(2, 2)));
+        REQUIRE(
+            tester_.neighbours().add_permanent(index, test::ip("10.0.2.2"), test::mac_of(2, 2)));
         poison_between(tester_.engine.pools().front());
         tester_.run();
     }
@@ -64,10 +67,16 @@ public:
         const role end = memory_is_the_peers ? role::server : role::client;
         const uint32_t buffer_bytes = memory_is_the_peers ? 0 : shape.buffer_bytes;
         next->regions.push_back(std::move(*made));
-        next->receive.emplace_back(header(0), shape.log2, end, direction::receive, bell(), buffer_bytes);
-        next->transmit.emplace_back(header(1), shape.log2, end, direction::transmit, bell(), buffer_bytes);
-        static const auto frame = test::packet_builder{}.ethernet(test::mac_of(2, 1), test::mac_of(2, 2))
-                                      .ip4("10.0.2.2", "10.0.1.2").udp().payload(20).bytes();
+        next->receive.emplace_back(header(0), shape.log2, end, direction::receive, bell(),
+                                   buffer_bytes);
+        next->transmit.emplace_back(header(1), shape.log2, end, direction::transmit, bell(),
+                                    buffer_bytes);
+        static const auto frame = test::packet_builder{}
+                                      .ethernet(test::mac_of(2, 1), test::mac_of(2, 2))
+                                      .ip4("10.0.2.2", "10.0.1.2")
+                                      .udp()
+                                      .payload(20)
+                                      .bytes();
         for (uint32_t i = 0; i < 1u << shape.log2; ++i) { // they go on to b
             descriptor& d = header(0).descriptors()[i];
             std::copy(frame.begin(), frame.end(), reinterpret_cast<uint8_t*>(memory_ + d.offset));
@@ -84,7 +93,10 @@ public:
     void poll() { tester_.run(); }
     void send_out(uint16_t bytes)
     {
-        tester_.inject("ethernet-input", test::packet_builder{}.ethernet().ip4("10.0.0.2", "10.0.2.2").udp()
+        tester_.inject("ethernet-input", test::packet_builder{}
+                                             .ethernet()
+                                             .ip4("10.0.0.2", "10.0.2.2")
+                                             .udp()
                                              .payload(bytes % 1472));
         tester_.run();
     }
@@ -105,13 +117,27 @@ void write(ring_header& ring, uint8_t what, uint8_t place, uint32_t value)
 {
     descriptor& d = ring.descriptors()[place % (1u << shape.log2)];
     switch (what) {
-    case 0: d.flags = static_cast<uint16_t>(value); break;
-    case 1: d.region = static_cast<uint16_t>(value); break;
-    case 2: d.length = value; break;
-    case 3: d.offset = value; break;
-    case 4: ring.head.store(static_cast<uint16_t>(value)); break;
-    case 5: ring.tail.store(static_cast<uint16_t>(value)); break;
-    default: ring.flags.store(static_cast<uint16_t>(value)); break;
+    case 0:
+        d.flags = static_cast<uint16_t>(value);
+        break;
+    case 1:
+        d.region = static_cast<uint16_t>(value);
+        break;
+    case 2:
+        d.length = value;
+        break;
+    case 3:
+        d.offset = value;
+        break;
+    case 4:
+        ring.head.store(static_cast<uint16_t>(value));
+        break;
+    case 5:
+        ring.tail.store(static_cast<uint16_t>(value));
+        break;
+    default:
+        ring.flags.store(static_cast<uint16_t>(value));
+        break;
     }
 }
 

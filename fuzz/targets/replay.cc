@@ -2,10 +2,10 @@
 // A recording that is replayed on a router: told why not, or done, and no packet stays behind.
 //
 // Input: the file.
+#include "observe/replay.hh"
 #include "fuzz/input.hh"
 #include "fuzz/router.hh"
 #include "observe/capture_file.hh"
-#include "observe/replay.hh"
 
 #include <nlohmann/json.hpp>
 

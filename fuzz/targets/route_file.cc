@@ -2,8 +2,8 @@
 // A route file, which must be understood alike in one piece and in several.
 //
 // Input: one byte, the size of the pieces; the file.
-#include "fuzz/input.hh"
 #include "nodes/ip4/route_file.hh"
+#include "fuzz/input.hh"
 
 #include <string>
 

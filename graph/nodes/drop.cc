@@ -29,7 +29,9 @@ uint64_t drop_counts::total(uint16_t rx_interface) const noexcept
 namespace {
 
 struct context {
-    explicit context(const node_setup& setup) : counts{setup.engine.module<drop_counts>()}, thread{setup.thread} {}
+    explicit context(const node_setup& setup)
+        : counts{setup.engine.module<drop_counts>()}, thread{setup.thread}
+    {}
     const drop_counts& counts;
     const unsigned thread;
 };

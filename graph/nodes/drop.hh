@@ -13,8 +13,8 @@ namespace weft {
 
 class engine;
 
-// A module of the engine: dropped packets by the number of the interface they came in on. Written by the drop node of
-// each thread, read by any thread.
+// A module of the engine: dropped packets by the number of the interface they came in on. Written
+// by the drop node of each thread, read by any thread.
 class drop_counts {
 public:
     explicit drop_counts(engine& engine);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// epoll-input: looks at the main thread's files while it is too busy with queues of its own to sleep in epoll.
+// epoll-input: looks at the main thread's files while it is too busy with queues of its own to
+// sleep in epoll.
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // handoff-input: continues packets that another thread handed over, at the node that it named.
-#include "graph/thread/graph_thread.hh"
 #include "graph/node_run.hh"
+#include "graph/thread/graph_thread.hh"
 
 namespace weft::drivers {
 

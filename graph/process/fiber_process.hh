@@ -87,7 +87,7 @@ private:
     std::vector<one_time> one_time_;   // those that are open
     int file_ = -1;                    // waited for, in `direction_`
     poller::direction direction_ = poller::direction::read;
-    bool queued_ = false;              // among the ready ones
+    bool queued_ = false; // among the ready ones
     bool file_ready_ = false;
     bool unwinding_ = false;
     uint64_t ready_pass_ = 0;

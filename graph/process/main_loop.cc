@@ -106,7 +106,8 @@ result<process_id> main_loop::state::launch(process_id id, std::string name,
 
 result<process_id> main_loop::start(std::string name, process_function function, size_t stack_size)
 {
-    auto started = state_->launch(state_->last_id + 1, std::move(name), std::move(function), stack_size);
+    auto started =
+        state_->launch(state_->last_id + 1, std::move(name), std::move(function), stack_size);
     if (started)
         state_->last_id = *started;
     return started;

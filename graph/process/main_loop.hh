@@ -4,9 +4,9 @@
 #pragma once
 
 #include "base/clock.hh"
+#include "base/result.hh"
 #include "graph/process/event.hh"
 #include "graph/process/process.hh"
-#include "base/result.hh"
 #include "graph/process/timing_wheel.hh"
 
 #include <memory>
@@ -20,8 +20,8 @@ namespace weft {
 class main_loop {
 public:
     static constexpr size_t max_queued_events = 4096; // events pending for one process
-    static constexpr size_t max_posts = 65536;       // posted events until the next run_ready()
-    static constexpr size_t max_one_time = 64;      // one-time events open in one process
+    static constexpr size_t max_posts = 65536;        // posted events until the next run_ready()
+    static constexpr size_t max_one_time = 64;        // one-time events open in one process
     static constexpr duration long_run = 10ms;
 
     // `clock` outlives the loop; with another one than steady_clock_source wait() does not sleep

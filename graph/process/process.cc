@@ -261,7 +261,8 @@ process_status fiber_process::status() const
 result<one_time_event> fiber_process::open_one_time_event()
 {
     if (one_time_.size() >= main_loop::max_one_time)
-        return fail(errc::exhausted, "process `{}' waits for {} one-time events, the most there can be",
+        return fail(errc::exhausted,
+                    "process `{}' waits for {} one-time events, the most there can be",
                     status_.name, one_time_.size());
     // Numbers come again after 2^31 of them; one that is open is passed over.
     const auto is_open = [&](event_type type) {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/clock.hh"
-#include "graph/process/event.hh"
 #include "base/result.hh"
+#include "graph/process/event.hh"
 #include "graph/process/timing_wheel.hh"
 
 #include <cstdint>

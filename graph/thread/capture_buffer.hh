@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors on their way from a thread that runs the graph to a capture file: copied, without waiting.
+// Vectors on their way from a thread that runs the graph to a capture file: copied, without
+// waiting.
 #pragma once
 
 #include "base/counter.hh"
@@ -29,14 +30,15 @@ struct captured_packet {
     packet_note note;
 };
 
-// One thread's part of a capture: a ring of packets. The thread copies whole vectors into it, the main thread takes
-// them out. A vector for which there is no room is missed and counted.
+// One thread's part of a capture: a ring of packets. The thread copies whole vectors into it, the
+// main thread takes them out. A vector for which there is no room is missed and counted.
 class capture_buffer {
 public:
     static constexpr size_t ring_bytes = 4 << 20; // many vectors, or one of jumbo frames
     static constexpr size_t max_nodes = 4096;
 
-    // Copies what the given nodes (or templates of clones) are given, `snap` bytes of a packet at most.
+    // Copies what the given nodes (or templates of clones) are given, `snap` bytes of a packet at
+    // most.
     capture_buffer(unsigned thread, std::span<const node_id> nodes, uint32_t snap);
 
     // Main thread. When the oldest packet's vector came; empty if there is none.

@@ -20,7 +20,8 @@ result<void> wait_grace_period(process& self, duration limit)
     });
     if (self.wait_event_of(over->type(), limit))
         return {};
-    return fail(errc::timeout, "the change is made, but a worker has not ended its loop within {} ms",
+    return fail(errc::timeout,
+                "the change is made, but a worker has not ended its loop within {} ms",
                 std::chrono::duration_cast<std::chrono::milliseconds>(limit).count());
 }
 

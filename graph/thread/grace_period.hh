@@ -9,9 +9,9 @@ namespace weft {
 
 class process;
 
-// On the process's fiber: waits until every worker has ended the loop in which it was when this was called. Plans and
-// tables published before are then what all of them use. No worker waits for this. errc::timeout after `limit`, where
-// a worker stands still.
+// On the process's fiber: waits until every worker has ended the loop in which it was when this was
+// called. Plans and tables published before are then what all of them use. No worker waits for
+// this. errc::timeout after `limit`, where a worker stands still.
 [[nodiscard]] result<void> wait_grace_period(process& self, duration limit = 1s);
 
 } // namespace weft

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop of a thread that runs the graph: polls, dispatches by rank, hands over, sleeps when idle.
+// The loop of a thread that runs the graph: polls, dispatches by rank, hands over, sleeps when
+// idle.
 #include "graph/thread/graph_thread.hh"
 
-#include "graph/thread/capture_buffer.hh"
 #include "graph/engine.hh"
 #include "graph/plan.hh"
+#include "graph/thread/capture_buffer.hh"
 
 #include <algorithm>
 #include <array>
@@ -23,12 +24,16 @@ static_assert(plan::max_nodes == 64 * 64, "the pending bitmap has 64 words of 64
 
 graph_thread::graph_thread(weft::engine& engine, unsigned index, std::string name, unsigned core,
                            size_t thread_count, size_t max_packets)
-    : engine_{engine}, index_{index}, name_{std::move(name)}, core_{core},
-      wake_fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}, epoll_fd_{epoll_create1(EPOLL_CLOEXEC)}
+    : engine_{engine},
+      index_{index},
+      name_{std::move(name)},
+      core_{core},
+      wake_fd_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+      epoll_fd_{epoll_create1(EPOLL_CLOEXEC)}
 {
-    // Each node has one open frame. A frame waits in a queue only with at least 192 packets in it (see
-    // node_run::input_space), and each packet stands in one frame only: so many frames can never run
-    // out. Only those that are used become resident.
+    // Each node has one open frame. A frame waits in a queue only with at least 192 packets in it
+    // (see node_run::input_space), and each packet stands in one frame only: so many frames can
+    // never run out. Only those that are used become resident.
     const size_t count = plan::max_nodes + max_packets / 192 + 4;
     void* region = mmap(nullptr, count * sizeof(frame), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -170,7 +175,8 @@ uint32_t graph_thread::poll_inputs() noexcept
             received += count;
             if (node->state_ != node_state::polling)
                 pace(*node, count);
-            if (count >= vector_size) // a full vector does not grow by waiting, but falls out of the cache
+            if (count >=
+                vector_size) // a full vector does not grow by waiting, but falls out of the cache
                 run_pending();
         }
         awake |= node->polled_;
@@ -347,7 +353,8 @@ uint32_t graph_thread::hand_over_some(graph_thread& target, node_id to, packet* 
 {
     auto& inbox = *target.inboxes_[index_];
     const size_t room = inbox.room(count + leave);
-    const auto some = static_cast<uint32_t>(room <= leave ? 0 : std::min<size_t>(count, room - leave));
+    const auto some =
+        static_cast<uint32_t>(room <= leave ? 0 : std::min<size_t>(count, room - leave));
     if (some == 0)
         return 0;
     inbox.push_some(some, [&](size_t i) noexcept { return handed_packet{packets[i], to}; });

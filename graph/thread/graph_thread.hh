@@ -4,12 +4,12 @@
 
 #include "base/clock.hh"
 #include "base/counter.hh"
-#include "graph/process/event.hh"
+#include "base/spsc_ring.hh"
 #include "graph/frame.hh"
 #include "graph/node.hh"
-#include "graph/thread/input_pace.hh"
+#include "graph/process/event.hh"
 #include "graph/process/process.hh"
-#include "base/spsc_ring.hh"
+#include "graph/thread/input_pace.hh"
 #include "graph/trace.hh"
 
 #include <array>
@@ -50,8 +50,8 @@ public:
     static constexpr size_t inbox_size = 2048;  // packets from each other thread
 
     // `packet_bound`: packets that can exist, which bounds the frames that can be full.
-    graph_thread(weft::engine& engine, unsigned index, std::string name, unsigned core, size_t thread_count,
-                 size_t max_packets);
+    graph_thread(weft::engine& engine, unsigned index, std::string name, unsigned core,
+                 size_t thread_count, size_t max_packets);
     ~graph_thread();
     graph_thread(const graph_thread&) = delete;
     graph_thread& operator=(const graph_thread&) = delete;
@@ -64,7 +64,8 @@ public:
     // --- main thread ---
 
     // Makes the thread run this plan from its next loop on. The plan that it replaces is freed by
-    // a reclaim_plans() after the thread has taken up the new one. `why`: the change's name, for show workers.
+    // a reclaim_plans() after the thread has taken up the new one. `why`: the change's name, for
+    // show workers.
     void publish(std::unique_ptr<plan> next, std::string why = "plan");
     size_t reclaim_plans(); // how many are still to be freed
     // The plan that was published last, and whether the thread runs it (or a later one).
@@ -77,7 +78,10 @@ public:
     [[nodiscard]] std::vector<size_t> handed_in() const;
     [[nodiscard]] bool has_taken(const std::vector<size_t>& handed) const noexcept;
     // The plan that was published last, null before the first.
-    [[nodiscard]] plan* published() const noexcept { return published_.load(std::memory_order_relaxed); }
+    [[nodiscard]] plan* published() const noexcept
+    {
+        return published_.load(std::memory_order_relaxed);
+    }
     // Of all plans that the thread has taken up since it began.
     [[nodiscard]] change_pause longest_pause() const;
     // Makes the thread forget the costliest call of each node; until it has, readers see zero.
@@ -126,8 +130,8 @@ public:
 
     // --- this thread ---
 
-    // One loop: pre-input, input, pending interrupts, `between` (the main thread's processes and timers),
-    // pending frames. Returns the packets that came in.
+    // One loop: pre-input, input, pending interrupts, `between` (the main thread's processes and
+    // timers), pending frames. Returns the packets that came in.
     template <class Between>
     uint32_t run_once(Between&& between) noexcept
     {
@@ -144,8 +148,12 @@ public:
     }
     // One loop without inputs, timers and processes: only what was put in front of nodes.
     void run_given() noexcept;
-    // What nodes take for the time, in TSC cycles: of the last node's end, or the one that a replay has set.
-    [[nodiscard]] uint64_t time() const noexcept { return replayed_time_ != 0 ? replayed_time_ : clock_; }
+    // What nodes take for the time, in TSC cycles: of the last node's end, or the one that a replay
+    // has set.
+    [[nodiscard]] uint64_t time() const noexcept
+    {
+        return replayed_time_ != 0 ? replayed_time_ : clock_;
+    }
     void set_replayed_time(uint64_t tsc) noexcept { replayed_time_ = tsc; }
     // Between two loops: takes up the plan that was published last, as the next loop would.
     void adopt_plan() noexcept;
@@ -153,19 +161,20 @@ public:
     void leave_plan() noexcept;
     // Whether nothing is polled in the next loop, so that the thread may wait for interrupts.
     [[nodiscard]] bool may_sleep() const noexcept;
-    // Before a sleep: makes the inputs' files end it (those of one epoll file, which is given). Returns how long
-    // it may last. The inputs are to be polled once more then, by run_once(): a packet may have come before.
+    // Before a sleep: makes the inputs' files end it (those of one epoll file, which is given).
+    // Returns how long it may last. The inputs are to be polled once more then, by run_once(): a
+    // packet may have come before.
     [[nodiscard]] duration arm_inputs() noexcept;
     [[nodiscard]] int epoll_file() const noexcept { return epoll_fd_; }
     void disarm_inputs() noexcept; // after the sleep
-    // Sleeps until an input's file is ready or the thread is woken, for at most `limit`; 0 only looks which files are. Files
-    // that would end every sleep are left out from then on.
+    // Sleeps until an input's file is ready or the thread is woken, for at most `limit`; 0 only
+    // looks which files are. Files that would end every sleep are left out from then on.
     void wait_for_inputs(duration limit) noexcept;
     // A worker's life: loops, sleeps when idle, returns after stop was asked for.
     void run(const std::atomic<bool>& stop) noexcept;
 
-    // Puts a packet into the graph in front of a node: one made here (counted as entered), with its metadata
-    // written, or one kept earlier. False if the node is not in this thread's plan.
+    // Puts a packet into the graph in front of a node: one made here (counted as entered), with its
+    // metadata written, or one kept earlier. False if the node is not in this thread's plan.
     bool inject_new(node_id to, packet* p) noexcept;
     bool inject_kept(node_id to, packet* p) noexcept;
     // Drops a packet that was kept for a node, with a reason of that node's, which is counted.
@@ -177,13 +186,14 @@ public:
     // for the room that is to be left to others.
     bool hand_over(graph_thread& target, node_id to, packet* p, size_t leave = 0) noexcept;
     // The same for several packets, in order: as many as there is room for, which it returns.
-    uint32_t hand_over_some(graph_thread& target, node_id to, packet* const* packets, uint32_t count,
-                            size_t leave) noexcept;
-    // Takes packets that other threads handed over into this thread's graph; the function of the input
-    // node `handoff-input`. Returns how many.
+    uint32_t hand_over_some(graph_thread& target, node_id to, packet* const* packets,
+                            uint32_t count, size_t leave) noexcept;
+    // Takes packets that other threads handed over into this thread's graph; the function of the
+    // input node `handoff-input`. Returns how many.
     uint32_t take_handed() noexcept;
 
-    // Posts an event to a process of the main thread. False, counted, when too many are on their way.
+    // Posts an event to a process of the main thread. False, counted, when too many are on their
+    // way.
     bool post(process_id to, const event& what) noexcept;
 
     [[nodiscard]] bool tracing() const noexcept
@@ -203,8 +213,14 @@ public:
     void note_opened(uint16_t rank) noexcept { opened_[rank >> 6] |= uint64_t{1} << (rank & 63); }
     void note_entered(uint32_t count) noexcept { entered_.add(count); }
     void note_left(uint32_t count) noexcept { left_.add(count); }
-    [[nodiscard]] trace_buffer* current_trace() const noexcept { return tracing_.load(std::memory_order_acquire); }
-    [[nodiscard]] uint32_t next_serial() noexcept { return ++serial_; } // debug builds: of a dispatch
+    [[nodiscard]] trace_buffer* current_trace() const noexcept
+    {
+        return tracing_.load(std::memory_order_acquire);
+    }
+    [[nodiscard]] uint32_t next_serial() noexcept
+    {
+        return ++serial_;
+    } // debug builds: of a dispatch
 
 private:
     friend class plan;
@@ -245,15 +261,16 @@ private:
     uint64_t pending_words_ = 0;
     frame* free_frames_ = nullptr;
     plan* plan_ = nullptr;
-    uint64_t clock_ = 0; // TSC at the end of the last node
-    uint64_t next_look_ = 0; // TSC at which inputs that wait are looked at, too
+    uint64_t clock_ = 0;       // TSC at the end of the last node
+    uint64_t next_look_ = 0;   // TSC at which inputs that wait are looked at, too
     uint64_t last_posted_ = 0; // TSC when a posted input last brought packets
     pace_lengths lengths_{};
     bool awake_ = true; // an input is polled in the next loop
     uint32_t serial_ = 0;
     std::array<uint64_t, words> pending_{};
-    std::array<uint64_t, words> opened_{}; // by rank: nodes that packets have come to since the plan was taken up
-    frame none_{};                         // what the other nodes have: never written
+    std::array<uint64_t, words>
+        opened_{}; // by rank: nodes that packets have come to since the plan was taken up
+    frame none_{}; // what the other nodes have: never written
 
     // counters, written here
     alignas(64) counter entered_;
@@ -283,18 +300,18 @@ private:
 
     alignas(64) spsc_ring<posted_event> outbox_{outbox_size};
     std::vector<std::unique_ptr<spsc_ring<handed_packet>>> inboxes_; // by producer's index
-    bool bell_main_ = false;       // rung at the end of the loop
-    uint64_t bell_threads_ = 0;    // by index: threads that were handed something
+    bool bell_main_ = false;                                         // rung at the end of the loop
+    uint64_t bell_threads_ = 0; // by index: threads that were handed something
     weft::engine& engine_;
     const unsigned index_;
     const std::string name_;
     const unsigned core_;
     int wake_fd_ = -1;
     int epoll_fd_ = -1;
-    frame* frames_ = nullptr; // address space for all frames that there can be
+    frame* frames_ = nullptr;      // address space for all frames that there can be
     uint64_t forgotten_epoch_ = 0; // this thread's: up to which maxima are forgotten
     // main thread only
-    change_pause longest_pause_; // of the plans that were freed
+    change_pause longest_pause_;                      // of the plans that were freed
     std::vector<std::unique_ptr<node_store>> stores_; // by node_id
     std::vector<std::unique_ptr<plan>> retired_;
     uint64_t versions_ = 0;

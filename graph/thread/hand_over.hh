@@ -15,11 +15,12 @@ struct hand_over_target {
     size_t leave = 0; // room in the thread's inbox that is for others
 };
 
-// Hands over the packets of the frame from the place `first` on for which `chosen` (asked by place) is true, in order, and
-// gives them their verdicts: consumed, or a drop for the reason `full` where the inbox has no more room. The node's own thread.
+// Hands over the packets of the frame from the place `first` on for which `chosen` (asked by place)
+// is true, in order, and gives them their verdicts: consumed, or a drop for the reason `full` where
+// the inbox has no more room. The node's own thread.
 template <class Chosen>
-void hand_over_chosen(node_run& run, const frame& in, uint32_t first, Chosen&& chosen, const hand_over_target& to,
-                      uint16_t full, verdict* verdicts) noexcept
+void hand_over_chosen(node_run& run, const frame& in, uint32_t first, Chosen&& chosen,
+                      const hand_over_target& to, uint16_t full, verdict* verdicts) noexcept
 {
     std::array<packet*, vector_size> those;
     std::array<uint16_t, vector_size> places;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes input nodes out of the running graph, waits until what they brought in has left it, and puts them back.
+// Takes input nodes out of the running graph, waits until what they brought in has left it, and
+// puts them back.
 #include "graph/thread/input_control.hh"
 
 #include "graph/engine.hh"
@@ -19,7 +20,8 @@ bool is_posted(const node_descriptor& descriptor)
 
 } // namespace
 
-// One change at a time; what a change has put aside comes back with its end, also if its process is stopped.
+// One change at a time; what a change has put aside comes back with its end, also if its process is
+// stopped.
 class input_control::turn {
 public:
     turn(input_control& control, const std::vector<node_id>& inputs) : control_{control}
@@ -74,8 +76,10 @@ result<void> input_control::set_state(std::vector<node_id> inputs, node_state st
             if (entry.descriptor->type != node_type::input)
                 return fail(errc::invalid_argument, "node `{}' is no input node", entry.name);
             if (state == node_state::disabled && is_posted(*entry.descriptor))
-                return fail(errc::invalid_argument, "node `{}' is called when another thread posts it, which would "
-                            "wait for ever if it were disabled", entry.name);
+                return fail(errc::invalid_argument,
+                            "node `{}' is called when another thread posts it, which would "
+                            "wait for ever if it were disabled",
+                            entry.name);
             entry.state = state;
         }
         return {};
@@ -101,10 +105,12 @@ result<void> input_control::change(std::vector<node_id> inputs, process* self,
         return done;
     turn mine{*this, inputs};
     const auto publish = [&](std::string_view why, auto&& edit) {
-        return engine_.change_graph([&](node_registry&) -> result<void> {
-            edit();
-            return {};
-        }, why);
+        return engine_.change_graph(
+            [&](node_registry&) -> result<void> {
+                edit();
+                return {};
+            },
+            why);
     };
     const auto give_back = [&] { mine.give_back(); };
     if (auto done = publish("inputs at rest to be moved", [&] { mine.put_aside(); }); !done)
@@ -126,9 +132,9 @@ result<void> input_control::change(std::vector<node_id> inputs, process* self,
     return {};
 }
 
-// Every thread has taken up its plan, so it has finished a loop without the inputs; then what was handed over is
-// taken and its loop finished, as often as a packet may be handed on: to the worker of its flow, to the owner of a
-// transmit queue, and one more.
+// Every thread has taken up its plan, so it has finished a loop without the inputs; then what was
+// handed over is taken and its loop finished, as often as a packet may be handed on: to the worker
+// of its flow, to the owner of a transmit queue, and one more.
 bool input_control::settle(process* self)
 {
     constexpr int max_hand_overs = 3;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// When an adaptive input is polled in every loop and when it waits: a decision with hysteresis on the average vector.
+// When an adaptive input is polled in every loop and when it waits: a decision with hysteresis on
+// the average vector.
 #pragma once
 
 #include <cstdint>
 
 namespace weft {
 
-// An average vector is what a poll would bring if there were one in each `look`. An input that waits is looked at as
-// often as that while its thread is awake, so it is how long the input's own vectors are then.
+// An average vector is what a poll would bring if there were one in each `look`. An input that
+// waits is looked at as often as that while its thread is awake, so it is how long the input's own
+// vectors are then.
 struct pace_lengths {
     uint64_t look;   // 100 us, in TSC cycles
     uint64_t window; // over which is averaged: 1 ms
@@ -22,8 +24,9 @@ public:
     explicit input_pace(bool quiet) noexcept : quiet_{quiet} {}
 
     [[nodiscard]] bool quiet() const noexcept { return quiet_; }
-    // Told of each poll: how many packets it brought, and the TSC then. True if the input changed from polling to
-    // waiting or back. A single vector that is long enough ends the waiting at once.
+    // Told of each poll: how many packets it brought, and the TSC then. True if the input changed
+    // from polling to waiting or back. A single vector that is long enough ends the waiting at
+    // once.
     bool note(uint32_t count, uint64_t now, const pace_lengths& lengths) noexcept
     {
         packets_ += count;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker's life, and what a thread does when its inputs bring little: it waits for their interrupts.
+// A worker's life, and what a thread does when its inputs bring little: it waits for their
+// interrupts.
 #include "graph/engine.hh"
-#include "graph/thread/graph_thread.hh"
 #include "graph/plan.hh"
+#include "graph/thread/graph_thread.hh"
 
 #include <algorithm>
 #include <array>
@@ -19,14 +20,15 @@ namespace {
 constexpr duration max_sleep = 100ms;
 // Without a file to wait for: the first packet after a rest is under way in less than 1 ms.
 constexpr duration back_off = 900us;
-// A file is given up for `file_rest` when it ended so many sleeps in a row for nothing, or at once if it is in an error
-// state: it would be ready for ever.
+// A file is given up for `file_rest` when it ended so many sleeps in a row for nothing, or at once
+// if it is in an error state: it would be ready for ever.
 constexpr uint8_t max_in_vain = 8;
 constexpr uint64_t file_rest = 1; // seconds
 
 } // namespace
 
-// After each poll of an input that may wait. One that brought packets is polled until it brings none.
+// After each poll of an input that may wait. One that brought packets is polled until it brings
+// none.
 void graph_thread::pace(node_run& node, uint32_t count) noexcept
 {
     if (node.state_ != node_state::adaptive) {
@@ -42,7 +44,8 @@ void graph_thread::pace(node_run& node, uint32_t count) noexcept
 
 bool graph_thread::may_sleep() const noexcept
 {
-    // who is handed packets stays awake for a while: to wake it costs the other thread a system call
+    // who is handed packets stays awake for a while: to wake it costs the other thread a system
+    // call
     return !awake_ && (index_ == 0 || clock_ - last_posted_ > lengths_.window);
 }
 
@@ -66,7 +69,8 @@ duration graph_thread::arm_inputs() noexcept
     return limit;
 }
 
-// Whatever ended the sleep, all inputs are looked at: an interrupt that comes just now may be lost here.
+// Whatever ended the sleep, all inputs are looked at: an interrupt that comes just now may be lost
+// here.
 void graph_thread::disarm_inputs() noexcept
 {
     for (node_run* node : plan_->inputs())
@@ -86,8 +90,9 @@ void graph_thread::keep_files(plan& next) noexcept
         if (old->fd_ < 0)
             continue;
         const auto inputs = next.inputs();
-        const auto same = std::find_if(inputs.begin(), inputs.end(),
-                                       [&](const node_run* run) { return run->counters_ == old->counters_; });
+        const auto same = std::find_if(inputs.begin(), inputs.end(), [&](const node_run* run) {
+            return run->counters_ == old->counters_;
+        });
         if (same != inputs.end()) {
             (*same)->fd_ = old->fd_;
             (*same)->file_again_ = old->file_again_;
@@ -112,8 +117,8 @@ void graph_thread::wait_for_inputs(duration limit) noexcept
         uint64_t value = 0;
         if (ready.data.fd != wake_fd_)
             note_ready(ready.data.fd, (ready.events & (EPOLLERR | EPOLLHUP)) != 0);
-        else
-            [[maybe_unused]] const auto drained = read(wake_fd_, &value, sizeof value);
+        else [[maybe_unused]]
+            const auto drained = read(wake_fd_, &value, sizeof value);
     }
 }
 
@@ -123,7 +128,9 @@ void graph_thread::note_ready(int fd, bool failed) noexcept
         if (node->fd_ != fd)
             continue;
         const uint64_t vectors = node->counters_->vectors.get();
-        node->in_vain_ = vectors == node->in_vain_vectors_ ? static_cast<uint8_t>(node->in_vain_ + 1) : uint8_t{0};
+        node->in_vain_ = vectors == node->in_vain_vectors_
+                             ? static_cast<uint8_t>(node->in_vain_ + 1)
+                             : uint8_t{0};
         node->in_vain_vectors_ = vectors;
         if (!failed && node->in_vain_ < max_in_vain)
             continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every thread does for itself before it runs the graph: its name, its core, its cache of packet buffers.
+// What every thread does for itself before it runs the graph: its name, its core, its cache of
+// packet buffers.
 #include "graph/engine.hh"
 #include "graph/init.hh"
 

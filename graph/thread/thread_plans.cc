@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a thread comes by its plans: what the main thread publishes, takes back and keeps of each node, and how the
-// thread takes a plan up.
+// How a thread comes by its plans: what the main thread publishes, takes back and keeps of each
+// node, and how the thread takes a plan up.
 #include "graph/engine.hh"
-#include "graph/thread/graph_thread.hh"
 #include "graph/plan.hh"
+#include "graph/thread/graph_thread.hh"
 
 #include <bit>
 #include <rte_cycles.h>
@@ -32,7 +32,8 @@ size_t graph_thread::reclaim_plans()
     return retired_.size();
 }
 
-// What a thread took to take a plan up is written into that plan, so that cause and time are never mixed up.
+// What a thread took to take a plan up is written into that plan, so that cause and time are never
+// mixed up.
 change_pause graph_thread::longest_pause() const
 {
     change_pause longest = longest_pause_;
@@ -79,8 +80,8 @@ void graph_thread::forget(node_id id) noexcept
         stores_[id].reset();
 }
 
-// Between two loops every frame is empty: those of the old plan go back to the list. What this takes depends on how
-// many nodes were busy, not on how many there are.
+// Between two loops every frame is empty: those of the old plan go back to the list. What this
+// takes depends on how many nodes were busy, not on how many there are.
 void graph_thread::take_up(plan& next) noexcept
 {
     const uint64_t begin = rte_rdtsc();
@@ -99,8 +100,8 @@ void graph_thread::take_up(plan& next) noexcept
     next.pause_.set(rte_rdtsc() - begin);
 }
 
-// Whether a plan has the very node that a run of another plan is of. Not by its id alone, which may stand for another
-// node by now: the counters are the node's own.
+// Whether a plan has the very node that a run of another plan is of. Not by its id alone, which may
+// stand for another node by now: the counters are the node's own.
 bool graph_thread::is_in(plan* p, const node_run& of) noexcept
 {
     const node_run* run = p == nullptr ? nullptr : p->run_of(of.id_);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, teaches the neighbour table.
-#include "graph/thread/hand_over.hh"
+// arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, teaches the
+// neighbour table.
 #include "base/net/headers.hh"
 #include "graph/packet_cut.hh"
+#include "graph/thread/hand_over.hh"
 #include "nodes/arp/neighbours.hh"
 #include "nodes/interface/interface.hh"
 
@@ -29,25 +30,30 @@ enum reasons : uint16_t {
     handoff_full,
 };
 
-constexpr uint32_t news_per_second = 500; // of an interface, that nobody asked for, from all threads together
+constexpr uint32_t news_per_second =
+    500; // of an interface, that nobody asked for, from all threads together
 constexpr uint32_t news_burst = 100;
 
 struct context {
     explicit context(const node_setup& setup)
-        : engine{setup.engine}, ip4{setup.engine.module<ip4::tables>()}, interfaces{interfaces_of(setup.engine)},
-          asked{setup.engine.module<neighbour_table>().asked()}, limits{setup.thread != 0 || setup.engine.thread_count() == 1},
-          for_us(max_interfaces, budget(setup.engine)), for_others(max_interfaces, budget(setup.engine))
-    {
-    }
+        : engine{setup.engine},
+          ip4{setup.engine.module<ip4::tables>()},
+          interfaces{interfaces_of(setup.engine)},
+          asked{setup.engine.module<neighbour_table>().asked()},
+          limits{setup.thread != 0 || setup.engine.thread_count() == 1},
+          for_us(max_interfaces, budget(setup.engine)),
+          for_others(max_interfaces, budget(setup.engine))
+    {}
     static token_bucket budget(const engine& engine)
     {
-        return {std::max<uint64_t>(news_per_second / engine.polling_threads().size(), 1), rte_get_tsc_hz(), news_burst};
+        return {std::max<uint64_t>(news_per_second / engine.polling_threads().size(), 1),
+                rte_get_tsc_hz(), news_burst};
     }
     weft::engine& engine;
     const ip4::tables& ip4;
     const interface_table& interfaces;
     const asked_lately& asked;
-    const bool limits; // not on the main thread, if workers have done so
+    const bool limits;                            // not on the main thread, if workers have done so
     std::vector<token_bucket> for_us, for_others; // by interface
 };
 
@@ -57,9 +63,12 @@ verdict check_format(const packet& p) noexcept
     if (p.contiguous() < at + sizeof(net::arp_header))
         return drop(too_short);
     const auto& arp = p.network<net::arp_header>();
-    if (arp.hardware_type != net::arp_hardware_ethernet || arp.protocol_type != net::ether_type::ip4 ||
-        arp.hardware_length != sizeof(net::mac_address) || arp.protocol_length != sizeof(net::be32) ||
-        (arp.operation != net::arp_operation::request && arp.operation != net::arp_operation::reply))
+    if (arp.hardware_type != net::arp_hardware_ethernet ||
+        arp.protocol_type != net::ether_type::ip4 ||
+        arp.hardware_length != sizeof(net::mac_address) ||
+        arp.protocol_length != sizeof(net::be32) ||
+        (arp.operation != net::arp_operation::request &&
+         arp.operation != net::arp_operation::reply))
         return drop(bad_format);
     if (arp.sender_mac.is_group() || arp.sender_mac.is_zero())
         return drop(bad_sender);
@@ -68,12 +77,14 @@ verdict check_format(const packet& p) noexcept
 
 // What a packet in good form says.
 struct message {
-    message(const ip4::own_addresses& own, interface_index from, const net::arp_header& arp) noexcept
-        : interface{from}, sender{net::from_wire(arp.sender_ip)}, mac{arp.sender_mac},
-          for_us{own.on_interface(net::from_wire(arp.target_ip), from)},
-          reply{arp.operation == net::arp_operation::reply}
-    {
-    }
+    message(const ip4::own_addresses& own, interface_index from,
+            const net::arp_header& arp) noexcept
+        : interface {
+        from
+    }, sender{net::from_wire(arp.sender_ip)}, mac{arp.sender_mac},
+        for_us{own.on_interface(net::from_wire(arp.target_ip), from)},
+        reply{arp.operation == net::arp_operation::reply}
+    {}
     [[nodiscard]] bool confirms() const noexcept { return for_us && reply; }
     [[nodiscard]] bool asks() const noexcept { return for_us && !reply; }
 
@@ -96,7 +107,8 @@ bool is_own(const interface_table& interfaces, const net::mac_address& mac) noex
 verdict check_sender(const context& ctx, const message& m) noexcept
 {
     const auto& own = ctx.ip4.own();
-    if (is_own(ctx.interfaces, m.mac)) // a loop, or an invented sender: packets for it would come back
+    if (is_own(ctx.interfaces,
+               m.mac)) // a loop, or an invented sender: packets for it would come back
         return drop(own_mac);
     if (own.on_interface(m.sender, m.interface))
         return drop(duplicate_address);
@@ -117,7 +129,8 @@ void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
     arp.operation = net::arp_operation::reply;
     p.header<net::ethernet_header>(0) = {arp.target_mac, own_mac, net::ether_type::arp};
     p.metadata().flags |= packet_metadata::locally_made;
-    cut(p, p.metadata().l3_offset + uint32_t{sizeof arp}); // what stood behind the request is no part of the answer
+    cut(p, p.metadata().l3_offset +
+               uint32_t{sizeof arp}); // what stood behind the request is no part of the answer
 }
 
 // A packet that has been heard and asks nothing of the router is at its end, but is no loss.
@@ -144,14 +157,16 @@ verdict learn(node_run& run, packet& p, const message& m) noexcept
     return room || m.asks() ? answer(run, p, m) : drop(table_full);
 }
 
-// Nobody asked for it, and more of that has come than is learned from. Who asks gets an answer all the same.
+// Nobody asked for it, and more of that has come than is learned from. Who asks gets an answer all
+// the same.
 verdict not_learned(node_run& run, packet& p, const message& m) noexcept
 {
     return m.confirms() ? drop(rate_limited) : answer(run, p, m);
 }
 
-// `news` is called for what can change the neighbour table, as verdict(packet&, const message&, bool asked): what a station says
-// that is not in use, that moved, or that answers. The one in use is on this network, or it would not be.
+// `news` is called for what can change the neighbour table, as verdict(packet&, const message&,
+// bool asked): what a station says that is not in use, that moved, or that answers. The one in use
+// is on this network, or it would not be.
 template <class News>
 verdict decide(node_run& run, packet& p, News&& news) noexcept
 {
@@ -174,22 +189,27 @@ verdict decide(node_run& run, packet& p, News&& news) noexcept
     return news(p, m, asked);
 }
 
-// A worker answers those to whom packets go already; what is news goes to the main thread together, answers first.
+// A worker answers those to whom packets go already; what is news goes to the main thread together,
+// answers first.
 void answer_or_hand_over(node_run& run, frame& in, graph_thread& main) noexcept
 {
-    constexpr size_t for_answers = graph_thread::inbox_size / 4; // what nobody asked for leaves them so much
+    constexpr size_t for_answers =
+        graph_thread::inbox_size / 4; // what nobody asked for leaves them so much
     enum class news : uint8_t { none, asked, unasked };
     std::array<news, vector_size> is{};
     std::array<verdict, vector_size> verdicts;
     for (uint32_t i = 0; i < in.count; ++i)
-        verdicts[i] = decide(run, *in.packets[i], [&](packet&, const message&, bool asked) noexcept {
-            is[i] = asked ? news::asked : news::unasked;
-            return consumed; // unless the main thread is behind
-        });
-    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::asked; }, {main, run.id()},
-                     handoff_full, verdicts.data());
-    hand_over_chosen(run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::unasked; },
-                     {main, run.id(), for_answers}, handoff_full, verdicts.data());
+        verdicts[i] =
+            decide(run, *in.packets[i], [&](packet&, const message&, bool asked) noexcept {
+                is[i] = asked ? news::asked : news::unasked;
+                return consumed; // unless the main thread is behind
+            });
+    hand_over_chosen(
+        run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::asked; }, {main, run.id()},
+        handoff_full, verdicts.data());
+    hand_over_chosen(
+        run, in, 0, [&](uint32_t i) noexcept { return is[i] == news::unasked; },
+        {main, run.id(), for_answers}, handoff_full, verdicts.data());
     run.enqueue(in, verdicts.data());
 }
 
@@ -201,7 +221,9 @@ void arp_input(node_run& run, frame& in) noexcept
         return;
     }
     run.each(in, [&](packet& p) noexcept {
-        return decide(run, p, [&](packet& heard, const message& m, bool) noexcept { return learn(run, heard, m); });
+        return decide(run, p, [&](packet& heard, const message& m, bool) noexcept {
+            return learn(run, heard, m);
+        });
     });
 }
 
@@ -211,14 +233,13 @@ std::string trace_arp(const trace_record& record)
     if (arp == nullptr)
         return fmt::format("{} bytes, no ARP header", record.length);
     const auto operation = arp->operation.host();
-    return fmt::format("{}: {} ({}) -> {} ({})",
-                       operation == 1   ? "request"
-                       : operation == 2 ? "reply"
-                                        : fmt::format("operation {}", operation),
-                       net::to_string(net::from_wire(arp->sender_ip)),
-                       net::to_string(arp->sender_mac),
-                       net::to_string(net::from_wire(arp->target_ip)),
-                       net::to_string(arp->target_mac));
+    return fmt::format(
+        "{}: {} ({}) -> {} ({})",
+        operation == 1   ? "request"
+        : operation == 2 ? "reply"
+                         : fmt::format("operation {}", operation),
+        net::to_string(net::from_wire(arp->sender_ip)), net::to_string(arp->sender_mac),
+        net::to_string(net::from_wire(arp->target_ip)), net::to_string(arp->target_mac));
 }
 
 const node_registration registration{{
@@ -226,13 +247,18 @@ const node_registration registration{{
     .function = arp_input,
     .nexts = {{to_output, "interface-output"}},
     .reasons = {{too_short, "too_short", "the packet is shorter than an ARP header"},
-                {bad_format, "bad_format", "it is not ARP for Ethernet and IPv4, or no request or reply"},
+                {bad_format, "bad_format",
+                 "it is not ARP for Ethernet and IPv4, or no request or reply"},
                 {bad_sender, "bad_sender", "the sender's MAC address is no station's"},
-                {own_mac, "own_mac", "the sender's MAC address is one of this router's", severity::warning},
-                {foreign_sender, "foreign_sender", "the sender's address is on no network of this interface"},
-                {duplicate_address, "duplicate_address", "another station uses an address of this router"},
+                {own_mac, "own_mac", "the sender's MAC address is one of this router's",
+                 severity::warning},
+                {foreign_sender, "foreign_sender",
+                 "the sender's address is on no network of this interface"},
+                {duplicate_address, "duplicate_address",
+                 "another station uses an address of this router"},
                 {table_full, "table_full", "the neighbour table is full", severity::warning},
-                {rate_limited, "rate_limited", "nobody asked for the answer, as for too many others", severity::warning},
+                {rate_limited, "rate_limited",
+                 "nobody asked for the answer, as for too many others", severity::warning},
                 {handoff_full, "handoff_full", "the main thread is behind", severity::warning}},
     .context = context_of<context>(),
     .role = node_role::punted,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which neighbours were asked for in the last seconds, so that workers know an answer from what nobody asked for.
+// Which neighbours were asked for in the last seconds, so that workers know an answer from what
+// nobody asked for.
 #pragma once
 
 #include "graph/flow_hash.hh"
@@ -11,15 +12,16 @@
 
 namespace weft::arp {
 
-// Bits by hash, one set for each of the last seconds: few strangers pass for someone who was asked, and nobody who was asked
-// is missed. Main thread writes, any thread reads.
+// Bits by hash, one set for each of the last seconds: few strangers pass for someone who was asked,
+// and nobody who was asked is missed. Main thread writes, any thread reads.
 class asked_lately {
 public:
     void note(interface_index i, net::ip4_address a) noexcept
     {
         const uint32_t bit = bit_of(i, a);
         auto& word = seconds_[now_][bit / 64];
-        word.store(word.load(std::memory_order_relaxed) | uint64_t{1} << bit % 64, std::memory_order_relaxed);
+        word.store(word.load(std::memory_order_relaxed) | uint64_t{1} << bit % 64,
+                   std::memory_order_relaxed);
     }
     // A second has passed.
     void advance() noexcept

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration section `neighbors`, show ip neighbors, ip neighbor add and del.
+#include "base/text_table.hh"
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
 #include "nodes/arp/neighbours.hh"
 #include "nodes/interface/interface.hh"
-#include "base/text_table.hh"
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -16,8 +16,10 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-// Nobody has the router's own address, or an end of a network; any other may be on a network that comes later.
-void check_address(const config::value& item, const config::value& interfaces, config::problems& problems)
+// Nobody has the router's own address, or an end of a network; any other may be on a network that
+// comes later.
+void check_address(const config::value& item, const config::value& interfaces,
+                   config::problems& problems)
 {
     const auto* address = item.find("address");
     const auto a = address->as<net::ip4_address>();
@@ -54,10 +56,11 @@ void check(const config::value& root, config::problems& problems)
             continue;
         }
         check_address(item, *interfaces, problems);
-        const auto [first, fresh] = lines.emplace(std::pair{name, address->as<net::ip4_address>()}, item.at().line);
+        const auto [first, fresh] =
+            lines.emplace(std::pair{name, address->as<net::ip4_address>()}, item.at().line);
         if (!fresh)
-            problems.add(*address, "{} on interface {} has an entry already (line {})", address->text(), name,
-                         first->second);
+            problems.add(*address, "{} on interface {} has an entry already (line {})",
+                         address->text(), name, first->second);
     }
 }
 
@@ -82,7 +85,8 @@ const config::registration section{{
     .stage = config::stage::routes,
     .keys = {{"neighbors[].interface", config::text("an interface's name"),
               "The interface behind which the neighbour is.", true},
-             {"neighbors[].address", config::ip4_address(), "Its address; on a network that the interface has or may get.", true},
+             {"neighbors[].address", config::ip4_address(),
+              "Its address; on a network that the interface has or may get.", true},
              {"neighbors[].macaddress", config::mac_address(), "Its MAC address.", true}},
     .check = check,
     .apply = apply,
@@ -117,8 +121,12 @@ result<json> show(command_context& context)
 
 std::string text(const json& data)
 {
-    text_table table{{{"Age", 12, right}, {"IP", 16, left}, {"State", 11, left},
-                      {"Ethernet", 18, left}, {"Waiting", 8, right}, {"Interface", 20, left}}};
+    text_table table{{{"Age", 12, right},
+                      {"IP", 16, left},
+                      {"State", 11, left},
+                      {"Ethernet", 18, left},
+                      {"Waiting", 8, right},
+                      {"Interface", 20, left}}};
     for (const auto& n : data["neighbors"])
         table.row({fmt::format("{:.1f}", n["age"].get<double>()), n["address"], n["state"],
                    n["macaddress"], to_string(n["waiting"]), n["interface"]});
@@ -132,8 +140,9 @@ std::string text(const json& data)
                              data["limit"].get<size_t>(), data["waiting_limit"].get<size_t>());
 }
 
-const command_registration show_neighbors{"show ip neighbors", "Neighbours, their MACs and states, and what each interface uses",
-                                          show, text};
+const command_registration show_neighbors{
+    "show ip neighbors", "Neighbours, their MACs and states, and what each interface uses", show,
+    text};
 
 // Any address will do that may be a neighbour's, now or once the interface has its network.
 result<void> check_place(engine& engine, const interface& i, net::ip4_address a)
@@ -148,7 +157,8 @@ result<void> check_place(engine& engine, const interface& i, net::ip4_address a)
         return fail(errc::invalid_argument, "{} is on a network of interface {}", text,
                     interfaces_of(engine).at(*towards).name);
     if (ip4.table().lookup(a) == ip4::forwarding::special(ip4::adjacency_kind::broadcast))
-        return fail(errc::invalid_argument, "{} is the first or the broadcast address of a network", text);
+        return fail(errc::invalid_argument, "{} is the first or the broadcast address of a network",
+                    text);
     return {};
 }
 

@@ -7,7 +7,8 @@ namespace weft::arp {
 
 namespace {
 
-constexpr size_t looks = 16; // at a list's oldest, for each that is to come: what a flood costs stays bounded
+constexpr size_t looks =
+    16; // at a list's oldest, for each that is to come: what a flood costs stays bounded
 
 } // namespace
 
@@ -30,10 +31,12 @@ bool neighbour_table::in_use(const neighbour& n) const
 {
     if (ip4_.is_next_hop(n.interface, n.address))
         return true;
-    return n.place >= standing::heard && (!n.watched || ip4_.neighbour_used(n.interface, n.address));
+    return n.place >= standing::heard &&
+           (!n.watched || ip4_.neighbour_used(n.interface, n.address));
 }
 
-// Packets cost a little more while it is noticed whether there are any: until the first, and in a crowd again after a while.
+// Packets cost a little more while it is noticed whether there are any: until the first, and in a
+// crowd again after a while.
 void neighbour_table::watch(neighbour& n, bool on)
 {
     n.watched = on;
@@ -55,7 +58,8 @@ void neighbour_table::follow_use(neighbour& n, duration now)
 neighbour* neighbour_table::min_needed(segment& s, standing last)
 {
     const duration now = engine_.loop().now();
-    for (auto where = standing::failed; where <= last; where = static_cast<standing>(static_cast<int>(where) + 1)) {
+    for (auto where = standing::failed; where <= last;
+         where = static_cast<standing>(static_cast<int>(where) + 1)) {
         auto& list = s.in(where);
         for (size_t look = std::min(looks, list.size()); look > 0; --look) {
             neighbour& n = *list.front();
@@ -71,7 +75,8 @@ neighbour* neighbour_table::min_needed(segment& s, standing last)
     return nullptr;
 }
 
-// Room for one more of an interface: the unanswered make it among themselves, others where most are.
+// Room for one more of an interface: the unanswered make it among themselves, others where most
+// are.
 bool neighbour_table::make_room(interface_index i, bool unanswered)
 {
     segment& own = segment_of(i);
@@ -103,7 +108,8 @@ bool neighbour_table::make_waiting_room(interface_index i)
     size_t left = looks;
     for (neighbour* n : segment_of(waiting_.largest(i)).in(standing::asked)) {
         if (!n->waiting.empty()) {
-            engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::queue_full), n->waiting.front());
+            engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::queue_full),
+                                     n->waiting.front());
             n->waiting.erase(n->waiting.begin());
             waiting_.give_back(n->interface);
             return waiting_.room_for(i, interfaces);

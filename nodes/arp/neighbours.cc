@@ -2,10 +2,10 @@
 // The neighbour table: its states, requests and ageing.
 #include "nodes/arp/neighbours.hh"
 
-#include "graph/init.hh"
-#include "nodes/interface/link.hh"
 #include "base/net/headers.hh"
+#include "graph/init.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/link.hh"
 
 #include <spdlog/spdlog.h>
 
@@ -14,13 +14,20 @@ namespace weft::arp {
 std::string_view to_string(neighbour_state state) noexcept
 {
     switch (state) {
-    case neighbour_state::incomplete: return "incomplete";
-    case neighbour_state::reachable: return "reachable";
-    case neighbour_state::stale: return "stale";
-    case neighbour_state::probe: return "probe";
-    case neighbour_state::failed: return "failed";
-    case neighbour_state::permanent: return "permanent";
-    case neighbour_state::inactive: return "inactive";
+    case neighbour_state::incomplete:
+        return "incomplete";
+    case neighbour_state::reachable:
+        return "reachable";
+    case neighbour_state::stale:
+        return "stale";
+    case neighbour_state::probe:
+        return "probe";
+    case neighbour_state::failed:
+        return "failed";
+    case neighbour_state::permanent:
+        return "permanent";
+    case neighbour_state::inactive:
+        return "inactive";
     }
     return "?";
 }
@@ -39,7 +46,8 @@ uint64_t ticks(duration now) noexcept
 
 } // namespace
 
-neighbour_table::neighbour_table(engine& engine) : engine_{engine}, ip4_{engine.module<ip4::tables>()}
+neighbour_table::neighbour_table(engine& engine)
+    : engine_{engine}, ip4_{engine.module<ip4::tables>()}
 {
     ip4_.set_holder(this);
     ip4_.observe_addresses([this](interface_index i, net::ip4_address a, bool added) {
@@ -119,7 +127,8 @@ void neighbour_table::erase(neighbour& n)
     table_.erase({n.interface, n.address});
 }
 
-ip4::packet_holder::outcome neighbour_table::hold(packet* p, net::ip4_address next_hop, interface_index interface)
+ip4::packet_holder::outcome neighbour_table::hold(packet* p, net::ip4_address next_hop,
+                                                  interface_index interface)
 {
     neighbour* n = find_or_make(interface, next_hop, standing::unasked);
     if (n == nullptr)
@@ -127,11 +136,13 @@ ip4::packet_holder::outcome neighbour_table::hold(packet* p, net::ip4_address ne
     if (n->state == neighbour_state::failed || n->state == neighbour_state::inactive)
         return outcome::unreachable;
     // It comes back although its neighbour is known: round and round it would hold up the thread.
-    if (n->state != neighbour_state::incomplete && (p->metadata().flags & packet_metadata::resolved) != 0)
+    if (n->state != neighbour_state::incomplete &&
+        (p->metadata().flags & packet_metadata::resolved) != 0)
         return outcome::unreachable;
     // Who was resolved while the packet was on its way here needs no room.
     const bool known = n->state != neighbour_state::incomplete;
-    const bool room = known || (n->waiting.size() < max_waiting_each && make_waiting_room(interface));
+    const bool room =
+        known || (n->waiting.size() < max_waiting_each && make_waiting_room(interface));
     if (room) {
         n->waiting.push_back(p);
         waiting_.take(interface);
@@ -157,7 +168,8 @@ void neighbour_table::release_waiting(neighbour& n)
     n.waiting.clear();
 }
 
-// Packets that waited in vain go to ip4-glean again, which counts them and tells their senders (RFC 1812 section 5.2.7.1).
+// Packets that waited in vain go to ip4-glean again, which counts them and tells their senders (RFC
+// 1812 section 5.2.7.1).
 void neighbour_table::give_up(neighbour& n)
 {
     ip4_.neighbour_down(n.interface, n.address);
@@ -196,8 +208,8 @@ void neighbour_table::confirm(neighbour& n, const net::mac_address& mac, bool an
     release_waiting(n);
 }
 
-bool neighbour_table::learn(interface_index i, net::ip4_address a, const net::mac_address& mac, bool answer,
-                            bool create)
+bool neighbour_table::learn(interface_index i, net::ip4_address a, const net::mac_address& mac,
+                            bool answer, bool create)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end() && !create)
@@ -210,7 +222,8 @@ bool neighbour_table::learn(interface_index i, net::ip4_address a, const net::ma
     return true;
 }
 
-// Asks for the one that has waited for it longest; false if there is none, or none can be asked now.
+// Asks for the one that has waited for it longest; false if there is none, or none can be asked
+// now.
 bool neighbour_table::ask_first(segment& s, duration now)
 {
     if (s.in(standing::unasked).empty() || s.first.take(ticks(now), 1) == 0)
@@ -252,12 +265,14 @@ void neighbour_table::tick_one(neighbour& n, duration now)
         set_state(n, neighbour_state::stale);
     else if (n.state == neighbour_state::stale && age >= stale_time)
         set_state(n, neighbour_state::probe);
-    if (n.place == standing::failed ? age >= failed_time : n.place == standing::unasked && age >= incomplete_time) {
+    if (n.place == standing::failed ? age >= failed_time
+                                    : n.place == standing::unasked && age >= incomplete_time) {
         erase(n);
         return;
     }
     const bool probing = n.state == neighbour_state::probe;
-    if ((n.place != standing::asked && !probing) || (n.requests > 0 && now - n.asked < request_interval))
+    if ((n.place != standing::asked && !probing) ||
+        (n.requests > 0 && now - n.asked < request_interval))
         return;
     if (n.requests >= max_requests || (!probing && age >= incomplete_time))
         give_up(n);
@@ -274,7 +289,8 @@ void neighbour_table::tick()
         if (!s)
             continue;
         // the oldest of each standing first; some move behind the last, or to a list that is done
-        for (auto where : {standing::failed, standing::unasked, standing::asked, standing::heard, standing::known}) {
+        for (auto where : {standing::failed, standing::unasked, standing::asked, standing::heard,
+                           standing::known}) {
             auto at = s->in(where).begin();
             for (size_t left = s->in(where).size(); left > 0; --left)
                 tick_one(**at++, now);
@@ -302,9 +318,15 @@ bool neighbour_table::send(interface_index i, uint16_t operation, const net::mac
     rte_pktmbuf_append(p->mbuf(), bytes);
     p->header<net::ethernet_header>(0) = {to, mac, net::ether_type::arp};
     p->header<net::arp_header>(sizeof(net::ethernet_header)) = {
-        net::arp_hardware_ethernet, net::ether_type::ip4, sizeof(net::mac_address), sizeof(net::be32),
-        net::be16{operation}, mac, sender.wire(),
-        to == net::broadcast_mac ? net::mac_address{} : to, target.wire()};
+        net::arp_hardware_ethernet,
+        net::ether_type::ip4,
+        sizeof(net::mac_address),
+        sizeof(net::be32),
+        net::be16{operation},
+        mac,
+        sender.wire(),
+        to == net::broadcast_mac ? net::mac_address{} : to,
+        target.wire()};
     p->metadata().interface = i;
     p->metadata().flags = packet_metadata::locally_made;
     if (engine_.main().inject_new(output->id, p))
@@ -313,7 +335,8 @@ bool neighbour_table::send(interface_index i, uint16_t operation, const net::mac
     return false;
 }
 
-result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address a, const net::mac_address& mac)
+result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address a,
+                                            const net::mac_address& mac)
 {
     neighbour* n = find_or_make(i, a, standing::configured);
     if (n == nullptr)
@@ -344,8 +367,8 @@ result<void> neighbour_table::remove(interface_index i, net::ip4_address a)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end())
-        return fail(errc::not_found, "interface {} has no neighbour {}", interfaces_of(engine_).at(i).name,
-                    net::to_string(a));
+        return fail(errc::not_found, "interface {} has no neighbour {}",
+                    interfaces_of(engine_).at(i).name, net::to_string(a));
     erase(known->second);
     return {};
 }

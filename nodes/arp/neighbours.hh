@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The neighbour table: which MAC an address has, asked for by ARP (RFC 826), aged, bounded and shared fairly: what one
-// interface's stations, or those who send to them, can use up is not the others'.
+// The neighbour table: which MAC an address has, asked for by ARP (RFC 826), aged, bounded and
+// shared fairly: what one interface's stations, or those who send to them, can use up is not the
+// others'.
 #pragma once
 
-#include "graph/engine.hh"
 #include "base/token_bucket.hh"
+#include "graph/engine.hh"
 #include "nodes/arp/asked_lately.hh"
 #include "nodes/arp/shares.hh"
 #include "nodes/ip4/ip4.hh"
@@ -28,7 +29,8 @@ enum class neighbour_state : uint8_t {
 };
 [[nodiscard]] std::string_view to_string(neighbour_state) noexcept;
 
-// In the order in which neighbours give way to others. Those that are configured have no place in it.
+// In the order in which neighbours give way to others. Those that are configured have no place in
+// it.
 enum class standing : uint8_t { failed, asked, unasked, heard, known, configured };
 
 struct neighbour {
@@ -39,7 +41,8 @@ struct neighbour {
     duration since{};      // of the last confirmation, or of the state
     duration asked{};      // of the last request
     unsigned requests = 0; // in this state
-    bool watched = false;  // whether packets are forwarded to it is noticed; if not, some were lately
+    bool watched =
+        false; // whether packets are forwarded to it is noticed; if not, some were lately
     duration used_until{}; // if not watched: until then it counts as in use anyway
     std::vector<packet*> waiting;
 
@@ -58,15 +61,17 @@ public:
     static constexpr duration request_interval = 1s; // RFC 1122 section 2.3.2.1
     static constexpr unsigned max_requests = 3;
     static constexpr duration incomplete_time = 5s; // at most, also where no request could leave
-    static constexpr duration reachable_time = 60s; // RFC 1122 section 2.3.2.1: of the order of a minute
+    static constexpr duration reachable_time =
+        60s; // RFC 1122 section 2.3.2.1: of the order of a minute
     static constexpr duration stale_time = 5s;
     static constexpr duration failed_time = 3s;
-    // A neighbour to which a packet was forwarded counts as in use for so long, and longer while there are not so many that
-    // who is idle need be known; of others, so many a second.
+    // A neighbour to which a packet was forwarded counts as in use for so long, and longer while
+    // there are not so many that who is idle need be known; of others, so many a second.
     static constexpr duration use_time = 30s;
     static constexpr size_t crowded = max_neighbours * 3 / 8;
     static constexpr unsigned watches_per_second = 1000;
-    // Requests a second on one interface: first ones, repeated ones, and those to confirm a neighbour.
+    // Requests a second on one interface: first ones, repeated ones, and those to confirm a
+    // neighbour.
     static constexpr unsigned first_requests = 2000, more_requests = 500, probes = 1000;
     static constexpr unsigned request_burst = 500;
 
@@ -84,12 +89,14 @@ public:
     // Asks for nothing: tells the network of an address of ours (RFC 5227 section 3).
     void announce(interface_index i, net::ip4_address own);
 
-    // By hand; waits if the interface has no network with the address. errc::exhausted, errc::not_found.
+    // By hand; waits if the interface has no network with the address. errc::exhausted,
+    // errc::not_found.
     result<void> add_permanent(interface_index i, net::ip4_address a, const net::mac_address& mac);
     result<void> remove(interface_index i, net::ip4_address a);
     // Forgets what was learned on an interface.
     void flush(interface_index i);
-    // An interface's networks changed: forgets the learned that are on none of them, and lets the configured wait or return.
+    // An interface's networks changed: forgets the learned that are on none of them, and lets the
+    // configured wait or return.
     void follow_networks(interface_index i);
     [[nodiscard]] std::vector<const neighbour*> all() const; // in order of interface and address
     [[nodiscard]] size_t waiting() const noexcept { return waiting_.total(); }
@@ -104,12 +111,16 @@ private:
     using key = std::pair<interface_index, net::ip4_address>;
     // What one interface's neighbours have for themselves.
     struct segment {
-        std::array<std::list<neighbour*>, static_cast<size_t>(standing::configured)> by_standing; // longest there first
+        std::array<std::list<neighbour*>, static_cast<size_t>(standing::configured)>
+            by_standing; // longest there first
         token_bucket first{first_requests, 1'000'000'000, request_burst};
         token_bucket more{more_requests, 1'000'000'000, request_burst};
         token_bucket probing{probes, 1'000'000'000, request_burst};
 
-        std::list<neighbour*>& in(standing s) noexcept { return by_standing[static_cast<size_t>(s)]; }
+        std::list<neighbour*>& in(standing s) noexcept
+        {
+            return by_standing[static_cast<size_t>(s)];
+        }
         [[nodiscard]] size_t unanswered() const noexcept;
     };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One limited thing that several interfaces use: half of it is set aside in equal shares, the rest is for who comes first.
+// One limited thing that several interfaces use: half of it is set aside in equal shares, the rest
+// is for who comes first.
 #pragma once
 
 #include "nodes/interface/interface.hh"
@@ -14,7 +15,8 @@ class shares {
 public:
     explicit shares(size_t limit) noexcept : limit_{limit} {}
 
-    // Whether one of `interfaces` (those below that number) may take one more without touching what the others have set aside.
+    // Whether one of `interfaces` (those below that number) may take one more without touching what
+    // the others have set aside.
     [[nodiscard]] bool room_for(interface_index i, size_t interfaces) const noexcept
     {
         const size_t own = limit_ / 2 / std::max<size_t>(interfaces, 1);

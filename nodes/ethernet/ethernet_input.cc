@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ethernet-input: takes frames that are for this router and passes them on by EtherType, without their priority tags.
+// ethernet-input: takes frames that are for this router and passes them on by EtherType, without
+// their priority tags.
 #include "nodes/ethernet/ethernet_input.hh"
 
 #include "base/net/headers.hh"
@@ -22,8 +23,8 @@ verdict verdict_of(net::be16 type) noexcept
     return to;
 }
 
-// A tag of VLAN 0 is a priority and nothing else (IEEE 802.1Q section 6.9): the addresses move over it, so that
-// behind this node no frame has a tag.
+// A tag of VLAN 0 is a priority and nothing else (IEEE 802.1Q section 6.9): the addresses move over
+// it, so that behind this node no frame has a tag.
 verdict untag(packet& p) noexcept
 {
     constexpr size_t addresses = offsetof(net::ethernet_header, type);
@@ -77,9 +78,12 @@ const node_registration registration{{
     .nexts = {{input::to_ip4_input, "ip4-input"}, {input::to_arp_input, "arp-input"}},
     .reasons = {{input::too_short, "too_short", "the frame is shorter than an Ethernet header"},
                 {input::interface_down, "interface_down", "the interface is administratively down"},
-                {input::not_for_us, "not_for_us", "the destination MAC address is another station's"},
-                {input::unknown_ethertype, "unknown_ethertype", "no node takes this EtherType", severity::info},
-                {input::unknown_vlan, "unknown_vlan", "the frame has the tag of a VLAN, and the interface takes none", severity::info}},
+                {input::not_for_us, "not_for_us",
+                 "the destination MAC address is another station's"},
+                {input::unknown_ethertype, "unknown_ethertype", "no node takes this EtherType",
+                 severity::info},
+                {input::unknown_vlan, "unknown_vlan",
+                 "the frame has the tag of a VLAN, and the interface takes none", severity::info}},
     .context = context_of<context>(),
     .joined_later = true,
     .format_trace = trace_text,

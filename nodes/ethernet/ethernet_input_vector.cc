@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// ethernet-input for many packets at once: most are IPv4 for this router's MAC address, which three compares tell.
-#include "graph/lanes.hh"
+// ethernet-input for many packets at once: most are IPv4 for this router's MAC address, which three
+// compares tell.
 #include "base/net/headers.hh"
-#include "nodes/ethernet/ethernet_input.hh"
+#include "graph/lanes.hh"
 #include "graph/node_run_vector.hh"
+#include "nodes/ethernet/ethernet_input.hh"
 
 namespace weft::ethernet {
 
@@ -30,7 +31,8 @@ struct expected {
     uint16_t mac_end = 0;
 };
 
-// Loads a whole header before its length is known: a buffer has room for it wherever a driver lets its data begin.
+// Loads a whole header before its length is known: a buffer has room for it wherever a driver lets
+// its data begin.
 WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const expected& want) noexcept
 {
     constexpr uint32_t ip4 = net::ether_type::ip4.wire();
@@ -40,11 +42,11 @@ WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const expected& want
         [&](uint32_t i) noexcept -> const std::byte* { return packets[i]->data(); });
     const words differ = (header.word[0] ^ want.mac_begin) |
                          ((header.word[1] ^ want.mac_end) & low) | ((header.word[3] & low) ^ ip4) |
-                         ((mbuf.word[lanes::mbuf_words::place] ^ want.place) & 0xff'ffff) | want.down;
-    return lanes::bits_of(
-        lanes::either(lanes::differ(differ, words{}),
-                      lanes::below(mbuf.word[lanes::mbuf_words::data_len] & low,
-                                   lanes::all_of(sizeof(net::ethernet_header)))));
+                         ((mbuf.word[lanes::mbuf_words::place] ^ want.place) & 0xff'ffff) |
+                         want.down;
+    return lanes::bits_of(lanes::either(lanes::differ(differ, words{}),
+                                        lanes::below(mbuf.word[lanes::mbuf_words::data_len] & low,
+                                                     lanes::all_of(sizeof(net::ethernet_header)))));
 }
 
 void ethernet_input(node_run& run, frame& in) noexcept
@@ -65,7 +67,8 @@ void ethernet_input(node_run& run, frame& in) noexcept
                  [&](packet& p) noexcept { return input::decide(ctx, p); });
 }
 
-const node_variant_registration registration{"ethernet-input", variant::WEFT_VARIANT, ethernet_input};
+const node_variant_registration registration{"ethernet-input", variant::WEFT_VARIANT,
+                                             ethernet_input};
 
 } // namespace
 

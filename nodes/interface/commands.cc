@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // show interface, show hardware, set interface state and mtu, clear interface.
+#include "base/text_table.hh"
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
 #include "graph/engine.hh"
 #include "nodes/interface/interface.hh"
-#include "base/text_table.hh"
 
 #include <nlohmann/json.hpp>
 
@@ -57,8 +57,12 @@ result<json> show_interface(command_context& context)
 
 std::string interface_text(const json& data)
 {
-    text_table table{{{"Name", 32, left}, {"Idx", 5, centre}, {"State", 10, centre},
-                      {"MTU", 8, centre}, {"Counter", 16, left}, {"Count", 16, right}}};
+    text_table table{{{"Name", 32, left},
+                      {"Idx", 5, centre},
+                      {"State", 10, centre},
+                      {"MTU", 8, centre},
+                      {"Counter", 16, left},
+                      {"Count", 16, right}}};
     for (const auto& i : data["interfaces"]) {
         const std::string state = i["device"] == "present" ? i["state"] : i["device"];
         std::vector<std::string> begin{i["name"], to_string(i["index"]), state,
@@ -137,11 +141,11 @@ std::string hardware_text(const json& data)
         out += fmt::format("\n{:<32}{:^5}{:^6}  {}{}", h["name"].get<std::string>(),
                            h["index"].get<unsigned>(), h["link"].get<std::string>(),
                            h["device"].get<std::string>(), state == "present" ? "" : ", " + state);
-        out += fmt::format("\n  Link speed: {}\n  Driver {}, socket {}, MAC {}, descriptors rx {} tx {}",
-                           speed == 0 ? "unknown" : fmt::format("{} Mbps", speed),
-                           h["driver"].get<std::string>(), h["socket"].get<int>(),
-                           h["macaddress"].get<std::string>(), h["rx_descriptors"].get<unsigned>(),
-                           h["tx_descriptors"].get<unsigned>());
+        out += fmt::format(
+            "\n  Link speed: {}\n  Driver {}, socket {}, MAC {}, descriptors rx {} tx {}",
+            speed == 0 ? "unknown" : fmt::format("{} Mbps", speed), h["driver"].get<std::string>(),
+            h["socket"].get<int>(), h["macaddress"].get<std::string>(),
+            h["rx_descriptors"].get<unsigned>(), h["tx_descriptors"].get<unsigned>());
         for (const auto& q : h["queues"])
             out += fmt::format("\n  {} queue {} thread {} ({})", q["direction"].get<std::string>(),
                                q["queue"].get<unsigned>(), q["thread"].get<std::string>(),
@@ -152,9 +156,9 @@ std::string hardware_text(const json& data)
     return out;
 }
 
-const command_registration hardware{"show hardware",
-                                    "Devices: link, driver, queues and their threads, driver counters",
-                                    show_hardware, hardware_text};
+const command_registration hardware{
+    "show hardware", "Devices: link, driver, queues and their threads, driver counters",
+    show_hardware, hardware_text};
 
 result<json> set_state(command_context& context)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // set interface handoff, show interface handoff.
-#include "nodes/interface/worker_handoff.hh"
-#include "control/command/command_parameters.hh"
-#include "graph/engine.hh"
-#include "control/show/statistics.hh"
-#include "nodes/interface/interface.hh"
 #include "base/text_table.hh"
+#include "control/command/command_parameters.hh"
+#include "control/show/statistics.hh"
+#include "graph/engine.hh"
+#include "nodes/interface/interface.hh"
+#include "nodes/interface/worker_handoff.hh"
 
 #include <algorithm>
 #include <charconv>
@@ -31,13 +31,15 @@ std::optional<unsigned> number_in(std::string_view text)
 result<std::vector<unsigned>> parse_workers(std::string_view text, unsigned thread_count)
 {
     const auto wrong = [&] {
-        return fail(errc::invalid_argument, "workers: `{}' is no list of workers such as 1,2 or 1-3", text);
+        return fail(errc::invalid_argument,
+                    "workers: `{}' is no list of workers such as 1,2 or 1-3", text);
     };
     std::vector<unsigned> list;
-    for (std::string_view rest = text; ;) {
+    for (std::string_view rest = text;;) {
         const std::string_view part = rest.substr(0, rest.find(','));
         const auto first = number_in(part.substr(0, part.find('-')));
-        const auto last = part.find('-') == part.npos ? first : number_in(part.substr(part.find('-') + 1));
+        const auto last =
+            part.find('-') == part.npos ? first : number_in(part.substr(part.find('-') + 1));
         if (!first || !last || *first > *last)
             return wrong();
         if (*first == 0 || *last >= thread_count)
@@ -53,7 +55,8 @@ result<std::vector<unsigned>> parse_workers(std::string_view text, unsigned thre
     std::sort(list.begin(), list.end());
     list.erase(std::unique(list.begin(), list.end()), list.end());
     if (list.size() > handoff_workers::most)
-        return fail(errc::exhausted, "workers: {} workers, {} at most", list.size(), handoff_workers::most);
+        return fail(errc::exhausted, "workers: {} workers, {} at most", list.size(),
+                    handoff_workers::most);
     return list;
 }
 
@@ -78,8 +81,9 @@ result<json> set(command_context& context)
 const command_registration on_command{
     "set interface handoff <interface:interface> workers <workers:word>",
     "Spreads the packets of an interface over workers (1,2 or 1-3) by their flows", set};
-const command_registration off_command{"set interface handoff <interface:interface> off",
-                                       "Packets of an interface stay on the worker that receives them", set};
+const command_registration off_command{
+    "set interface handoff <interface:interface> off",
+    "Packets of an interface stay on the worker that receives them", set};
 
 result<json> show(command_context& context)
 {
@@ -116,15 +120,15 @@ std::string show_text(const json& data)
             names += (names.empty() ? "" : ", ") + name.get<std::string>();
         table.row({i["name"], names});
     }
-    return table.str() +
-           fmt::format("\n{} packets, {} handed over, {} dropped for congestion",
-                       data["packets"].get<uint64_t>(), data["handed_over"].get<uint64_t>(),
-                       data["congestion"].get<uint64_t>());
+    return table.str() + fmt::format("\n{} packets, {} handed over, {} dropped for congestion",
+                                     data["packets"].get<uint64_t>(),
+                                     data["handed_over"].get<uint64_t>(),
+                                     data["congestion"].get<uint64_t>());
 }
 
-const command_registration show_command{"show interface handoff",
-                                        "Interfaces whose packets are spread over workers, and what was",
-                                        show, show_text};
+const command_registration show_command{
+    "show interface handoff", "Interfaces whose packets are spread over workers, and what was",
+    show, show_text};
 
 } // namespace
 

@@ -22,9 +22,12 @@ std::vector<node_id> inputs_of(const std::vector<rx_queue_input>& queues)
 std::string_view to_string(device_state state) noexcept
 {
     switch (state) {
-    case device_state::present: return "present";
-    case device_state::missing: return "missing";
-    case device_state::gone: return "gone";
+    case device_state::present:
+        return "present";
+    case device_state::missing:
+        return "missing";
+    case device_state::gone:
+        return "gone";
     }
     return "?";
 }
@@ -43,13 +46,15 @@ interface_table& interfaces_of(engine& engine)
     return engine.module<interface_table>();
 }
 
-interface_table::interface_table(engine& engine) : interface_table{engine.thread_count(), engine.module<drop_counts>()} {}
+interface_table::interface_table(engine& engine)
+    : interface_table{engine.thread_count(), engine.module<drop_counts>()}
+{}
 
 interface_table::interface_table(unsigned thread_count, const drop_counts& dropped)
     : counters_{std::make_unique<interface_counters[]>(thread_count * max_interfaces)},
-      thread_count_{thread_count}, dropped_{dropped}
-{
-}
+      thread_count_{thread_count},
+      dropped_{dropped}
+{}
 
 interface_table::~interface_table()
 {
@@ -77,8 +82,8 @@ interface* interface_table::find(std::string_view name) noexcept
 
 const interface* interface_table::find(std::string_view name) const noexcept
 {
-    const auto found = std::find_if(all_.begin(), all_.end(),
-                                    [&](const auto& i) { return i->name == name; });
+    const auto found =
+        std::find_if(all_.begin(), all_.end(), [&](const auto& i) { return i->name == name; });
     return found == all_.end() ? nullptr : found->get();
 }
 

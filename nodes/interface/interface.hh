@@ -4,8 +4,8 @@
 
 #include "base/counter.hh"
 #include "base/net/address.hh"
-#include "graph/node.hh"
 #include "base/result.hh"
+#include "graph/node.hh"
 
 #include <array>
 #include <atomic>
@@ -26,14 +26,14 @@ using interface_index = uint16_t; // from 0, never reused while the daemon runs
 inline constexpr size_t max_interfaces = 256;
 inline constexpr interface_index no_interface = 0xffff;
 
-// What the forwarding path reads of an interface: half a cache line. Written by the main thread, each
-// field by itself; a MAC address changes before the interface is brought up only.
+// What the forwarding path reads of an interface: half a cache line. Written by the main thread,
+// each field by itself; a MAC address changes before the interface is brought up only.
 struct alignas(32) interface_hot {
     std::atomic<bool> admin_up{false};
     net::mac_address mac;
-    std::atomic<uint16_t> mtu{1500};      // bytes of a network-layer packet
-    std::atomic<next_index> output_slot{0};     // of interface-output, to this interface's tx node
-    std::atomic<next_index> input_slot{0};      // of its input nodes: ethernet-input, or worker-handoff
+    std::atomic<uint16_t> mtu{1500};        // bytes of a network-layer packet
+    std::atomic<next_index> output_slot{0}; // of interface-output, to this interface's tx node
+    std::atomic<next_index> input_slot{0};  // of its input nodes: ethernet-input, or worker-handoff
 };
 
 // One thread's counts for one interface: written by that thread only.
@@ -54,12 +54,14 @@ struct driver_counter {
     uint64_t value = 0;
 };
 
-// Whether what is behind an interface is there. `missing`: it was not at start, and the interface is optional; `gone`: it
-// was. Either way it is opened again every few seconds, and the link is down until then.
+// Whether what is behind an interface is there. `missing`: it was not at start, and the interface
+// is optional; `gone`: it was. Either way it is opened again every few seconds, and the link is
+// down until then.
 enum class device_state : uint8_t { present, missing, gone };
 [[nodiscard]] std::string_view to_string(device_state) noexcept;
 
-// Packets that a device lost by itself, on their way to the graph or from it, since the daemon began.
+// Packets that a device lost by itself, on their way to the graph or from it, since the daemon
+// began.
 struct device_losses {
     uint64_t rx_missed = 0;    // its queue was full
     uint64_t rx_errors = 0;    // damaged, or longer than a packet buffer
@@ -85,7 +87,8 @@ struct hardware_status {
     std::vector<driver_counter> counters;
 };
 
-// A receive queue: the input node that polls it, and whether its device can wake a thread that sleeps.
+// A receive queue: the input node that polls it, and whether its device can wake a thread that
+// sleeps.
 struct rx_queue_input {
     uint16_t queue;
     node_id input;
@@ -129,7 +132,10 @@ public:
     [[nodiscard]] const interface* find(std::string_view name) const noexcept;
     [[nodiscard]] interface& at(interface_index index) noexcept { return *all_[index]; }
     [[nodiscard]] const interface& at(interface_index index) const noexcept { return *all_[index]; }
-    [[nodiscard]] const std::vector<std::unique_ptr<interface>>& all() const noexcept { return all_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<interface>>& all() const noexcept
+    {
+        return all_;
+    }
 
     // Through the driver to the device; observers are told.
     result<void> set_admin(interface& i, bool up);
@@ -173,7 +179,8 @@ private:
     std::vector<std::function<void(const interface&)>> observers_;
 };
 
-// What a command's parameter `interface` names. Main thread. errc::not_found: "no interface `eth9'".
+// What a command's parameter `interface` names. Main thread. errc::not_found: "no interface
+// `eth9'".
 [[nodiscard]] result<interface*> interface_of(const command_context& context);
 
 // The engine's own.

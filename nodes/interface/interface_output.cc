@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// interface-output: sends each packet to the tx node of its interface. Its next slots are added with
-// the interfaces.
+// interface-output: sends each packet to the tx node of its interface. Its next slots are added
+// with the interfaces.
 #include "nodes/interface/interface_output.hh"
 
 #include "nodes/ethernet/trace.hh"
@@ -20,7 +20,8 @@ void interface_output(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "interface-output",
     .function = interface_output,
-    .reasons = {{output::interface_down, "interface_down", "the interface is administratively down"}},
+    .reasons = {{output::interface_down, "interface_down",
+                 "the interface is administratively down"}},
     .context = context_of<output::context>(),
     .format_trace = ethernet::trace_text,
 }};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // interface-output for many packets at once: those for one interface go together.
-#include "nodes/interface/interface_output.hh"
 #include "graph/node_run_vector.hh"
+#include "nodes/interface/interface_output.hh"
 
 namespace weft {
 
@@ -15,7 +15,8 @@ void interface_output(node_run& run, frame& in) noexcept
         [&](interface_index of) noexcept { return output::decide(interfaces.hot(of)); });
 }
 
-const node_variant_registration registration{"interface-output", variant::WEFT_VARIANT, interface_output};
+const node_variant_registration registration{"interface-output", variant::WEFT_VARIANT,
+                                             interface_output};
 
 } // namespace
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// show interface rx-placement, set interface rx-placement and rx-mode, set node state: when and where inputs are polled.
+// show interface rx-placement, set interface rx-placement and rx-mode, set node state: when and
+// where inputs are polled.
 #include "control/command/command_parameters.hh"
 #include "graph/engine.hh"
 #include "graph/thread/input_control.hh"
@@ -66,7 +67,8 @@ const command_registration show{"show interface rx-placement",
                                 show_placement, placement_text};
 
 // The queue that was named, or `otherwise`: one, or all of them where it is empty.
-result<std::vector<rx_queue_input>> chosen(command_context& context, std::optional<uint16_t> otherwise)
+result<std::vector<rx_queue_input>> chosen(command_context& context,
+                                           std::optional<uint16_t> otherwise)
 {
     const auto i = interface_of(context);
     if (!i)
@@ -81,8 +83,9 @@ result<std::vector<rx_queue_input>> chosen(command_context& context, std::option
     else if (!otherwise)
         return queues;
     if (queue >= queues.size())
-        return fail(errc::not_found, "queue: interface `{}' has no queue {}, its queues are 0 to {}", name,
-                    queue, queues.size() - 1);
+        return fail(errc::not_found,
+                    "queue: interface `{}' has no queue {}, its queues are 0 to {}", name, queue,
+                    queues.size() - 1);
     return std::vector{queues[queue]};
 }
 
@@ -94,9 +97,12 @@ result<json> set_mode(command_context& context)
     const node_state mode = *node_state_of(context.arguments.text("mode"));
     if (mode == node_state::interrupt && !queues->front().has_interrupt)
         return fail(errc::unsupported,
-                    "mode: the device of interface `{}' has no receive interrupts; expected polling, adaptive or "
-                    "disabled", context.arguments.text("interface"));
-    auto done = context.engine.module<input_control>().set_state(inputs_of(*queues), mode, context.self);
+                    "mode: the device of interface `{}' has no receive interrupts; expected "
+                    "polling, adaptive or "
+                    "disabled",
+                    context.arguments.text("interface"));
+    auto done =
+        context.engine.module<input_control>().set_state(inputs_of(*queues), mode, context.self);
     if (!done)
         return pass(done);
     return json("");
@@ -105,8 +111,7 @@ result<json> set_mode(command_context& context)
 const command_registration mode{
     "set interface rx-mode <interface:interface> [queue <queue:number>] "
     "<mode:polling|interrupt|adaptive|disabled>",
-    "When receive queues are polled: always, on interrupts, as traffic asks, never",
-    set_mode};
+    "When receive queues are polled: always, on interrupts, as traffic asks, never", set_mode};
 
 result<json> set_placement(command_context& context)
 {
@@ -117,15 +122,16 @@ result<json> set_placement(command_context& context)
     if (thread >= context.engine.thread_count())
         return fail(errc::not_found, "worker: no thread {}; threads are 0 (main) to {}", thread,
                     context.engine.thread_count() - 1);
-    auto done = context.engine.module<input_control>().move(inputs_of(*queues),
-                                                        static_cast<unsigned>(thread), context.self);
+    auto done = context.engine.module<input_control>().move(
+        inputs_of(*queues), static_cast<unsigned>(thread), context.self);
     if (!done)
         return pass(done);
     return json("");
 }
 
 const command_registration placement{
-    "set interface rx-placement <interface:interface> [queue <queue:number>] worker <worker:number>",
+    "set interface rx-placement <interface:interface> [queue <queue:number>] worker "
+    "<worker:number>",
     "Moves a receive queue (queue 0 if none is named) to another thread", set_placement};
 
 result<json> set_node_state(command_context& context)
@@ -146,8 +152,7 @@ result<json> set_node_state(command_context& context)
 
 const command_registration node_mode{
     "set node state <node:node> <state:polling|interrupt|adaptive|disabled>",
-    "When an input node is called: always, when posted, as traffic asks, never",
-    set_node_state};
+    "When an input node is called: always, when posted, as traffic asks, never", set_node_state};
 
 } // namespace
 

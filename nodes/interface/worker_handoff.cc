@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// worker-handoff: spreads the packets of an interface over workers by their flows, before anything else looks at them.
-// It stands behind the inputs of those interfaces that were told so; the others do not know of it.
+// worker-handoff: spreads the packets of an interface over workers by their flows, before anything
+// else looks at them. It stands behind the inputs of those interfaces that were told so; the others
+// do not know of it.
 #include "nodes/interface/worker_handoff.hh"
 
 #include "graph/engine.hh"
@@ -18,12 +19,14 @@ namespace {
 enum next : next_index { to_ethernet_input };
 enum reasons : uint16_t { congestion };
 
-constexpr size_t room_for_others = 128; // in another thread's inbox: ARP, what goes to a transmit queue's owner
-constexpr next_index off = 0, on = 1;         // slots of the inputs
+constexpr size_t room_for_others =
+    128; // in another thread's inbox: ARP, what goes to a transmit queue's owner
+constexpr next_index off = 0, on = 1; // slots of the inputs
 
 struct context {
     explicit context(const node_setup& setup)
-        : table{setup.engine.module<handoff_table>()}, engine{setup.engine},
+        : table{setup.engine.module<handoff_table>()},
+          engine{setup.engine},
           go_on{setup.engine.registry().at(setup.id).nexts[to_ethernet_input]}
     {}
     const handoff_table& table;
@@ -48,8 +51,10 @@ void worker_handoff(node_run& run, frame& in) noexcept
     }
     for (uint32_t i = 0; i < in.count; ++i)
         if (verdicts[i] == undecided) // and with it all for its thread
-            hand_over_chosen(run, in, i, [&](uint32_t k) noexcept { return threads[k] == threads[i]; },
-                             {ctx.engine.thread(threads[i]), ctx.go_on, room_for_others}, congestion, verdicts.data());
+            hand_over_chosen(
+                run, in, i, [&](uint32_t k) noexcept { return threads[k] == threads[i]; },
+                {ctx.engine.thread(threads[i]), ctx.go_on, room_for_others}, congestion,
+                verdicts.data());
     run.enqueue(in, verdicts.data());
 }
 
@@ -57,7 +62,8 @@ const node_registration registration{{
     .name = "worker-handoff",
     .function = worker_handoff,
     .nexts = {{to_ethernet_input, "ethernet-input"}},
-    .reasons = {{congestion, "congestion", "the worker that the packet's flow belongs to is behind"}},
+    .reasons = {{congestion, "congestion",
+                 "the worker that the packet's flow belongs to is behind"}},
     .context = context_of<context>(),
     .joined_later = true,
 }};
@@ -78,7 +84,8 @@ result<void> handoff_table::set(const interface& i, std::vector<unsigned> thread
 {
     if (auto done = check(threads); !done)
         return done;
-    return engine_.module<input_control>().change(inputs_of(i.driver->rx_queues()), self, [&] { begin(i, threads); });
+    return engine_.module<input_control>().change(inputs_of(i.driver->rx_queues()), self,
+                                                  [&] { begin(i, threads); });
 }
 
 void handoff_table::begin(const interface& i, const std::vector<unsigned>& threads)

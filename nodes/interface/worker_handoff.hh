@@ -2,9 +2,9 @@
 // Which workers the packets of an interface are spread over after they came in.
 #pragma once
 
-#include "nodes/interface/interface.hh"
-#include "graph/process/process.hh"
 #include "base/result.hh"
+#include "graph/process/process.hh"
+#include "nodes/interface/interface.hh"
 
 #include <array>
 #include <atomic>
@@ -36,8 +36,9 @@ public:
 
     // Whether the plans of these threads have what packets are handed to: errc::invalid_argument.
     [[nodiscard]] result<void> check(const std::vector<unsigned>& threads) const;
-    // Main thread. From now on packets of this interface go on on these threads; empty: where they came in. No flow is
-    // disturbed: the interface's queues rest until what they brought in before has been carried through.
+    // Main thread. From now on packets of this interface go on on these threads; empty: where they
+    // came in. No flow is disturbed: the interface's queues rest until what they brought in before
+    // has been carried through.
     result<void> set(const interface& i, std::vector<unsigned> threads, process* self);
     // The same before the workers run.
     void begin(const interface& i, const std::vector<unsigned>& threads);

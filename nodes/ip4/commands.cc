@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip route add and del, set interface ip address, show interface address.
 #include "control/command/command_parameters.hh"
-#include "nodes/ip4/ip4.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/ip4/ip4.hh"
 
 #include <nlohmann/json.hpp>
 
@@ -82,10 +82,10 @@ result<json> show_addresses(command_context& context)
         json addresses = json::array();
         for (const auto& a : ip4.addresses_of(i->index))
             addresses.push_back(net::to_string(a));
-        list.push_back({{"name", i->name},
-                        {"state", interfaces_of(context.engine).hot(i->index).admin_up.load() ? "up"
-                                                                                          : "down"},
-                        {"addresses", addresses}});
+        list.push_back(
+            {{"name", i->name},
+             {"state", interfaces_of(context.engine).hot(i->index).admin_up.load() ? "up" : "down"},
+             {"addresses", addresses}});
     }
     return json{{"interfaces", list}};
 }

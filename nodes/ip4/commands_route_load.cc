@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip route load.
-#include "control/command/command_parameters.hh"
-#include "graph/process/process.hh"
 #include "base/quote.hh"
 #include "base/token_bucket.hh"
+#include "control/command/command_parameters.hh"
+#include "graph/process/process.hh"
 #include "nodes/ip4/route_load.hh"
 
 #include <algorithm>
@@ -17,12 +17,16 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-// Gives way to others between two slices of work, and at a rate waits until more changes are due. Ends with the daemon.
+// Gives way to others between two slices of work, and at a rate waits until more changes are due.
+// Ends with the daemon.
 class load_turns {
 public:
     // `rate`: changes a second; 0: as many as there can be.
     load_turns(engine& engine, process* self, uint64_t rate)
-        : engine_{engine}, self_{self}, rate_{rate}, due_{rate, ticks, std::max<uint64_t>(rate / 100, 1)} // 10 ms of them at once
+        : engine_{engine},
+          self_{self},
+          rate_{rate},
+          due_{rate, ticks, std::max<uint64_t>(rate / 100, 1)} // 10 ms of them at once
     {}
 
     bool give_way() const
@@ -80,20 +84,24 @@ result<json> route_load(command_context& context)
 {
     const std::string path{context.arguments.text("path")};
     if (!path.starts_with('/'))
-        return fail(errc::invalid_argument, "{} is not an absolute path; the daemon does not know "
-                    "your working directory", quote(path));
+        return fail(errc::invalid_argument,
+                    "{} is not an absolute path; the daemon does not know "
+                    "your working directory",
+                    quote(path));
     const auto rate = number_within(context.arguments, "rate", 1, token_bucket::max_rate, 0);
     if (!rate)
         return pass(rate);
     if (*rate != 0 && context.self == nullptr)
-        return fail(errc::unsupported, "rate: nothing can wait here; expected a session, such as weftctl's");
+        return fail(errc::unsupported,
+                    "rate: nothing can wait here; expected a session, such as weftctl's");
     auto& loads = context.engine.module<route_loads>();
     if (loads.running == route_loads::most)
         return fail(errc::exhausted, "{} loads run already, the most there can be", loads.running);
     const running_load counted{loads};
     load_turns turns{context.engine, context.self, *rate};
     const auto start = std::chrono::steady_clock::now();
-    const auto done = load_routes(context.engine.module<tables>(), path, [&] { return turns.give_way(); }, std::ref(turns));
+    const auto done = load_routes(
+        context.engine.module<tables>(), path, [&] { return turns.give_way(); }, std::ref(turns));
     if (!done)
         return pass(done);
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
@@ -109,16 +117,17 @@ std::string load_text(const json& data)
 {
     const auto count = [&](const char* what) { return data[what].get<size_t>(); };
     const auto seconds = data["seconds"].get<double>();
-    return fmt::format("{} routes: {} added, {} changed, {} removed, {} unchanged in {:.2f} s ({:.2f} M/s)",
-                       count("routes"), count("added"), count("changed"), count("removed"),
-                       count("unchanged"), seconds,
-                       static_cast<double>(count("routes")) / seconds / 1e6);
+    return fmt::format(
+        "{} routes: {} added, {} changed, {} removed, {} unchanged in {:.2f} s ({:.2f} M/s)",
+        count("routes"), count("added"), count("changed"), count("removed"), count("unchanged"),
+        seconds, static_cast<double>(count("routes")) / seconds / 1e6);
 }
 
-const command_registration load{"ip route load <path:word> [rate <rate:number>]",
-                                "Adds, changes and removes static routes as a file says, at most so "
-                                "many a second", route_load,
-                                load_text};
+const command_registration load{
+    "ip route load <path:word> [rate <rate:number>]",
+    "Adds, changes and removes static routes as a file says, at most so "
+    "many a second",
+    route_load, load_text};
 
 } // namespace
 

@@ -2,9 +2,9 @@
 // The configuration of IPv4: interfaces.*.addresses, routes and route-files.
 #include "control/config/config.hh"
 #include "base/quote.hh"
+#include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/route_load.hh"
-#include "nodes/interface/interface.hh"
 
 #include <algorithm>
 #include <map>
@@ -90,8 +90,7 @@ bool on_a_network(net::ip4_address a, const std::vector<seen_address>& all)
     bool near = false;
     for (const auto& own : all) {
         const auto network = own.address.network();
-        const bool end =
-            own.address.length < 31 && (a == network.network || a == network.last());
+        const bool end = own.address.length < 31 && (a == network.network || a == network.last());
         if (own.address.address == a)
             return false;
         near = near || (!end && network.contains(a));
@@ -110,7 +109,8 @@ void check_route(const config::value& route, const std::vector<seen_address>& al
     if (kind == "blackhole" && !via.empty())
         problems.add(*route.find("via"), "a blackhole has no next hop");
     if (kind == "unicast" && via.empty())
-        problems.add(route, "a route needs `via' with one next hop or several, or `type: blackhole'");
+        problems.add(route,
+                     "a route needs `via' with one next hop or several, or `type: blackhole'");
     if (via.size() > forwarding::max_paths)
         problems.add(*route.find("via"), "{} next hops, more than {}", via.size(),
                      forwarding::max_paths);
@@ -204,8 +204,9 @@ result<void> apply_route_files(const config::value& root, engine& engine)
 const config::registration route_files{{
     .name = "ip4-route-files",
     .stage = config::stage::routes,
-    .keys = {{"route-files", config::list_of(config::text("an absolute path")),
-              "Files of routes ([routes.md](routes.md)), applied in this order and before `routes`."}},
+    .keys =
+        {{"route-files", config::list_of(config::text("an absolute path")),
+          "Files of routes ([routes.md](routes.md)), applied in this order and before `routes`."}},
     .check = check_route_files,
     .apply = apply_route_files,
     .also_reads = {"interfaces"},

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // show ip fib exact-path: where the packets of one flow go, chosen by the same hash as theirs.
-#include "control/command/command_parameters.hh"
 #include "base/quote.hh"
-#include "nodes/ip4/ip4_lookup.hh"
+#include "control/command/command_parameters.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/ip4/ip4_lookup.hh"
 
 #include <charconv>
 #include <fmt/format.h>
@@ -18,7 +18,8 @@ using json = nlohmann::ordered_json;
 result<uint8_t> protocol_of(const command_arguments& args)
 {
     if (!args.has("protocol"))
-        return args.has("source-port") || args.has("destination-port") ? net::ip_protocol::udp : net::ip_protocol::icmp;
+        return args.has("source-port") || args.has("destination-port") ? net::ip_protocol::udp
+                                                                       : net::ip_protocol::icmp;
     const auto text = args.text("protocol");
     if (text == "icmp")
         return net::ip_protocol::icmp;
@@ -29,7 +30,8 @@ result<uint8_t> protocol_of(const command_arguments& args)
     uint8_t number = 0;
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (fault != std::errc{} || end != text.data() + text.size())
-        return fail(errc::invalid_argument, "protocol: {} is not icmp, tcp, udp or a number from 0 to 255", quote(text));
+        return fail(errc::invalid_argument,
+                    "protocol: {} is not icmp, tcp, udp or a number from 0 to 255", quote(text));
     return number;
 }
 
@@ -45,10 +47,12 @@ result<flow_key> flow_of(const command_arguments& args)
     if (!protocol)
         return pass(protocol);
     if (!has_ports(*protocol) && (args.has("source-port") || args.has("destination-port")))
-        return fail(errc::invalid_argument, "protocol {} has no ports; tcp and udp have", *protocol);
+        return fail(errc::invalid_argument, "protocol {} has no ports; tcp and udp have",
+                    *protocol);
     return flow_key{net::parse<net::ip4_address>(args.text("source"))->wire(),
                     net::parse<net::ip4_address>(args.text("destination"))->wire(),
-                    {net::be16{static_cast<uint16_t>(*source_port)}, net::be16{static_cast<uint16_t>(*destination_port)}},
+                    {net::be16{static_cast<uint16_t>(*source_port)},
+                     net::be16{static_cast<uint16_t>(*destination_port)}},
                     *protocol};
 }
 
@@ -61,10 +65,13 @@ std::string drop_reason(engine& engine, verdict of)
     return !of.is_drop() ? "" : std::string{lookup.descriptor->reasons[of.reason()].name};
 }
 
-json path_json(engine& engine, const tables& ip4, adjacency_index index, net::ip4_address destination)
+json path_json(engine& engine, const tables& ip4, adjacency_index index,
+               net::ip4_address destination)
 {
     const adjacency& to = ip4.hops().adjacency_at(index);
-    json path{{"kind", to_string(to.kind)}, {"adjacency", index}, {"description", ip4.hops().describe(index)}};
+    json path{{"kind", to_string(to.kind)},
+              {"adjacency", index},
+              {"description", ip4.hops().describe(index)}};
     if (to.interface != no_interface) {
         path["interface"] = interfaces_of(engine).at(to.interface).name;
         path["next_hop"] = net::to_string(to.next_hop.value != 0 ? to.next_hop : destination);
@@ -112,10 +119,12 @@ std::string show_text(const json& data)
     std::string out = fmt::format("{} -> {}, protocol {}", data["source"].get<std::string>(),
                                   data["destination"].get<std::string>(), number(data["protocol"]));
     if (number(data["source_port"]) != 0 || number(data["destination_port"]) != 0)
-        out += fmt::format(", ports {} -> {}", number(data["source_port"]), number(data["destination_port"]));
-    out += fmt::format("\n  {}, load-balance {}, bucket {} of {}\n  [adjacency {}] {}", data.value("route", "no route"),
-                       number(data["load_balance"]), number(data["bucket"]), number(data["buckets"]),
-                       number(path["adjacency"]), path["description"].get<std::string>());
+        out += fmt::format(", ports {} -> {}", number(data["source_port"]),
+                           number(data["destination_port"]));
+    out += fmt::format("\n  {}, load-balance {}, bucket {} of {}\n  [adjacency {}] {}",
+                       data.value("route", "no route"), number(data["load_balance"]),
+                       number(data["bucket"]), number(data["buckets"]), number(path["adjacency"]),
+                       path["description"].get<std::string>());
     if (path.contains("drop_reason"))
         out += fmt::format("\n  dropped: ip4-lookup, {}", path["drop_reason"].get<std::string>());
     return out;

@@ -2,11 +2,11 @@
 // Next hops, adjacencies and load balances: prepared beside the live ones, then put in their place.
 #include "nodes/ip4/forwarding.hh"
 
-#include "graph/engine.hh"
-#include "nodes/interface/link.hh"
 #include "base/net/headers.hh"
-#include "nodes/ip4/lookup_verdicts.hh"
+#include "graph/engine.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/link.hh"
+#include "nodes/ip4/lookup_verdicts.hh"
 
 #include <algorithm>
 #include <bit>
@@ -41,22 +41,32 @@ uint32_t bucket_count(size_t paths)
 std::string_view to_string(adjacency_kind kind) noexcept
 {
     switch (kind) {
-    case adjacency_kind::unreachable: return "unreachable";
-    case adjacency_kind::blackhole: return "blackhole";
-    case adjacency_kind::local: return "local";
-    case adjacency_kind::multicast: return "multicast";
-    case adjacency_kind::broadcast: return "broadcast";
-    case adjacency_kind::martian: return "martian";
-    case adjacency_kind::glean: return "glean";
-    case adjacency_kind::rewrite: return "rewrite";
+    case adjacency_kind::unreachable:
+        return "unreachable";
+    case adjacency_kind::blackhole:
+        return "blackhole";
+    case adjacency_kind::local:
+        return "local";
+    case adjacency_kind::multicast:
+        return "multicast";
+    case adjacency_kind::broadcast:
+        return "broadcast";
+    case adjacency_kind::martian:
+        return "martian";
+    case adjacency_kind::glean:
+        return "glean";
+    case adjacency_kind::rewrite:
+        return "rewrite";
     }
     return "?";
 }
 
 forwarding::forwarding(engine& engine)
-    : engine_{engine}, adjacencies_{map_table<adjacency>(max_adjacencies)},
+    : engine_{engine},
+      adjacencies_{map_table<adjacency>(max_adjacencies)},
       balances_{map_table<load_balance>(max_load_balances)},
-      paths_{map_table<atomic_path>(max_load_balances)}, has_path_(max_load_balances)
+      paths_{map_table<atomic_path>(max_load_balances)},
+      has_path_(max_load_balances)
 {
     for (uint32_t i = 0; i < special_count; ++i) {
         const auto kind = static_cast<adjacency_kind>(i);
@@ -113,7 +123,8 @@ result<next_hop_index> forwarding::acquire(interface_index interface, net::ip4_a
     }
     const adjacency_index adjacency = take_adjacency();
     if (adjacency == 0)
-        return fail(errc::exhausted, "{} adjacencies exist, the most there can be", max_adjacencies);
+        return fail(errc::exhausted, "{} adjacencies exist, the most there can be",
+                    max_adjacencies);
     const next_hop_index index = ++last_next_hop_;
     next_hop& hop = next_hops_[index];
     hop.interface = interface;
@@ -161,7 +172,8 @@ result<void> forwarding::set_mac(next_hop_index index, std::optional<net::mac_ad
     if (hop.mac == mac)
         return {};
     if (free_adjacencies_.empty() && adjacencies_used_ == max_adjacencies)
-        return fail(errc::exhausted, "{} adjacencies exist, the most there can be", max_adjacencies);
+        return fail(errc::exhausted, "{} adjacencies exist, the most there can be",
+                    max_adjacencies);
     hop.mac = mac;
     rebuild(index);
     return {};
@@ -182,7 +194,8 @@ bool forwarding::used(next_hop_index index) const
     return !a.watched || std::atomic_ref{a.used}.load(std::memory_order_relaxed) != 0;
 }
 
-std::optional<next_hop_index> forwarding::find(interface_index interface, net::ip4_address address) const
+std::optional<next_hop_index> forwarding::find(interface_index interface,
+                                               net::ip4_address address) const
 {
     const auto known = by_address_.find({interface, address});
     return known == by_address_.end() ? std::nullopt : std::optional{known->second};
@@ -231,8 +244,8 @@ void forwarding::interface_changed(interface_index interface)
 {
     const bool up = is_up(interfaces_of(engine_), interface);
     std::vector<load_balance_index> to_refill;
-    for (auto at = by_address_.lower_bound({interface, {}}); at != by_address_.end() && at->first.first == interface;
-         ++at) {
+    for (auto at = by_address_.lower_bound({interface, {}});
+         at != by_address_.end() && at->first.first == interface; ++at) {
         next_hop& hop = next_hops_.at(at->second);
         if (std::exchange(hop.interface_up, up) != up)
             to_refill.insert(to_refill.end(), hop.balances.begin(), hop.balances.end());
@@ -301,7 +314,8 @@ void forwarding::index_by_hops(load_balance_index index, const balance_entry& en
 {
     auto key = entry.hops;
     std::sort(key.begin(), key.end());
-    by_hops_.emplace(std::move(key), index); // after a move, two may have the same hops: the first is shared
+    by_hops_.emplace(std::move(key),
+                     index); // after a move, two may have the same hops: the first is shared
 }
 
 void forwarding::forget_hops(load_balance_index index, const balance_entry& entry)
@@ -316,7 +330,8 @@ void forwarding::refill(load_balance_index index)
 {
     balance_entry& entry = entries_.at(index);
     const load_balance& live = balances_[index];
-    if (const uint8_t has_one = any_usable(entry); std::exchange(has_path_[index], has_one) != has_one)
+    if (const uint8_t has_one = any_usable(entry);
+        std::exchange(has_path_[index], has_one) != has_one)
         changed_.push_back(index);
     if (live.buckets == nullptr) {
         const next_hop& only = next_hops_.at(entry.hops.front());
@@ -326,14 +341,15 @@ void forwarding::refill(load_balance_index index)
     serve(entry);
     for (uint32_t bucket = 0; bucket <= live.mask; ++bucket) {
         const uint8_t by = entry.served_by[bucket];
-        live.buckets[bucket].store(path_to(by == nobody ? 0 : next_hops_.at(entry.hops[by]).adjacency),
-                                   std::memory_order_release);
+        live.buckets[bucket].store(
+            path_to(by == nobody ? 0 : next_hops_.at(entry.hops[by]).adjacency),
+            std::memory_order_release);
     }
     paths_[index].store(path::several(), std::memory_order_release);
 }
 
-// Chooses the path of each bucket: its own if that can be used; otherwise the one that it has borrowed, unless that one
-// serves more than its share; otherwise the one that serves least.
+// Chooses the path of each bucket: its own if that can be used; otherwise the one that it has
+// borrowed, unless that one serves more than its share; otherwise the one that serves least.
 void forwarding::serve(balance_entry& entry) const
 {
     std::array<size_t, max_paths> served{};
@@ -342,8 +358,12 @@ void forwarding::serve(balance_entry& entry) const
         if (usable(next_hops_.at(entry.hops[place])))
             good.push_back(static_cast<uint8_t>(place));
     const size_t buckets = entry.served_by.size();
-    const auto is_good = [&](uint8_t place) { return std::binary_search(good.begin(), good.end(), place); };
-    const auto own = [&](size_t bucket) { return static_cast<uint8_t>(bucket % entry.hops.size()); };
+    const auto is_good = [&](uint8_t place) {
+        return std::binary_search(good.begin(), good.end(), place);
+    };
+    const auto own = [&](size_t bucket) {
+        return static_cast<uint8_t>(bucket % entry.hops.size());
+    };
     for (size_t bucket = 0; bucket < buckets; ++bucket)
         if (is_good(own(bucket)))
             ++served[entry.served_by[bucket] = own(bucket)];
@@ -365,7 +385,8 @@ void forwarding::serve(balance_entry& entry) const
 
 bool forwarding::any_usable(const balance_entry& entry) const
 {
-    return std::any_of(entry.hops.begin(), entry.hops.end(), [&](auto hop) { return usable(next_hops_.at(hop)); });
+    return std::any_of(entry.hops.begin(), entry.hops.end(),
+                       [&](auto hop) { return usable(next_hops_.at(hop)); });
 }
 
 void forwarding::hold_balance(load_balance_index index)

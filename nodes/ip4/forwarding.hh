@@ -3,10 +3,10 @@
 // that spread flows over several.
 #pragma once
 
-#include "nodes/interface/interface.hh"
 #include "base/net/address.hh"
-#include "graph/node.hh"
 #include "base/result.hh"
+#include "graph/node.hh"
+#include "nodes/interface/interface.hh"
 
 #include <array>
 #include <atomic>
@@ -45,8 +45,8 @@ enum class adjacency_kind : uint8_t {
 // The first adjacencies and load balances stand for the kinds that need no next hop.
 inline constexpr uint32_t special_count = static_cast<uint32_t>(adjacency_kind::glean);
 
-// Everything that lookup and rewrite need, in one cache line. Never changed once a worker can see it: a change is
-// a new adjacency, and the old one is freed after a grace period.
+// Everything that lookup and rewrite need, in one cache line. Never changed once a worker can see
+// it: a change is a new adjacency, and the old one is freed after a grace period.
 struct alignas(64) adjacency {
     verdict lookup_verdict = next_index{0}; // of ip4-lookup
     adjacency_kind kind = adjacency_kind::unreachable;
@@ -61,8 +61,9 @@ struct alignas(64) adjacency {
 };
 static_assert(sizeof(adjacency) == 64);
 
-// What lookup reads instead of an adjacency: its index and, in the top bit, whether it is anything but a rewrite that is not
-// watched, so that a packet on its usual way leaves the adjacency to ip4-rewrite.
+// What lookup reads instead of an adjacency: its index and, in the top bit, whether it is anything
+// but a rewrite that is not watched, so that a packet on its usual way leaves the adjacency to
+// ip4-rewrite.
 class path {
 public:
     path() = default;
@@ -101,10 +102,10 @@ struct next_hop {
     interface_index interface = no_interface;
     net::ip4_address address;
     adjacency_index adjacency = 0; // special_count or above
-    bool interface_up = false; // administratively, and its link
-    bool on_link = true;       // its interface has a network with it
-    uint32_t users = 0;   // load balances and neighbours
-    bool watched = false; // whether packets go to it is noted
+    bool interface_up = false;     // administratively, and its link
+    bool on_link = true;           // its interface has a network with it
+    uint32_t users = 0;            // load balances and neighbours
+    bool watched = false;          // whether packets go to it is noted
     std::optional<net::mac_address> mac;
     std::vector<load_balance_index> balances; // that lead here
 };
@@ -122,27 +123,31 @@ public:
     forwarding& operator=(const forwarding&) = delete;
 
     // The next hop, made if it is new; each call is balanced by a release.
-    [[nodiscard]] result<next_hop_index> acquire(interface_index interface, net::ip4_address address);
+    [[nodiscard]] result<next_hop_index> acquire(interface_index interface,
+                                                 net::ip4_address address);
     void release(next_hop_index index);
     [[nodiscard]] const next_hop& at(next_hop_index index) const { return next_hops_.at(index); }
     // The neighbour's MAC became known, changed or was lost.
     result<void> set_mac(next_hop_index index, std::optional<net::mac_address> mac);
-    // From then on it is noted whether packets go to it, or no longer: that costs them a few instructions.
+    // From then on it is noted whether packets go to it, or no longer: that costs them a few
+    // instructions.
     void watch(next_hop_index index, bool on);
     // Whether packets went to it since it is watched; true if it is not, or could not be.
     [[nodiscard]] bool used(next_hop_index index) const;
-    [[nodiscard]] std::optional<next_hop_index> find(interface_index interface, net::ip4_address address) const;
+    [[nodiscard]] std::optional<next_hop_index> find(interface_index interface,
+                                                     net::ip4_address address) const;
     // Its network came or went.
     void set_on_link(next_hop_index index, bool on_link);
     // Its network moved to another interface: every load balance leads there instead.
     result<void> move(next_hop_index index, interface_index to);
-    // An interface's state, link or MTU changed: its adjacencies and all that use them follow. A bucket stays with the path
-    // that it has while that can be used; one whose own path cannot borrows another one's, and all get theirs back.
+    // An interface's state, link or MTU changed: its adjacencies and all that use them follow. A
+    // bucket stays with the path that it has while that can be used; one whose own path cannot
+    // borrows another one's, and all get theirs back.
     void interface_changed(interface_index interface);
     [[nodiscard]] std::vector<next_hop_index> next_hops() const;
 
-    // The load balance over these next hops, shared with all routes that have the same; each call is balanced by
-    // a release.
+    // The load balance over these next hops, shared with all routes that have the same; each call
+    // is balanced by a release.
     [[nodiscard]] result<load_balance_index> balance(std::vector<next_hop_index> hops);
     void hold_balance(load_balance_index index); // once more
     void release_balance(load_balance_index index);
@@ -156,11 +161,22 @@ public:
     [[nodiscard]] std::vector<adjacency_index> buckets_of(load_balance_index index) const;
     [[nodiscard]] adjacency_index adjacency_count() const noexcept { return adjacencies_used_; }
     [[nodiscard]] std::string describe(adjacency_index index) const;
-    // Whether a load balance has a path that can be used. Those without a next hop (a blackhole) always have.
-    [[nodiscard]] bool has_path(load_balance_index index) const noexcept { return has_path_[index] != 0; }
-    [[nodiscard]] bool usable(const next_hop& hop) const noexcept { return hop.interface_up && hop.on_link; }
-    // The load balances that lost their last usable path, or got the first one, since the last call.
-    [[nodiscard]] std::vector<load_balance_index> take_changed() { return std::exchange(changed_, {}); }
+    // Whether a load balance has a path that can be used. Those without a next hop (a blackhole)
+    // always have.
+    [[nodiscard]] bool has_path(load_balance_index index) const noexcept
+    {
+        return has_path_[index] != 0;
+    }
+    [[nodiscard]] bool usable(const next_hop& hop) const noexcept
+    {
+        return hop.interface_up && hop.on_link;
+    }
+    // The load balances that lost their last usable path, or got the first one, since the last
+    // call.
+    [[nodiscard]] std::vector<load_balance_index> take_changed()
+    {
+        return std::exchange(changed_, {});
+    }
 
     // Any thread.
     [[nodiscard]] const adjacency& adjacency_at(adjacency_index index) const noexcept
@@ -177,7 +193,8 @@ public:
         if (used.load(std::memory_order_relaxed) == 0)
             used.store(1, std::memory_order_relaxed);
     }
-    // All of them, for loops: these do not change. The path of each load balance, or path::several().
+    // All of them, for loops: these do not change. The path of each load balance, or
+    // path::several().
     [[nodiscard]] const atomic_path* paths() const noexcept { return paths_; }
     [[nodiscard]] const adjacency* adjacencies() const noexcept { return adjacencies_; }
 
@@ -186,7 +203,8 @@ private:
         std::vector<next_hop_index> hops;
         uint32_t users = 0;
         std::unique_ptr<atomic_path[]> buckets;
-        std::vector<uint8_t> served_by; // of each bucket: whose path it has, by place in `hops`; or nobody
+        std::vector<uint8_t>
+            served_by; // of each bucket: whose path it has, by place in `hops`; or nobody
     };
     static constexpr uint8_t nobody = 0xff;
     static_assert(max_paths < nobody);
@@ -201,14 +219,15 @@ private:
     void forget_hops(load_balance_index index, const balance_entry& entry);
     [[nodiscard]] path path_to(adjacency_index index) const noexcept
     {
-        return {index, adjacencies_[index].kind == adjacency_kind::rewrite && !adjacencies_[index].watched};
+        return {index, adjacencies_[index].kind == adjacency_kind::rewrite &&
+                           !adjacencies_[index].watched};
     }
     void write(adjacency& to, const next_hop& hop, next_hop_index index) const;
 
     engine& engine_;
-    adjacency* adjacencies_;   // max_adjacencies, resident as used
-    load_balance* balances_;   // max_load_balances
-    atomic_path* paths_;       // likewise, beside them: most packets need nothing else
+    adjacency* adjacencies_; // max_adjacencies, resident as used
+    load_balance* balances_; // max_load_balances
+    atomic_path* paths_;     // likewise, beside them: most packets need nothing else
     adjacency_index adjacencies_used_ = special_count;
     load_balance_index balances_used_ = special_count;
     std::vector<adjacency_index> free_adjacencies_;
@@ -217,8 +236,9 @@ private:
     std::map<std::pair<interface_index, net::ip4_address>, next_hop_index> by_address_;
     next_hop_index last_next_hop_ = 0;
     std::unordered_map<load_balance_index, balance_entry> entries_;
-    std::map<std::vector<next_hop_index>, load_balance_index> by_hops_; // the hops in order of their indices
-    std::vector<uint8_t> has_path_;                                     // of each load balance
+    std::map<std::vector<next_hop_index>, load_balance_index>
+        by_hops_;                   // the hops in order of their indices
+    std::vector<uint8_t> has_path_; // of each load balance
     std::vector<load_balance_index> changed_;
 };
 

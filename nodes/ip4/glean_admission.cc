@@ -2,8 +2,8 @@
 // Which packets to unknown neighbours go to the main thread.
 #include "nodes/ip4/glean_admission.hh"
 
-#include "graph/flow_hash.hh"
 #include "base/net/headers.hh"
+#include "graph/flow_hash.hh"
 
 #include <algorithm>
 #include <new>
@@ -13,17 +13,21 @@ namespace weft::ip4 {
 
 namespace {
 
-// What tells a sender's flows apart without giving a sweep many of them: not the destination address or the source port.
+// What tells a sender's flows apart without giving a sweep many of them: not the destination
+// address or the source port.
 uint64_t service_of(const packet& p, const net::ip4_header& header) noexcept
 {
     const uint64_t protocol = uint64_t{header.protocol} << 16;
     const size_t at = p.metadata().l3_offset + header.header_bytes();
-    const bool has_ports = header.protocol == net::ip_protocol::tcp || header.protocol == net::ip_protocol::udp;
+    const bool has_ports =
+        header.protocol == net::ip_protocol::tcp || header.protocol == net::ip_protocol::udp;
     if (header.is_fragment() || p.contiguous() < at + sizeof(net::icmp4_header))
         return protocol;
     if (has_ports)
         return protocol | p.header<net::port_pair>(at).destination.wire();
-    return protocol | (header.protocol == net::ip_protocol::icmp ? p.header<net::icmp4_header>(at).id.wire() : 0);
+    return protocol |
+           (header.protocol == net::ip_protocol::icmp ? p.header<net::icmp4_header>(at).id.wire()
+                                                      : 0);
 }
 
 std::vector<token_bucket> shared_budgets(const engine& engine, uint32_t per_second)
@@ -46,7 +50,8 @@ bool glean_admission::reserve::take(uint64_t now, uint64_t interval) noexcept
 }
 
 glean_admission::glean_admission(engine& engine)
-    : budgets_{shared_budgets(engine, per_second)}, repeated_{shared_budgets(engine, repeated_per_second)},
+    : budgets_{shared_budgets(engine, per_second)},
+      repeated_{shared_budgets(engine, repeated_per_second)},
       interval_{rte_get_tsc_hz() / reserved_per_second}
 {
     if (!reserves_.map(max_interfaces) || !refused_.map(refusal_places))
@@ -54,7 +59,8 @@ glean_admission::glean_admission(engine& engine)
 }
 
 // Whether a packet for the same neighbour was refused a while ago, which is noted for the next one.
-bool glean_admission::is_repeated(net::ip4_address neighbour, interface_index out, uint64_t now) noexcept
+bool glean_admission::is_repeated(net::ip4_address neighbour, interface_index out,
+                                  uint64_t now) noexcept
 {
     const auto ms = static_cast<uint32_t>(now / (rte_get_tsc_hz() / 1000));
     refusal* room = nullptr;
@@ -74,7 +80,8 @@ bool glean_admission::is_repeated(net::ip4_address neighbour, interface_index ou
     return false;
 }
 
-bool glean_admission::admit(const packet& p, net::ip4_address neighbour, interface_index out, uint64_t now) noexcept
+bool glean_admission::admit(const packet& p, net::ip4_address neighbour, interface_index out,
+                            uint64_t now) noexcept
 {
     if (out >= max_interfaces || budgets_[out].take(now, 1) > 0)
         return true;
@@ -84,7 +91,8 @@ bool glean_admission::admit(const packet& p, net::ip4_address neighbour, interfa
     const uint32_t flow = fold_hash(sender ^ service_of(p, header) << 8);
     reserves& r = reserves_[out];
     return r.senders[fold_hash(sender) % r.senders.size()].take(now, interval_) ||
-           r.flows[flow % r.flows.size()].take(now, interval_) || r.inputs[in].take(now, interval_) ||
+           r.flows[flow % r.flows.size()].take(now, interval_) ||
+           r.inputs[in].take(now, interval_) ||
            (is_repeated(neighbour, out, now) && repeated_[out].take(now, 1) > 0);
 }
 

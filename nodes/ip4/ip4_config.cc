@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration of IPv4's nodes: icmp, ip and ecmp.
+#include "base/input_file.hh"
 #include "control/config/config.hh"
 #include "graph/engine.hh"
 #include "graph/flow_hash.hh"
-#include "base/input_file.hh"
-#include "nodes/ip4/ip4_settings.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/ip4/ip4_settings.hh"
 
 #include <algorithm>
 #include <array>
@@ -44,8 +44,8 @@ uint64_t lowest_mac(const interface_table& interfaces)
     return lowest;
 }
 
-// The same after each start, and another one on each machine; on machines that are copies of each other, too, for no two
-// have one MAC address.
+// The same after each start, and another one on each machine; on machines that are copies of each
+// other, too, for no two have one MAC address.
 uint64_t number_of_machine(const interface_table& interfaces)
 {
     uint64_t number = lowest_mac(interfaces);
@@ -72,7 +72,8 @@ namespace {
 
 result<void> apply(const config::value& root, engine& engine)
 {
-    spdlog::info("ecmp.seed is {}", configure(engine.module<settings>(), root, interfaces_of(engine)));
+    spdlog::info("ecmp.seed is {}",
+                 configure(engine.module<settings>(), root, interfaces_of(engine)));
     return {};
 }
 
@@ -81,15 +82,19 @@ const config::registration registration{{
     .stage = config::stage::addresses, // when the ports are there
     .keys = {{"icmp", config::mapping(), "ICMP messages of the router."},
              {"icmp.source", config::one_of({"tx-interface", "rx-interface"}),
-              "Whose address ICMP errors have: that of the interface by which they leave (default; RFC 1812 section "
-              "4.3.2.4), or by which the packet in question came. Where it has none: the first address of `interfaces`."},
+              "Whose address ICMP errors have: that of the interface by which they leave (default; "
+              "RFC 1812 section "
+              "4.3.2.4), or by which the packet in question came. Where it has none: the first "
+              "address of `interfaces`."},
              {"ip", config::mapping(), "What is done with IPv4 packets."},
              {"ip.source-routes", config::boolean(),
-              "Whether source routes in packets are followed (default false: such packets are dropped, and their "
+              "Whether source routes in packets are followed (default false: such packets are "
+              "dropped, and their "
               "senders told)."},
              {"ecmp", config::mapping(), "How flows are spread over equal paths."},
              {"ecmp.seed", config::number(0, 0xffff'ffff),
-              "Makes this router's choice independent of that of the routers before it, which need other seeds (default: "
+              "Makes this router's choice independent of that of the routers before it, which need "
+              "other seeds (default: "
               "of /etc/machine-id and the lowest MAC address, so it stays where these do)."}},
     .apply = apply,
 }};

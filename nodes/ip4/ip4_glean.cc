@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-glean: takes packets whose next hop's MAC is not known to the main thread, which keeps a bounded number of
-// them and asks for it.
-#include "graph/engine.hh"
+// ip4-glean: takes packets whose next hop's MAC is not known to the main thread, which keeps a
+// bounded number of them and asks for it.
 #include "base/net/headers.hh"
+#include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/interface/interface.hh"
 #include "nodes/ip4/glean_admission.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/trace.hh"
-#include "nodes/interface/interface.hh"
 
 namespace weft::ip4 {
 
@@ -18,30 +18,31 @@ using namespace glean;
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.engine.module<tables>()}, interfaces{interfaces_of(setup.engine)}, main{setup.engine.main()},
+        : ip4{setup.engine.module<tables>()},
+          interfaces{interfaces_of(setup.engine)},
+          main{setup.engine.main()},
           admission{setup.engine}
-    {
-    }
+    {}
     tables& ip4;
     const interface_table& interfaces;
     graph_thread& main;
     glean_admission admission;
 };
 
-// Says whom to ask for while the adjacency can be read: on its way to another thread the packet stands
-// outside of every loop, and the adjacency may be another one by then. False if it is one too many; one that was aimed before
-// has been let through then.
+// Says whom to ask for while the adjacency can be read: on its way to another thread the packet
+// stands outside of every loop, and the adjacency may be another one by then. False if it is one
+// too many; one that was aimed before has been let through then.
 bool aim(node_run& run, context& ctx, packet& p) noexcept
 {
     if ((p.metadata().flags & packet_metadata::aimed) != 0)
         return true;
     const adjacency& to = ctx.ip4.hops().adjacency_at(p.metadata().adjacency);
-    p.note().next_hop = to.next_hop.value != 0
-                            ? to.next_hop.value
-                            : p.network<net::ip4_header>().destination.host();
+    p.note().next_hop = to.next_hop.value != 0 ? to.next_hop.value
+                                               : p.network<net::ip4_header>().destination.host();
     p.note().out_interface = to.interface;
     p.metadata().flags |= packet_metadata::aimed;
-    return to.interface == no_interface || // only a replayed packet comes here with such an adjacency
+    return to.interface ==
+               no_interface || // only a replayed packet comes here with such an adjacency
            ctx.admission.admit(p, {p.note().next_hop}, to.interface, run.thread().time());
 }
 
@@ -54,13 +55,18 @@ verdict hold(node_run& run, context& ctx, packet& p) noexcept
     if (!aim(run, ctx, p))
         return drop(glean::rate_limited);
     p.metadata().flags &= static_cast<uint8_t>(~packet_metadata::aimed); // used up
-    if (p.note().out_interface >= ctx.interfaces.all().size()) // as a recording may say
+    if (p.note().out_interface >= ctx.interfaces.all().size())           // as a recording may say
         return drop(no_resolver);
     switch (ctx.ip4.holder()->hold(&p, {p.note().next_hop}, p.note().out_interface)) {
-    case outcome::held: run.kept(p); return consumed;
-    case outcome::queue_full: return drop(glean::queue_full);
-    case outcome::table_full: return drop(glean::table_full);
-    case outcome::unreachable: break;
+    case outcome::held:
+        run.kept(p);
+        return consumed;
+    case outcome::queue_full:
+        return drop(glean::queue_full);
+    case outcome::table_full:
+        return drop(glean::table_full);
+    case outcome::unreachable:
+        break;
     }
     run.count(host_unreachable);
     p.note().icmp_type = net::icmp4::unreachable;
@@ -89,12 +95,15 @@ const node_registration registration{{
     .function = ip4_glean,
     .nexts = {{to_icmp_error, "ip4-icmp-error"}},
     .reasons = {{handoff_full, "handoff_full", "the main thread is behind", severity::warning},
-                {queue_full, "queue_full", "enough packets wait for this neighbour already", severity::warning},
+                {queue_full, "queue_full", "enough packets wait for this neighbour already",
+                 severity::warning},
                 {table_full, "table_full", "the neighbour table is full", severity::warning},
                 {host_unreachable, "host_unreachable", "the neighbour does not answer"},
                 {no_resolver, "no_resolver", "nothing resolves neighbours"},
-                {forgotten, "forgotten", "the neighbour was forgotten while the packet waited for it"},
-                {rate_limited, "rate_limited", "more packets to unknown neighbours than are asked for", severity::warning}},
+                {forgotten, "forgotten",
+                 "the neighbour was forgotten while the packet waited for it"},
+                {rate_limited, "rate_limited",
+                 "more packets to unknown neighbours than are asked for", severity::warning}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

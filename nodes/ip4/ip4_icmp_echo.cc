@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-icmp-echo: answers ping (RFC 792; RFC 1122 section 3.2.2.6), turning the request itself into the reply.
+// ip4-icmp-echo: answers ping (RFC 792; RFC 1122 section 3.2.2.6), turning the request itself into
+// the reply.
 #include "base/net/checksum.hh"
 #include "base/net/headers.hh"
 #include "graph/node_run.hh"
@@ -29,12 +30,14 @@ void turn_into_reply(packet& p, net::ip4_header& ip, net::icmp4_header& icmp) no
         icmp.checksum = net::be16{0xffff};
     icmp.type = net::icmp4::echo_reply;
     std::swap(ip.source, ip.destination); // which leaves their sum as it was
-    ip.checksum = net::checksum_adjust(ip.checksum, word(ip.ttl, ip.protocol), word(reply_ttl, ip.protocol));
+    ip.checksum =
+        net::checksum_adjust(ip.checksum, word(ip.ttl, ip.protocol), word(reply_ttl, ip.protocol));
     ip.checksum = net::checksum_adjust(ip.checksum, ip.flags_fragment, net::be16{0});
     ip.ttl = reply_ttl;
     ip.flags_fragment = net::be16{0};
     if (ip.header_bytes() > sizeof ip) [[unlikely]] {
-        reverse_source_route(ip); // what else ip4-options has filled in goes back with it (RFC 1812 section 4.3.3.6)
+        reverse_source_route(
+            ip); // what else ip4-options has filled in goes back with it (RFC 1812 section 4.3.3.6)
         ip.checksum = net::be16{0};
         ip.checksum = net::checksum_of(&ip, ip.header_bytes());
     }
@@ -67,9 +70,11 @@ const node_registration registration{{
     .name = "ip4-icmp-echo",
     .function = ip4_icmp_echo,
     .nexts = {{to_lookup, "ip4-lookup"}},
-    .reasons = {{too_short, "too_short", "the message is shorter than an ICMP header, or lies in several buffers"},
+    .reasons = {{too_short, "too_short",
+                 "the message is shorter than an ICMP header, or lies in several buffers"},
                 {bad_checksum, "bad_checksum", "the ICMP checksum is wrong"},
-                {unhandled_type, "unhandled_type", "an ICMP message that asks for no answer", severity::info}},
+                {unhandled_type, "unhandled_type", "an ICMP message that asks for no answer",
+                 severity::info}},
     .format_trace = trace_header,
 }};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-icmp-error: turns a packet that cannot be forwarded into the ICMP message that says so (RFC 1812 section 4.3).
+// ip4-icmp-error: turns a packet that cannot be forwarded into the ICMP message that says so (RFC
+// 1812 section 4.3).
 #include "base/net/checksum.hh"
 #include "base/net/headers.hh"
 #include "graph/node_run.hh"
@@ -27,17 +28,18 @@ enum reasons : uint16_t { not_eligible, rate_limited, no_source, no_room };
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.engine.module<tables>()}, how{setup.engine.module<settings>()},
+        : ip4{setup.engine.module<tables>()},
+          how{setup.engine.module<settings>()},
           limit{rte_get_tsc_hz(), std::random_device{}()}
-    {
-    }
+    {}
     const tables& ip4;
     const settings& how;
     icmp_limit limit;
 };
 
-// No message about an ICMP error, what is for no one host, a later fragment, or what this router made (RFC 1812 section
-// 4.3.2.7). Nor about what came from no one host, but that ip4-input has dropped.
+// No message about an ICMP error, what is for no one host, a later fragment, or what this router
+// made (RFC 1812 section 4.3.2.7). Nor about what came from no one host, but that ip4-input has
+// dropped.
 bool eligible(const tables& ip4, const packet& p, const net::ip4_header& header) noexcept
 {
     constexpr uint8_t never = packet_metadata::locally_made | packet_metadata::layer3_broadcast;
@@ -51,8 +53,8 @@ bool eligible(const tables& ip4, const packet& p, const net::ip4_header& header)
     return p.contiguous() > at && !net::icmp4::is_error(p.header<net::icmp4_header>(at).type);
 }
 
-// The adjacency by which a message about a packet leaves: ip4-lookup will find the same, for which the message belongs to
-// the flow that answers the packet's.
+// The adjacency by which a message about a packet leaves: ip4-lookup will find the same, for which
+// the message belongs to the flow that answers the packet's.
 const adjacency& way_back(const context& ctx, const packet& p, net::ip4_address sender) noexcept
 {
     const uint64_t seed = ctx.how.flow_seed.load(std::memory_order_relaxed);
@@ -61,32 +63,38 @@ const adjacency& way_back(const context& ctx, const packet& p, net::ip4_address 
 }
 
 // 0.0.0.0 if the router has no address.
-net::ip4_address source_of(const context& ctx, const packet& p, net::ip4_address sender, const adjacency& back) noexcept
+net::ip4_address source_of(const context& ctx, const packet& p, net::ip4_address sender,
+                           const adjacency& back) noexcept
 {
     const own_addresses& own = ctx.ip4.own();
-    const bool as_received = ctx.how.icmp_from_rx.load(std::memory_order_relaxed) || back.interface == no_interface;
-    const auto source = as_received
-                            ? own.source_for(sender, p.metadata().interface)
-                            : own.source_for(back.next_hop.value != 0 ? back.next_hop : sender, back.interface);
+    const bool as_received =
+        ctx.how.icmp_from_rx.load(std::memory_order_relaxed) || back.interface == no_interface;
+    const auto source =
+        as_received
+            ? own.source_for(sender, p.metadata().interface)
+            : own.source_for(back.next_hop.value != 0 ? back.next_hop : sender, back.interface);
     return source.value != 0 ? source : own.any_source();
 }
 
 // The second half of a message's header.
 void describe(net::icmp4_header& icmp, const packet_note& about) noexcept
 {
-    if (about.icmp_type == net::icmp4::parameter_problem) // RFC 792: the pointer is the first of the four bytes
+    if (about.icmp_type ==
+        net::icmp4::parameter_problem) // RFC 792: the pointer is the first of the four bytes
         icmp.id = net::be16{static_cast<uint16_t>(about.icmp_mtu << 8)};
-    else if (about.icmp_type == net::icmp4::unreachable && about.icmp_code == net::icmp4::fragmentation_needed)
+    else if (about.icmp_type == net::icmp4::unreachable &&
+             about.icmp_code == net::icmp4::fragmentation_needed)
         icmp.sequence = net::be16{about.icmp_mtu};
 }
 
-// Puts both headers in front of the packet's own, and cuts it to what a message of `most` bytes may quote.
+// Puts both headers in front of the packet's own, and cuts it to what a message of `most` bytes may
+// quote.
 void wrap(packet& p, net::ip4_address source, uint32_t most) noexcept
 {
     const uint32_t offset = p.metadata().l3_offset;
     const auto original = p.network<net::ip4_header>();
-    const uint32_t quoted =
-        std::min({uint32_t{original.total_length.host()}, uint32_t{p.contiguous()} - offset, most - added});
+    const uint32_t quoted = std::min(
+        {uint32_t{original.total_length.host()}, uint32_t{p.contiguous()} - offset, most - added});
     rte_mbuf* mbuf = p.mbuf();
     if (mbuf->next != nullptr) {
         rte_pktmbuf_free(mbuf->next);
@@ -102,9 +110,16 @@ void wrap(packet& p, net::ip4_address source, uint32_t most) noexcept
     describe(icmp, p.note());
     icmp.checksum = net::checksum_of(&icmp, sizeof icmp + quoted);
     auto& ip = p.network<net::ip4_header>();
-    ip = {0x45, internetwork_control, net::be16{static_cast<uint16_t>(added + quoted)},
-          net::be16{0}, net::be16{0}, message_ttl, net::ip_protocol::icmp, net::be16{0},
-          source.wire(), original.source};
+    ip = {0x45,
+          internetwork_control,
+          net::be16{static_cast<uint16_t>(added + quoted)},
+          net::be16{0},
+          net::be16{0},
+          message_ttl,
+          net::ip_protocol::icmp,
+          net::be16{0},
+          source.wire(),
+          original.source};
     ip.checksum = net::checksum_of(&ip, sizeof ip);
 }
 
@@ -139,8 +154,10 @@ const node_registration registration{{
     .name = "ip4-icmp-error",
     .function = ip4_icmp_error,
     .nexts = {{to_lookup, "ip4-lookup"}},
-    .reasons = {{not_eligible, "not_eligible", "no message is sent about such a packet", severity::info},
-                {rate_limited, "rate_limited", "more messages than the interface or the sender is allowed", severity::warning},
+    .reasons = {{not_eligible, "not_eligible", "no message is sent about such a packet",
+                 severity::info},
+                {rate_limited, "rate_limited",
+                 "more messages than the interface or the sender is allowed", severity::warning},
                 {no_source, "no_source", "the router has no address to send a message from"},
                 {no_room, "no_room", "the buffer has no room for two more headers"}},
     .context = context_of<context>(),

@@ -13,15 +13,16 @@ namespace input {
 
 namespace {
 
-// Sources that no packet on a wire may have (RFC 1812 section 5.3.7; 0.0.0.0/8 per RFC 1122 section 3.2.1.3).
+// Sources that no packet on a wire may have (RFC 1812 section 5.3.7; 0.0.0.0/8 per RFC 1122
+// section 3.2.1.3).
 bool is_martian(net::ip4_address a) noexcept
 {
     const uint32_t top = a.value >> 24;
     return top == 0 || top == 127 || top >= 224;
 }
 
-// The TTL matters for forwarding only (RFC 1812 section 5.3.1): a packet to this router is taken with any, and one to
-// where nothing is forwarded is dropped for that.
+// The TTL matters for forwarding only (RFC 1812 section 5.3.1): a packet to this router is taken
+// with any, and one to where nothing is forwarded is dropped for that.
 verdict expire(node_run& run, const tables& ip4, packet& p, verdict onward) noexcept
 {
     const auto route = ip4.table().lookup(net::from_wire(p.network<net::ip4_header>().destination));
@@ -33,15 +34,17 @@ verdict expire(node_run& run, const tables& ip4, packet& p, verdict onward) noex
     return to_icmp_error;
 }
 
-// A first fragment whose TCP flags come with a later one, or one that would write over them, shows a filter another
-// packet than the receiver (RFC 1858 section 3, RFC 3128). No path has an MTU that makes one.
+// A first fragment whose TCP flags come with a later one, or one that would write over them, shows
+// a filter another packet than the receiver (RFC 1858 section 3, RFC 3128). No path has an MTU that
+// makes one.
 bool is_tcp_fragment_attack(const net::ip4_header& header) noexcept
 {
     constexpr uint16_t least = 16; // bytes of TCP's header: up to its window
     if (header.protocol != net::ip_protocol::tcp || !header.is_fragment())
         return false;
     const bool first = header.fragment_offset() == 0;
-    return header.fragment_offset() == 1 || (first && header.total_length.host() - header.header_bytes() < least);
+    return header.fragment_offset() == 1 ||
+           (first && header.total_length.host() - header.header_bytes() < least);
 }
 
 } // namespace
@@ -73,7 +76,8 @@ verdict decide(node_run& run, const tables& ip4, packet& p) noexcept
     if (own.contains(source))
         return drop(own_source);
     // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded
-    if ((p.metadata().flags & packet_metadata::layer3_broadcast) != 0 && destination.value >> 28 < 0xe)
+    if ((p.metadata().flags & packet_metadata::layer3_broadcast) != 0 &&
+        destination.value >> 28 < 0xe)
         return drop(link_broadcast);
     if (is_tcp_fragment_attack(header))
         return drop(tcp_fragment);
@@ -98,17 +102,24 @@ void ip4_input(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-input",
     .function = ip4_input,
-    .nexts = {{input::to_lookup, "ip4-lookup"}, {input::to_icmp_error, "ip4-icmp-error"}, {input::to_options, "ip4-options"}},
+    .nexts = {{input::to_lookup, "ip4-lookup"},
+              {input::to_icmp_error, "ip4-icmp-error"},
+              {input::to_options, "ip4-options"}},
     .reasons = {{input::too_short, "too_short", "the frame is shorter than an IPv4 header"},
                 {input::bad_version, "bad_version", "the version is not 4"},
-                {input::bad_header_length, "bad_header_length", "the header length is below 20 or beyond the frame"},
-                {input::bad_total_length, "bad_total_length", "the total length is below the header's or beyond the frame"},
+                {input::bad_header_length, "bad_header_length",
+                 "the header length is below 20 or beyond the frame"},
+                {input::bad_total_length, "bad_total_length",
+                 "the total length is below the header's or beyond the frame"},
                 {input::bad_checksum, "bad_checksum", "the header checksum is wrong"},
-                {input::ttl_expired, "ttl_expired", "the time to live ended before the packet could be forwarded"},
+                {input::ttl_expired, "ttl_expired",
+                 "the time to live ended before the packet could be forwarded"},
                 {input::martian_source, "martian_source", "the source is no address of one host"},
                 {input::own_source, "own_source", "the source is an address of this router"},
-                {input::link_broadcast, "link_broadcast", "a unicast packet came in a broadcast frame"},
-                {input::tcp_fragment, "tcp_fragment", "a TCP fragment that hides the header's flags from filters (RFC 1858, RFC 3128)"}},
+                {input::link_broadcast, "link_broadcast",
+                 "a unicast packet came in a broadcast frame"},
+                {input::tcp_fragment, "tcp_fragment",
+                 "a TCP fragment that hides the header's flags from filters (RFC 1858, RFC 3128)"}},
     .context = context_of<context>(),
     .format_trace = trace_header,
 }};

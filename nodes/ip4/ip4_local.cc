@@ -33,7 +33,8 @@ const node_registration registration{{
     .function = ip4_local,
     .nexts = {{to_icmp_echo, "ip4-icmp-echo"}, {to_icmp_error, "ip4-icmp-error"}},
     .reasons = {{fragment, "fragment", "a fragment to this router, which reassembles none"},
-                {no_listener, "no_listener", "nothing here takes this protocol or port", severity::info}},
+                {no_listener, "no_listener", "nothing here takes this protocol or port",
+                 severity::info}},
     .role = node_role::punted,
     .format_trace = trace_header,
 }};

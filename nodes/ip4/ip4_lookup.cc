@@ -42,8 +42,8 @@ void ip4_lookup(node_run& run, frame& in) noexcept
     run.each(in, [&](packet& p) noexcept {
         const auto destination = net::from_wire(p.network<net::ip4_header>().destination);
         const auto route = ip4.table().lookup(destination);
-        const path way =
-            lookup::pick(ip4.hops(), ip4.hops().paths(), route, seed, [&]() noexcept { return flow_of(p); });
+        const path way = lookup::pick(ip4.hops(), ip4.hops().paths(), route, seed,
+                                      [&]() noexcept { return flow_of(p); });
         p.metadata().adjacency = way.adjacency();
         return lookup::decide(run, ip4.hops(), p);
     });
@@ -52,12 +52,16 @@ void ip4_lookup(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-lookup",
     .function = ip4_lookup,
-    .nexts = {{lookup::to_rewrite, "ip4-rewrite"}, {lookup::to_local, "ip4-local"}, {lookup::to_glean, "ip4-glean"}, {lookup::to_icmp_error, "ip4-icmp-error"}},
+    .nexts = {{lookup::to_rewrite, "ip4-rewrite"},
+              {lookup::to_local, "ip4-local"},
+              {lookup::to_glean, "ip4-glean"},
+              {lookup::to_icmp_error, "ip4-icmp-error"}},
     .reasons = {{lookup::no_route, "no_route", "no route leads to the destination"},
                 {lookup::blackhole, "blackhole", "the route says to drop"},
                 {lookup::multicast, "multicast", "the destination is a multicast group"},
                 {lookup::broadcast, "broadcast", "the destination is a broadcast address"},
-                {lookup::martian_destination, "martian_destination", "the destination is never routed"}},
+                {lookup::martian_destination, "martian_destination",
+                 "the destination is never routed"}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

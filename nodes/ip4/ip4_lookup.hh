@@ -12,17 +12,23 @@
 namespace weft::ip4::lookup {
 
 struct context {
-    explicit context(const node_setup& setup) : ip4{setup.engine.module<tables>()}, how{setup.engine.module<settings>()} {}
-    [[nodiscard]] uint64_t seed() const noexcept { return how.flow_seed.load(std::memory_order_relaxed); }
+    explicit context(const node_setup& setup)
+        : ip4{setup.engine.module<tables>()}, how{setup.engine.module<settings>()}
+    {}
+    [[nodiscard]] uint64_t seed() const noexcept
+    {
+        return how.flow_seed.load(std::memory_order_relaxed);
+    }
     const tables& ip4;
     const settings& how;
 };
 
-// The way that a route's packet takes, which is its flow's among several. `paths` are forwarding's; `flow` gives the
-// packet's flow_key where it is asked for.
+// The way that a route's packet takes, which is its flow's among several. `paths` are forwarding's;
+// `flow` gives the packet's flow_key where it is asked for.
 template <class Flow>
 [[nodiscard, gnu::always_inline]] inline path pick(const forwarding& hops, const atomic_path* paths,
-                                                   load_balance_index route, uint64_t seed, Flow&& flow) noexcept
+                                                   load_balance_index route, uint64_t seed,
+                                                   Flow&& flow) noexcept
 {
     const path only = paths[route].load(std::memory_order_acquire);
     if (!only.is_several()) [[likely]]
@@ -32,9 +38,11 @@ template <class Flow>
 }
 
 // The same for a node that asks for few packets.
-[[nodiscard]] inline path pick(const tables& ip4, net::ip4_address to, uint64_t seed, const flow_key& flow) noexcept
+[[nodiscard]] inline path pick(const tables& ip4, net::ip4_address to, uint64_t seed,
+                               const flow_key& flow) noexcept
 {
-    return pick(ip4.hops(), ip4.hops().paths(), ip4.table().lookup(to), seed, [&]() noexcept { return flow; });
+    return pick(ip4.hops(), ip4.hops().paths(), ip4.table().lookup(to), seed,
+                [&]() noexcept { return flow; });
 }
 
 // The verdict of a packet whose adjacency is known.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-lookup for many packets at once: the table is asked for the whole vector, so that all its cache misses are under way
-// together, and packets that just go to a next hop need no look at its adjacency.
+// ip4-lookup for many packets at once: the table is asked for the whole vector, so that all its
+// cache misses are under way together, and packets that just go to a next hop need no look at its
+// adjacency.
 #include "graph/lanes.hh"
-#include "nodes/ip4/ip4_lookup.hh"
 #include "graph/node_run_vector.hh"
+#include "nodes/ip4/ip4_lookup.hh"
 
 #include <cstring>
 
@@ -31,9 +32,9 @@ void ip4_lookup(node_run& run, frame& in) noexcept
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < count; ++i) {
         packet& p = *packets[i];
-        words[i] = lookup::pick(hops, paths, table.lookup({words[i]}), seed,
-                                [&]() noexcept { return flow_of(p); })
-                       .bits();
+        words[i] = lookup::pick(hops, paths, table.lookup({words[i]}), seed, [&]() noexcept {
+                       return flow_of(p);
+                   }).bits();
         p.metadata().adjacency = words[i];
         all |= words[i];
     }

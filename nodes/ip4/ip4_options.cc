@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-options: acts on the options of IPv4 headers (RFC 1812 sections 4.2.2.6, 5.2.4.1 and 5.3.13). Packets without, which
-// are nearly all, pass it by.
+// ip4-options: acts on the options of IPv4 headers (RFC 1812 sections 4.2.2.6, 5.2.4.1 and 5.3.13).
+// Packets without, which are nearly all, pass it by.
 #include "nodes/ip4/ip4_options.hh"
 
 #include "base/net/checksum.hh"
@@ -20,7 +20,8 @@ using input::to_icmp_error;
 using input::to_lookup;
 enum reasons : uint16_t { bad_option, source_route_refused, source_route_failed, ttl_expired };
 
-// The least length of an option, and of its pointer, both with all that stands before the first entry.
+// The least length of an option, and of its pointer, both with all that stands before the first
+// entry.
 constexpr uint8_t route_bytes = 3, timestamp_bytes = 4, address_bytes = sizeof(net::be32);
 
 // Which byte of an option that holds entries is wrong, as its place in the option; 0 if none is.
@@ -48,15 +49,23 @@ uint8_t note(options& found, const option& o) noexcept
     option* place = nullptr;
     uint8_t fault = 0;
     switch (o.type()) {
-    case option_type::record_route: place = &found.record_route; break;
+    case option_type::record_route:
+        place = &found.record_route;
+        break;
     case option_type::loose_source_route:
-    case option_type::strict_source_route: place = &found.source_route; break;
-    case option_type::timestamp: place = &found.timestamp; break;
-    default: return 0; // RFC 1812 section 4.2.2.6: options that a router does not know it leaves alone
+    case option_type::strict_source_route:
+        place = &found.source_route;
+        break;
+    case option_type::timestamp:
+        place = &found.timestamp;
+        break;
+    default:
+        return 0; // RFC 1812 section 4.2.2.6: options that a router does not know it leaves alone
     }
     if (*place)
         return o.offset();
-    fault = o.type() == option_type::timestamp ? fault_in_timestamp(o) : fault_in(o, route_bytes, address_bytes);
+    fault = o.type() == option_type::timestamp ? fault_in_timestamp(o)
+                                               : fault_in(o, route_bytes, address_bytes);
     *place = o;
     return fault == 0 ? 0 : static_cast<uint8_t>(o.offset() + fault);
 }
@@ -126,7 +135,10 @@ struct work {
     packet& p;
     net::ip4_header& header;
     options found;
-    [[nodiscard]] bool is_ours(net::ip4_address a) const noexcept { return ctx.ip4.own().contains(a); }
+    [[nodiscard]] bool is_ours(net::ip4_address a) const noexcept
+    {
+        return ctx.ip4.own().contains(a);
+    }
 };
 
 verdict tell(work& w, reasons why, uint8_t type, uint8_t code, uint16_t pointer = 0) noexcept
@@ -143,8 +155,8 @@ verdict tell_fault(work& w, uint8_t pointer) noexcept
     return tell(w, bad_option, net::icmp4::parameter_problem, 0, pointer);
 }
 
-// Goes on in the source route of a packet that was sent here: returns the last entry that this used up, as a pointer,
-// and 0 if there was none left. The header's destination is the next router then.
+// Goes on in the source route of a packet that was sent here: returns the last entry that this used
+// up, as a pointer, and 0 if there was none left. The header's destination is the next router then.
 uint8_t follow(work& w) noexcept
 {
     const option& route = w.found.source_route;
@@ -169,15 +181,16 @@ bool is_next_hop(const adjacency& to, net::ip4_address a) noexcept
     return to.interface != no_interface && (to.next_hop == a || to.next_hop.value == 0);
 }
 
-// The address by which the network that the packet goes to knows this router; of a packet for the router that it was
-// sent to.
+// The address by which the network that the packet goes to knows this router; of a packet for the
+// router that it was sent to.
 net::ip4_address recorded(const work& w, const adjacency& to) noexcept
 {
     const auto destination = net::from_wire(w.header.destination);
     if (to.interface == no_interface)
         return destination;
     const auto& own = w.ctx.ip4.own();
-    const auto source = own.source_for(to.next_hop.value != 0 ? to.next_hop : destination, to.interface);
+    const auto source =
+        own.source_for(to.next_hop.value != 0 ? to.next_hop : destination, to.interface);
     return source.value != 0 ? source : own.any_source();
 }
 
@@ -195,8 +208,9 @@ verdict record(work& w, const adjacency& to) noexcept
     if (w.found.record_route)
         record_route(w.found.record_route, address);
     if (w.found.timestamp) {
-        const uint8_t fault = record_time(w.found.timestamp, address, milliseconds_since_midnight(),
-                                          [&](net::ip4_address a) noexcept { return w.is_ours(a); });
+        const uint8_t fault =
+            record_time(w.found.timestamp, address, milliseconds_since_midnight(),
+                        [&](net::ip4_address a) noexcept { return w.is_ours(a); });
         if (fault != 0)
             return tell_fault(w, fault);
     }
@@ -223,7 +237,8 @@ verdict route_by_source(work& w) noexcept
         w.header.destination = original; // the sender is told of the packet as it came
         route.pointer() = pointer;
         return expired ? tell(w, ttl_expired, net::icmp4::time_exceeded, 0)
-                       : tell(w, source_route_failed, net::icmp4::unreachable, net::icmp4::source_route_failed);
+                       : tell(w, source_route_failed, net::icmp4::unreachable,
+                              net::icmp4::source_route_failed);
     }
     if (used != 0 && !local)
         route.word(used) = recorded(w, to).wire();
@@ -238,7 +253,8 @@ verdict decide(node_run& run, const context& ctx, packet& p) noexcept
         return tell_fault(w, w.found.fault);
     if (w.found.source_route) {
         if (!ctx.how.source_routes.load(std::memory_order_relaxed))
-            return tell(w, source_route_refused, net::icmp4::unreachable, net::icmp4::source_route_failed);
+            return tell(w, source_route_refused, net::icmp4::unreachable,
+                        net::icmp4::source_route_failed);
         return route_by_source(w);
     }
     if (!w.found.record_route && !w.found.timestamp)
@@ -258,11 +274,16 @@ void ip4_options(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ip4-options",
     .function = ip4_options,
-    .sibling_of = "ip4-input", // what is put between that and ip4-lookup sees packets with options too
-    .reasons = {{bad_option, "bad_option", "an option is malformed, or full where that is an error"},
-                {source_route_refused, "source_route_refused", "a source route, and `ip.source-routes' is off"},
-                {source_route_failed, "source_route_failed", "the next router of a source route cannot be reached as it asks"},
-                {ttl_expired, "ttl_expired", "the time to live ended before the packet could follow its source route"}},
+    .sibling_of =
+        "ip4-input", // what is put between that and ip4-lookup sees packets with options too
+    .reasons = {{bad_option, "bad_option",
+                 "an option is malformed, or full where that is an error"},
+                {source_route_refused, "source_route_refused",
+                 "a source route, and `ip.source-routes' is off"},
+                {source_route_failed, "source_route_failed",
+                 "the next router of a source route cannot be reached as it asks"},
+                {ttl_expired, "ttl_expired",
+                 "the time to live ended before the packet could follow its source route"}},
     .context = context_of<context>(),
     .self_edge = true, // the slot by which ip4-input sends here
     .format_trace = trace_header,

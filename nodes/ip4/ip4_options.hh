@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of an IPv4 header (RFC 791 section 3.1): found, checked, filled in, turned round. The header stands wholly
-// in memory and has been validated by ip4-input; its checksum is the caller's to write anew.
+// The options of an IPv4 header (RFC 791 section 3.1): found, checked, filled in, turned round. The
+// header stands wholly in memory and has been validated by ip4-input; its checksum is the caller's
+// to write anew.
 #pragma once
 
 #include "base/net/headers.hh"
@@ -18,7 +19,8 @@ inline constexpr uint8_t loose_source_route = 131;
 inline constexpr uint8_t strict_source_route = 137;
 } // namespace option_type
 
-// An option as it lies in a header: type, length, pointer (from 1: where in the option the next entry goes), ...
+// An option as it lies in a header: type, length, pointer (from 1: where in the option the next
+// entry goes), ...
 class option {
 public:
     option() = default;
@@ -29,12 +31,22 @@ public:
     [[nodiscard]] uint8_t type() const noexcept { return at_[0]; }
     [[nodiscard]] uint8_t length() const noexcept { return at_[1]; }
     [[nodiscard]] uint8_t& pointer() const noexcept { return at_[2]; }
-    [[nodiscard]] uint8_t& overflow_flag() const noexcept { return at_[3]; } // of a timestamp: 4 bits each
-    // Whether the pointer leaves room for `bytes`, and whether it is behind the end: what there is has been used up.
-    [[nodiscard]] bool has(uint8_t bytes) const noexcept { return pointer() - 1 + bytes <= length(); }
+    [[nodiscard]] uint8_t& overflow_flag() const noexcept
+    {
+        return at_[3];
+    } // of a timestamp: 4 bits each
+    // Whether the pointer leaves room for `bytes`, and whether it is behind the end: what there is
+    // has been used up.
+    [[nodiscard]] bool has(uint8_t bytes) const noexcept
+    {
+        return pointer() - 1 + bytes <= length();
+    }
     [[nodiscard]] bool is_full() const noexcept { return pointer() > length(); }
     // Four bytes where a pointer of this value points.
-    [[nodiscard]] net::be32& word(uint8_t at) const noexcept { return *reinterpret_cast<net::be32*>(at_ + at - 1); }
+    [[nodiscard]] net::be32& word(uint8_t at) const noexcept
+    {
+        return *reinterpret_cast<net::be32*>(at_ + at - 1);
+    }
     [[nodiscard]] uint8_t offset() const noexcept { return offset_; } // from the header's beginning
 
 private:
@@ -47,8 +59,9 @@ struct options {
     option record_route;
     option timestamp;
     option source_route;
-    // Which byte of the header is wrong, 0 if none is: for a parameter problem (RFC 792). A second source route is (RFC 1812
-    // section 5.2.4.1), and so are a second record of the route and of the time.
+    // Which byte of the header is wrong, 0 if none is: for a parameter problem (RFC 792). A second
+    // source route is (RFC 1812 section 5.2.4.1), and so are a second record of the route and of
+    // the time.
     uint8_t fault = 0;
 };
 [[nodiscard]] options find_options(net::ip4_header& header) noexcept;
@@ -56,12 +69,12 @@ struct options {
 // Puts an address into a record of the route, unless that is full.
 void record_route(const option& record, net::ip4_address address) noexcept;
 
-// Puts the time, milliseconds since midnight UT, into a record of it, as its flag asks: with the address, or only where
-// the address that it names is ours. Returns the byte that is wrong, 0 if none is: the count of those who found no room
-// is itself full.
+// Puts the time, milliseconds since midnight UT, into a record of it, as its flag asks: with the
+// address, or only where the address that it names is ours. Returns the byte that is wrong, 0 if
+// none is: the count of those who found no room is itself full.
 template <class IsOurs>
-[[nodiscard]] uint8_t record_time(const option& record, net::ip4_address address, uint32_t milliseconds,
-                                  IsOurs&& is_ours) noexcept
+[[nodiscard]] uint8_t record_time(const option& record, net::ip4_address address,
+                                  uint32_t milliseconds, IsOurs&& is_ours) noexcept
 {
     constexpr uint8_t with_address = 1, asked_for = 3, max_overflow = 15;
     uint8_t& overflow_flag = record.overflow_flag();
@@ -86,8 +99,8 @@ template <class IsOurs>
     return 0;
 }
 
-// Of the header of an answer, whose addresses have been exchanged: lets it go back by the source route that has brought
-// the request (RFC 1122 section 3.2.1.8), if there was one.
+// Of the header of an answer, whose addresses have been exchanged: lets it go back by the source
+// route that has brought the request (RFC 1122 section 3.2.1.8), if there was one.
 void reverse_source_route(net::ip4_header& answer) noexcept;
 
 } // namespace weft::ip4

@@ -24,8 +24,8 @@ struct context {
 [[nodiscard]] verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept;
 
 // The TTL is the high byte of its 16-bit word, so one less is 0x0100 less there, and RFC 1624's sum
-// is the old checksum plus 0x0100 with the carry put back. TTL, protocol and checksum are one little-endian word: in
-// its high half 0x0100 in wire order is 1.
+// is the old checksum plus 0x0100 with the carry put back. TTL, protocol and checksum are one
+// little-endian word: in its high half 0x0100 in wire order is 1.
 [[gnu::always_inline]] inline void decrement_ttl(net::ip4_header& header) noexcept
 {
     static_assert(std::endian::native == std::endian::little);

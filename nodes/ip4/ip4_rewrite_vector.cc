@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-rewrite for many packets at once: what fits its interface's MTU is rewritten without a look at anything else.
-#include "nodes/ip4/ip4_rewrite.hh"
+// ip4-rewrite for many packets at once: what fits its interface's MTU is rewritten without a look
+// at anything else.
 #include "graph/node_run_vector.hh"
+#include "nodes/ip4/ip4_rewrite.hh"
 
 #include <cstring>
 #include <immintrin.h>
@@ -25,12 +26,16 @@ namespace {
 [[gnu::always_inline]] inline void forward(std::byte* at, const std::byte* header) noexcept
 {
 #if defined(__AVX2__)
-    // All in one store of 32 bytes: each store costs as much as three instructions. TTL and checksum change as
-    // rewrite::decrement_ttl says: 1 less, 0x0100 in wire order more, and 1 more where that carries.
-    static_assert((sizeof(net::ethernet_header) + offsetof(net::ip4_header, ttl)) / sizeof(uint16_t) == 11);
-    static_assert(offsetof(net::ip4_header, checksum) == offsetof(net::ip4_header, ttl) + sizeof(uint16_t));
+    // All in one store of 32 bytes: each store costs as much as three instructions. TTL and
+    // checksum change as rewrite::decrement_ttl says: 1 less, 0x0100 in wire order more, and 1 more
+    // where that carries.
+    static_assert(
+        (sizeof(net::ethernet_header) + offsetof(net::ip4_header, ttl)) / sizeof(uint16_t) == 11);
+    static_assert(offsetof(net::ip4_header, checksum) ==
+                  offsetof(net::ip4_header, ttl) + sizeof(uint16_t));
     const __m256i change = _mm256_setr_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 1, 0, 0, 0);
-    const __m256i no_carry = _mm256_setr_epi16(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -3, -1, -1, -1);
+    const __m256i no_carry =
+        _mm256_setr_epi16(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -3, -1, -1, -1);
     __m256i all;
     std::memcpy(&all, at, sizeof all);
     const __m256i carry = _mm256_min_epu16(_mm256_subs_epu16(all, no_carry), _mm256_set1_epi16(1));
@@ -51,14 +56,16 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
     const forwarding& hops = run.context<rewrite::context>().ip4.hops();
     const adjacency* const adjacencies = hops.adjacencies();
     packet* const* const packets = in.packets.data();
-    // Where the first one's header stands, those of all others stand as well, and none has a flag, but for odd ones.
+    // Where the first one's header stands, those of all others stand as well, and none has a flag,
+    // but for odd ones.
     const uint32_t offset = packets[0]->metadata().l3_offset;
     packet_set odd;
     odd.find(in.count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
         const packet_metadata metadata = p.metadata();
         const adjacency& to = adjacencies[metadata.adjacency];
-        // The frame holds the packet, as ip4-input has seen; what is behind it only makes this stricter.
+        // The frame holds the packet, as ip4-input has seen; what is behind it only makes this
+        // stricter.
         if (metadata.place() != offset || p.length() - offset > to.mtu) [[unlikely]]
             return true;
         forward(p.data() + offset - sizeof(net::ethernet_header), to.rewrite.data());

@@ -19,16 +19,18 @@ namespace weft::ip4 {
 struct settings {
     explicit settings(engine&) {}
 
-    // Whether the next router of a source route that leads by here is obeyed (RFC 791: loose and strict source routing).
+    // Whether the next router of a source route that leads by here is obeyed (RFC 791: loose and
+    // strict source routing).
     std::atomic<bool> source_routes{false};
-    // Whose address an ICMP error has: that of the interface by which the packet in question came, or (RFC 1812 section
-    // 4.3.2.4) of the one by which the message leaves.
+    // Whose address an ICMP error has: that of the interface by which the packet in question came,
+    // or (RFC 1812 section 4.3.2.4) of the one by which the message leaves.
     std::atomic<bool> icmp_from_rx{false};
     // What makes this router's choice among equal paths its own; all 64 bits matter.
     std::atomic<uint64_t> flow_seed{0x6a09'e667'f3bc'c908};
 };
 
-// As a configuration says, which has been checked; the ports are there. Returns the number that the seed is of. Main thread.
+// As a configuration says, which has been checked; the ports are there. Returns the number that the
+// seed is of. Main thread.
 uint64_t configure(settings& to, const config::value& root, const interface_table& interfaces);
 
 } // namespace weft::ip4

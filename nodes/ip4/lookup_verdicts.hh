@@ -15,14 +15,22 @@ enum reasons : uint16_t { no_route, blackhole, multicast, broadcast, martian_des
 [[nodiscard]] constexpr verdict lookup_verdict_of(adjacency_kind kind) noexcept
 {
     switch (kind) {
-    case adjacency_kind::unreachable: return lookup::to_icmp_error;
-    case adjacency_kind::blackhole: return drop(lookup::blackhole);
-    case adjacency_kind::local: return lookup::to_local;
-    case adjacency_kind::multicast: return drop(lookup::multicast);
-    case adjacency_kind::broadcast: return drop(lookup::broadcast);
-    case adjacency_kind::martian: return drop(lookup::martian_destination);
-    case adjacency_kind::glean: return lookup::to_glean;
-    case adjacency_kind::rewrite: return lookup::to_rewrite;
+    case adjacency_kind::unreachable:
+        return lookup::to_icmp_error;
+    case adjacency_kind::blackhole:
+        return drop(lookup::blackhole);
+    case adjacency_kind::local:
+        return lookup::to_local;
+    case adjacency_kind::multicast:
+        return drop(lookup::multicast);
+    case adjacency_kind::broadcast:
+        return drop(lookup::broadcast);
+    case adjacency_kind::martian:
+        return drop(lookup::martian_destination);
+    case adjacency_kind::glean:
+        return lookup::to_glean;
+    case adjacency_kind::rewrite:
+        return lookup::to_rewrite;
     }
     return drop(lookup::no_route);
 }

@@ -11,7 +11,8 @@ own_addresses::own_addresses(std::vector<owned> all) : all_{std::move(all)}
     for (const auto& o : all_)
         know(o.address);
     for (const auto& o : all_)
-        if (const auto network = net::ip4_interface_address{o.address, o.length}.network(); o.length < 31) {
+        if (const auto network = net::ip4_interface_address{o.address, o.length}.network();
+            o.length < 31) {
             know(network.network);
             know(network.last());
         }
@@ -40,8 +41,7 @@ bool own_addresses::search(net::ip4_address a) const noexcept
 
 bool own_addresses::on_interface(net::ip4_address a, interface_index interface) const noexcept
 {
-    return may_contain(a) &&
-           std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
+    return may_contain(a) && std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
                return o.address == a && o.interface == interface;
            });
 }

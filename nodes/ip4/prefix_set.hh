@@ -41,9 +41,10 @@ public:
     {
         walk(0, capacity_, visit);
     }
-    // The same in pieces: of those from place `from` on (0 at first), over `places` places or a few more. Returns the
-    // place to go on from; from capacity() on there is none. The set may change between two calls, not within one: what is
-    // in it all the while is visited, at least once, as long as capacity() stays the same.
+    // The same in pieces: of those from place `from` on (0 at first), over `places` places or a few
+    // more. Returns the place to go on from; from capacity() on there is none. The set may change
+    // between two calls, not within one: what is in it all the while is visited, at least once, as
+    // long as capacity() stays the same.
     template <class Visit>
     size_t walk(size_t from, size_t places, const Visit& visit) const;
     [[nodiscard]] size_t capacity() const noexcept { return capacity_; }

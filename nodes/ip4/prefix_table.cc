@@ -3,8 +3,8 @@
 // side.
 #include "nodes/ip4/prefix_table.hh"
 
-#include "nodes/ip4/prefix_set.hh"
 #include "base/reserved_array.hh"
+#include "nodes/ip4/prefix_set.hh"
 
 #include <algorithm>
 #include <array>
@@ -22,7 +22,7 @@ constexpr size_t first_entries = size_t{1} << 24;
 constexpr size_t first_not_unicast = first_entries / 16 * 14;
 constexpr size_t highest_blocks = size_t{1}
                                   << 23; // an entry's index fits in 31 - 8 bits and a flag
-constexpr uint8_t in_block = 255; // the owner of a first-stage entry that names a block
+constexpr uint8_t in_block = 255;        // the owner of a first-stage entry that names a block
 
 void write_entry(uint32_t& entry, uint32_t content) noexcept
 {
@@ -177,8 +177,7 @@ result<prefix_table> prefix_table::make(defer_function defer, size_t max_blocks)
     return prefix_table{std::move(prepared)};
 }
 
-prefix_table::prefix_table(std::unique_ptr<state> prepared) noexcept
-    : state_{std::move(prepared)}
+prefix_table::prefix_table(std::unique_ptr<state> prepared) noexcept : state_{std::move(prepared)}
 {
     reader_.first_stage_ = state_->first.data();
     reader_.second_stage_ = state_->blocks->entries.data();

@@ -54,9 +54,10 @@ public:
     [[nodiscard]] std::optional<std::pair<net::ip4_prefix, value_type>>
     match(net::ip4_address address) const;
 
-    // What readers read, to be copied before a loop, so that it stays in registers there. Any thread inside an RCU read
-    // side. No allocation, no lock. Release and acquire, because a value names something of the owner's that a reader
-    // goes on to read, and because an entry that names a block publishes its entries.
+    // What readers read, to be copied before a loop, so that it stays in registers there. Any
+    // thread inside an RCU read side. No allocation, no lock. Release and acquire, because a value
+    // names something of the owner's that a reader goes on to read, and because an entry that names
+    // a block publishes its entries.
     class reader {
     public:
         [[nodiscard, gnu::always_inline]] value_type lookup(net::ip4_address address) const noexcept
@@ -66,9 +67,10 @@ public:
                 return entry;
             return read_entry(second_stage_[second_index(entry, address.value)]);
         }
-        // Asks for what a lookup reads. A prefetch retires at once where a load would hold up the reorder buffer: asked
-        // for one after the other before the first lookup, the cache misses of a whole vector are under way together.
-        // Into the second-level cache, for the first level can wait for two dozen lines only (Zen 4, Zen 5).
+        // Asks for what a lookup reads. A prefetch retires at once where a load would hold up the
+        // reorder buffer: asked for one after the other before the first lookup, the cache misses
+        // of a whole vector are under way together. Into the second-level cache, for the first
+        // level can wait for two dozen lines only (Zen 4, Zen 5).
         [[gnu::always_inline]] void expect(net::ip4_address address) const noexcept
         {
             constexpr int reading = 0, second_level = 2;
@@ -91,10 +93,11 @@ public:
 
     // Every prefix with its value. Main thread; no change meanwhile.
     [[nodiscard]] const prefix_set& prefixes() const noexcept;
-    // Makes room for so many prefixes in all, so that adding them does not move those that are there.
-    // False if there is no memory. Main thread.
+    // Makes room for so many prefixes in all, so that adding them does not move those that are
+    // there. False if there is no memory. Main thread.
     [[nodiscard]] bool reserve(size_t count) noexcept;
-    // Asks for the memory that a set() of this prefix touches, so that the misses of several overlap.
+    // Asks for the memory that a set() of this prefix touches, so that the misses of several
+    // overlap.
     void prefetch(const net::ip4_prefix& prefix) const noexcept;
     [[nodiscard]] size_t size() const noexcept; // prefixes
     // Resident bytes: both stages as touched and the control side. Asks the kernel; not for a loop.

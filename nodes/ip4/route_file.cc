@@ -38,8 +38,7 @@ struct route_parser::cursor {
 
 route_parser::route_parser(std::string name, next_hop_check usable)
     : name_{std::move(name)}, usable_{std::move(usable)}
-{
-}
+{}
 
 void route_parser::expect(size_t bytes)
 {
@@ -67,15 +66,16 @@ void route_parser::wrong(const cursor& at, std::string_view word, std::string_vi
     if (errors_.size() < max_route_errors)
         errors_.push_back(fmt::format("{}:{}:{}: {}", name_, line_, column, message));
     else
-        errors_.push_back(fmt::format("{}: only the first {} errors are listed", name_,
-                                      max_route_errors));
+        errors_.push_back(
+            fmt::format("{}: only the first {} errors are listed", name_, max_route_errors));
 }
 
 std::optional<net::ip4_prefix> route_parser::prefix_of(cursor& at, std::string_view word)
 {
     const auto prefix = net::parse<net::ip4_prefix>(word);
     if (!prefix) {
-        wrong(at, word, "expected a network such as 10.0.0.0/24, with no bits set beyond its length");
+        wrong(at, word,
+              "expected a network such as 10.0.0.0/24, with no bits set beyond its length");
         return {};
     }
     if (const auto range = unroutable(*prefix); !range.empty()) {
@@ -110,8 +110,9 @@ bool route_parser::find_path(cursor& at, std::string_view list, uint32_t& path)
             begin += word.size() + 1;
         }
         if (via.size() > forwarding::max_paths) {
-            wrong(at, list, fmt::format("{} next hops; expected {} at most", via.size(),
-                                        forwarding::max_paths));
+            wrong(at, list,
+                  fmt::format("{} next hops; expected {} at most", via.size(),
+                              forwarding::max_paths));
             return false;
         }
         path = static_cast<uint32_t>(found_.paths.size());
@@ -128,9 +129,9 @@ void route_parser::parse_line(std::string_view line)
     cursor at{line.substr(0, line.find('#'))};
     const auto first = at.word();
     if (line.size() > max_route_line)
-        return wrong(at, at.line.substr(0, 0),
-                     fmt::format("a line of {} bytes; expected {} at most", line.size(),
-                                 max_route_line));
+        return wrong(
+            at, at.line.substr(0, 0),
+            fmt::format("a line of {} bytes; expected {} at most", line.size(), max_route_line));
     if (first.empty())
         return;
     const bool removal = first == "del";

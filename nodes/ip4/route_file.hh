@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A text file of changes of routes, one a line: PREFIX via ADDRESS[,ADDRESS...], PREFIX blackhole, del PREFIX.
+// A text file of changes of routes, one a line: PREFIX via ADDRESS[,ADDRESS...], PREFIX blackhole,
+// del PREFIX.
 #pragma once
 
 #include "base/input_file.hh"
@@ -18,7 +19,7 @@ namespace weft::ip4 {
 
 inline constexpr size_t max_route_file = size_t{512} << 20; // bytes: some 16 million routes
 inline constexpr size_t max_route_line = 4096;              // bytes
-inline constexpr size_t max_route_errors = 20;               // listed of one file
+inline constexpr size_t max_route_errors = 20;              // listed of one file
 
 struct route_change {
     static constexpr uint32_t blackhole = ~uint32_t{0};

@@ -18,8 +18,7 @@ class held_balances {
 public:
     held_balances(tables& ip4, const route_list& list)
         : ip4_{ip4}, list_{list}, of_path_(list.paths.size(), none)
-    {
-    }
+    {}
     ~held_balances() { forget(); }
     held_balances(const held_balances&) = delete;
     held_balances& operator=(const held_balances&) = delete;
@@ -92,8 +91,8 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
             balances.forget();
             const size_t more = pause(i);
             if (more == 0)
-                return fail(errc::timeout, "{}: the load was ended; {} of {} routes were applied", name, i,
-                            changes.size());
+                return fail(errc::timeout, "{}: the load was ended; {} of {} routes were applied",
+                            name, i, changes.size());
             allowed = more < changes.size() - i ? i + more : changes.size();
             begun = clock::now();
         }
@@ -101,14 +100,14 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
             for (size_t ahead = i; ahead < std::min(i + group, changes.size()); ++ahead)
                 ip4.routes().prefetch(changes[ahead].prefix, route_source::fixed);
         if (auto done = apply_one(ip4, changes[i], balances, counts); !done)
-            return fail(done.error().code, "{}:{}:1: {}; {} of {} routes were applied before it", name,
-                        changes[i].line, done.error().message, i, changes.size());
+            return fail(done.error().code, "{}:{}:1: {}; {} of {} routes were applied before it",
+                        name, changes[i].line, done.error().message, i, changes.size());
     }
     return counts;
 }
 
-result<load_counts> load_routes(tables& ip4, const std::string& path, const input_file::pause& reading,
-                                const load_pause& pause)
+result<load_counts> load_routes(tables& ip4, const std::string& path,
+                                const input_file::pause& reading, const load_pause& pause)
 {
     const auto usable = [&](net::ip4_address a) { return ip4.interface_towards(a).has_value(); };
     const auto list = read_route_file(path, usable, reading);

@@ -9,29 +9,35 @@ namespace weft::ip4 {
 std::string_view to_string(route_source source) noexcept
 {
     switch (source) {
-    case route_source::special: return "special";
-    case route_source::local: return "local";
-    case route_source::connected: return "connected";
-    case route_source::fixed: return "static";
-    case route_source::neighbour: return "neighbour";
+    case route_source::special:
+        return "special";
+    case route_source::local:
+        return "local";
+    case route_source::connected:
+        return "connected";
+    case route_source::fixed:
+        return "static";
+    case route_source::neighbour:
+        return "neighbour";
     }
     return "?";
 }
 
 route_table::route_table(forwarding& hops, prefix_table table)
     : hops_{hops}, table_{std::move(table)}
-{
-}
+{}
 
 bool route_table::has_better(const net::ip4_prefix& prefix, route_source source) const noexcept
 {
-    return std::any_of(said_.begin(), said_.begin() + static_cast<ptrdiff_t>(source), [&](const prefix_set& said) {
-        const auto balance = said.find(prefix);
-        return balance && hops_.has_path(*balance);
-    });
+    return std::any_of(said_.begin(), said_.begin() + static_cast<ptrdiff_t>(source),
+                       [&](const prefix_set& said) {
+                           const auto balance = said.find(prefix);
+                           return balance && hops_.has_path(*balance);
+                       });
 }
 
-bool route_table::is_said_by_better(const net::ip4_prefix& prefix, route_source source) const noexcept
+bool route_table::is_said_by_better(const net::ip4_prefix& prefix,
+                                    route_source source) const noexcept
 {
     return std::any_of(said_.begin(), said_.begin() + static_cast<ptrdiff_t>(source),
                        [&](const prefix_set& said) { return said.find(prefix).has_value(); });
@@ -44,13 +50,15 @@ result<void> route_table::place(const net::ip4_prefix& prefix)
             return table_.set(prefix, *balance);
     if (!table_.find(prefix))
         return {};
-    // A default route without a path answers as no route does; to take it out would write up to 2^24 entries.
+    // A default route without a path answers as no route does; to take it out would write up to
+    // 2^24 entries.
     if (const auto fixed = find(prefix, route_source::fixed); fixed && prefix.length == 0)
         return table_.set(prefix, *fixed);
     return table_.remove(prefix);
 }
 
-result<void> route_table::set(const net::ip4_prefix& prefix, route_source source, load_balance_index balance)
+result<void> route_table::set(const net::ip4_prefix& prefix, route_source source,
+                              load_balance_index balance)
 {
     prefix_set& said = said_by(source);
     const bool usable = hops_.has_path(balance);
@@ -80,7 +88,8 @@ result<void> route_table::remove(const net::ip4_prefix& prefix, route_source sou
 {
     const auto old = find(prefix, source);
     if (!old)
-        return fail(errc::not_found, "no {} route to {}", to_string(source), net::to_string(prefix));
+        return fail(errc::not_found, "no {} route to {}", to_string(source),
+                    net::to_string(prefix));
     said_by(source).erase(prefix);
     auto done = place(prefix);
     tell(prefix);
@@ -120,10 +129,11 @@ bool route_table::judge_some(std::chrono::steady_clock::duration budget)
         if (std::exchange(capacity_, fixed.capacity()) != fixed.capacity())
             begin_pass();
         group_.clear();
-        at_ = fixed.walk(at_, group, [&](const net::ip4_prefix& prefix, load_balance_index balance) {
-            if (balance < noted_.size() && noted_[balance] != 0)
-                group_.push_back(prefix);
-        });
+        at_ =
+            fixed.walk(at_, group, [&](const net::ip4_prefix& prefix, load_balance_index balance) {
+                if (balance < noted_.size() && noted_[balance] != 0)
+                    group_.push_back(prefix);
+            });
         for (const auto& prefix : group_)
             table_.prefetch(prefix);
         for (const auto& prefix : group_) {
@@ -148,7 +158,8 @@ std::vector<route> route_table::of(const net::ip4_prefix& prefix) const
     for (size_t i = 0; i < route_source_count; ++i)
         if (const auto balance = said_[i].find(prefix))
             all.push_back({prefix, static_cast<route_source>(i), *balance, false});
-    const auto best = std::find_if(all.begin(), all.end(), [&](const route& r) { return hops_.has_path(r.balance); });
+    const auto best = std::find_if(all.begin(), all.end(),
+                                   [&](const route& r) { return hops_.has_path(r.balance); });
     if (best != all.end())
         best->active = true;
     return all;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // show ip fib: routes and what they end in, a page or all, written while others get their turns.
+#include "base/text_table.hh"
 #include "control/command/command.hh"
 #include "graph/process/process.hh"
-#include "nodes/ip4/ip4.hh"
 #include "nodes/interface/interface.hh"
-#include "base/text_table.hh"
+#include "nodes/ip4/ip4.hh"
 
 #include <algorithm>
 #include <chrono>
@@ -59,7 +59,8 @@ json next_hops_json(engine& engine, const tables& ip4, const route& r)
     for (auto index : ip4.hops().hops_of(r.balance)) {
         const next_hop& hop = ip4.hops().at(index);
         const auto why = ip4.why_unusable(hop);
-        hops.push_back({{"address", hop.address.value == 0 ? json(nullptr) : json(net::to_string(hop.address))},
+        hops.push_back({{"address", hop.address.value == 0 ? json(nullptr)
+                                                           : json(net::to_string(hop.address))},
                         {"interface", interfaces_of(engine).at(hop.interface).name},
                         {"usable", why.empty()},
                         {"reason", why}});
@@ -73,7 +74,9 @@ json route_json(engine& engine, const tables& ip4, const route& r)
     return {{"prefix", net::to_string(r.prefix)},
             {"source", to_string(r.source)},
             {"active", r.active},
-            {"reason", r.active ? "" : has_path ? "a better source has it" : "no next hop can be used"},
+            {"reason", r.active   ? ""
+                       : has_path ? "a better source has it"
+                                  : "no next hop can be used"},
             {"load_balance", r.balance},
             {"buckets", ip4.hops().buckets_of(r.balance).size()},
             {"paths", paths_json(ip4, r)},
@@ -83,8 +86,8 @@ json route_json(engine& engine, const tables& ip4, const route& r)
 std::string text_of(const json& r)
 {
     const auto reason = r["reason"].get<std::string>();
-    std::string out = fmt::format("{}\n  {}{}\n  [load-balance {}, buckets {}]", r["prefix"].get<std::string>(),
-                                  r["source"].get<std::string>(),
+    std::string out = fmt::format("{}\n  {}{}\n  [load-balance {}, buckets {}]",
+                                  r["prefix"].get<std::string>(), r["source"].get<std::string>(),
                                   reason.empty() ? "" : fmt::format(" (not used: {})", reason),
                                   r["load_balance"].get<unsigned>(), r["buckets"].get<unsigned>());
     for (const auto& p : r["paths"])
@@ -93,9 +96,10 @@ std::string text_of(const json& r)
                            p["description"].get<std::string>());
     for (const auto& hop : r["next_hops"])
         if (!hop["usable"].get<bool>())
-            out += fmt::format("\n    not used: {}{}: {}", hop["interface"].get<std::string>(),
-                               hop["address"].is_null() ? "" : " via " + hop["address"].get<std::string>(),
-                               hop["reason"].get<std::string>());
+            out += fmt::format(
+                "\n    not used: {}{}: {}", hop["interface"].get<std::string>(),
+                hop["address"].is_null() ? "" : " via " + hop["address"].get<std::string>(),
+                hop["reason"].get<std::string>());
     return out;
 }
 
@@ -111,13 +115,14 @@ json answer(tables& ip4, json routes, size_t total, const std::optional<net::ip4
 
 std::string fib_text(const json& data)
 {
-    std::string out = fmt::format("ipv4-VRF:0, fib_index:0, prefixes:{}, memory:{} kB", data["prefixes"].get<size_t>(),
-                                  data["memory_bytes"].get<size_t>() / 1024);
+    std::string out =
+        fmt::format("ipv4-VRF:0, fib_index:0, prefixes:{}, memory:{} kB",
+                    data["prefixes"].get<size_t>(), data["memory_bytes"].get<size_t>() / 1024);
     for (const auto& r : data["routes"])
         out += "\n" + text_of(r);
     if (const auto& next = data["next"]; !next.is_null())
-        out += fmt::format("\nthere are more, {} in all: show ip fib from {}", data["total"].get<size_t>(),
-                           next.get<std::string>());
+        out += fmt::format("\nthere are more, {} in all: show ip fib from {}",
+                           data["total"].get<size_t>(), next.get<std::string>());
     return out;
 }
 
@@ -192,10 +197,12 @@ result<json> show_fib(command_context& context)
 {
     const size_t most = context.arguments.has("max") ? context.arguments.number("max") : usual_page;
     if (most < 1 || most > max_page)
-        return fail(errc::invalid_argument, "max: {} is not from 1 to {}; ask for pages, the next from where this one ends",
+        return fail(errc::invalid_argument,
+                    "max: {} is not from 1 to {}; ask for pages, the next from where this one ends",
                     most, max_page);
-    const auto from = context.arguments.has("from") ? net::parse<net::ip4_prefix>(context.arguments.text("from"))
-                                                    : result<net::ip4_prefix>{};
+    const auto from = context.arguments.has("from")
+                          ? net::parse<net::ip4_prefix>(context.arguments.text("from"))
+                          : result<net::ip4_prefix>{};
     if (!from)
         return pass(from);
     auto& ip4 = context.engine.module<tables>();
@@ -206,18 +213,21 @@ result<json> show_fib(command_context& context)
         const auto routes = ip4.routes().of(found.take());
         if (routes.empty())
             continue; // gone meanwhile
-        const auto active = std::find_if(routes.begin(), routes.end(), [](const route& r) { return r.active; });
-        list.push_back(route_json(context.engine, ip4, active == routes.end() ? routes.front() : *active));
+        const auto active =
+            std::find_if(routes.begin(), routes.end(), [](const route& r) { return r.active; });
+        list.push_back(
+            route_json(context.engine, ip4, active == routes.end() ? routes.front() : *active));
     }
     return answer(ip4, std::move(list), found.total,
                   found.from.empty() ? std::nullopt : std::optional{found.from.front()});
 }
 
-const command_registration page{"show ip fib [from <from:prefix>] [max <max:number>]",
-                                "Routes and what they end in, in order: 1000 or so many, from a prefix on",
-                                show_fib, fib_text};
+const command_registration page{
+    "show ip fib [from <from:prefix>] [max <max:number>]",
+    "Routes and what they end in, in order: 1000 or so many, from a prefix on", show_fib, fib_text};
 const command_registration one{"show ip fib <prefix:word>",
-                               "The routes of one prefix, or of the one that an address matches", show_one, fib_text};
+                               "The routes of one prefix, or of the one that an address matches",
+                               show_one, fib_text};
 
 result<json> show_summary(command_context& context)
 {
@@ -231,8 +241,8 @@ result<json> show_summary(command_context& context)
 
 std::string summary_text(const json& data)
 {
-    text_table table{{{"Prefix length", 20, text_table::align::right},
-                      {"Count", 16, text_table::align::right}}};
+    text_table table{
+        {{"Prefix length", 20, text_table::align::right}, {"Count", 16, text_table::align::right}}};
     for (const auto& row : data["lengths"])
         table.row({to_string(row["length"]), to_string(row["count"])});
     return table.str();

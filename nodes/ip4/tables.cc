@@ -4,9 +4,9 @@
 
 #include "graph/adjacency_names.hh"
 #include "graph/init.hh"
-#include "nodes/interface/link.hh"
 #include "graph/process/process.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/link.hh"
 
 #include <algorithm>
 #include <cstring>
@@ -129,9 +129,11 @@ result<void> tables::set_connected(interface_index i, const net::ip4_prefix& net
 // The routes that an address stands for.
 result<void> tables::install(const own_addresses::owned& o)
 {
-    auto done = set_connected(o.interface, net::ip4_interface_address{o.address, o.length}.network());
+    auto done =
+        set_connected(o.interface, net::ip4_interface_address{o.address, o.length}.network());
     if (done)
-        done = routes_.set(host_route(o.address), route_source::local, forwarding::special(adjacency_kind::local));
+        done = routes_.set(host_route(o.address), route_source::local,
+                           forwarding::special(adjacency_kind::local));
     return done;
 }
 
@@ -206,14 +208,16 @@ void tables::interface_changed(interface_index i)
             if (!up)
                 withdraw(o, {});
             else if (auto done = install(o); !done)
-                spdlog::error("interface {}: its address {} has no route: {}", interfaces_of(engine_).at(i).name,
-                              net::to_string(o.address), done.error().message);
+                spdlog::error("interface {}: its address {} has no route: {}",
+                              interfaces_of(engine_).at(i).name, net::to_string(o.address),
+                              done.error().message);
         }
     }
     settle();
 }
 
-// The static routes whose paths came or went: most tables are done at once, a large one by the process `ip4-routes`.
+// The static routes whose paths came or went: most tables are done at once, a large one by the
+// process `ip4-routes`.
 void tables::settle()
 {
     const auto changed = hops_.take_changed();
@@ -249,7 +253,8 @@ std::optional<interface_index> tables::interface_towards(net::ip4_address a) con
     return {};
 }
 
-// Next hops of static routes stay when their network goes, and are used again when it comes back, wherever that is.
+// Next hops of static routes stay when their network goes, and are used again when it comes back,
+// wherever that is.
 void tables::relink(const net::ip4_prefix& network)
 {
     for (auto index : hops_.next_hops()) {
@@ -309,8 +314,8 @@ result<void> tables::remove_route(const net::ip4_prefix& to)
     return routes_.remove(to, route_source::fixed);
 }
 
-// RFC 1812 section 5.2.4.3: the longest match decides. What a station says of itself is no route: it completes the network
-// that it is on, and overrides nothing that is more specific than that.
+// RFC 1812 section 5.2.4.3: the longest match decides. What a station says of itself is no route:
+// it completes the network that it is on, and overrides nothing that is more specific than that.
 bool tables::is_on_connected(interface_index i, net::ip4_address a) const
 {
     const auto cover = table().prefixes().covering(host_route(a));
@@ -340,18 +345,22 @@ result<void> tables::judge_neighbour(net::ip4_address a, interface_index i, neig
     return done;
 }
 
-// Those that lose their route first: an address may be one interface's neighbour and then another's.
+// Those that lose their route first: an address may be one interface's neighbour and then
+// another's.
 void tables::judge_neighbours(const net::ip4_prefix& within)
 {
     for (const bool routed : {true, false})
         for (auto at = neighbours_.lower_bound({within.network, 0});
              at != neighbours_.end() && at->first.first <= within.last(); ++at)
             if (at->second.routed == routed)
-                if (auto done = judge_neighbour(at->first.first, at->first.second, at->second); !done)
-                    spdlog::error("neighbour {}: {}", net::to_string(at->first.first), done.error().message);
+                if (auto done = judge_neighbour(at->first.first, at->first.second, at->second);
+                    !done)
+                    spdlog::error("neighbour {}: {}", net::to_string(at->first.first),
+                                  done.error().message);
 }
 
-result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac)
+result<void> tables::neighbour_up(interface_index i, net::ip4_address a,
+                                  const net::mac_address& mac)
 {
     if (const auto known = neighbours_.find({a, i}); known != neighbours_.end())
         return hops_.set_mac(known->second.hop, mac);
@@ -371,7 +380,8 @@ result<void> tables::neighbour_up(interface_index i, net::ip4_address a, const n
     return done;
 }
 
-bool tables::forwards_to(interface_index i, net::ip4_address a, const net::mac_address& mac) const noexcept
+bool tables::forwards_to(interface_index i, net::ip4_address a,
+                         const net::mac_address& mac) const noexcept
 {
     const path way = hops_.paths()[table().lookup(a)].load(std::memory_order_acquire);
     if (way.is_several())
@@ -400,7 +410,9 @@ bool tables::is_next_hop(interface_index i, net::ip4_address a) const
         return false;
     const auto& balances = hops_.at(*hop).balances;
     const auto known = neighbours_.find({a, i});
-    const uint32_t own = known != neighbours_.end() && known->second.routed ? 1 : 0; // of the balance with this hop alone
+    const uint32_t own = known != neighbours_.end() && known->second.routed
+                             ? 1
+                             : 0; // of the balance with this hop alone
     return std::any_of(balances.begin(), balances.end(), [&](auto balance) {
         return hops_.hops_of(balance).size() > 1 || hops_.users_of(balance) > own;
     });
@@ -437,14 +449,17 @@ void judge_routes(process& self)
         while (!routes.judge_some(tables::judging_slice))
             self.yield();
         if (routes.left_out() != told && routes.left_out() > 0)
-            spdlog::error("{} static routes have a path again, but no memory to forward by it", routes.left_out());
+            spdlog::error("{} static routes have a path again, but no memory to forward by it",
+                          routes.left_out());
         told = routes.left_out();
-        [[maybe_unused]] const auto woken = self.wait_event_or_clock(told > 0 ? 1s : duration::max());
+        [[maybe_unused]] const auto woken =
+            self.wait_event_or_clock(told > 0 ? 1s : duration::max());
         routes.judge_left_out();
     }
 }
 
-const process_registration judging{tables::judging_process, judge_routes, 64 * 1024, process_control::restart};
+const process_registration judging{tables::judging_process, judge_routes, 64 * 1024,
+                                   process_control::restart};
 
 // What the interfaces' coming up left to do: the router is whole before it says so.
 result<void> finish_judging(engine& engine)

@@ -15,10 +15,14 @@ namespace {
 std::string protocol_name(uint8_t protocol)
 {
     switch (protocol) {
-    case net::ip_protocol::icmp: return "ICMP";
-    case net::ip_protocol::tcp: return "TCP";
-    case net::ip_protocol::udp: return "UDP";
-    default: return fmt::format("protocol {}", protocol);
+    case net::ip_protocol::icmp:
+        return "ICMP";
+    case net::ip_protocol::tcp:
+        return "TCP";
+    case net::ip_protocol::udp:
+        return "UDP";
+    default:
+        return fmt::format("protocol {}", protocol);
     }
 }
 
@@ -50,9 +54,9 @@ std::string trace_header(const trace_record& record)
         return fmt::format("{} bytes, no IPv4 header", record.length);
     const bool whole = header->header_bytes() >= sizeof(net::ip4_header) &&
                        record.metadata.l3_offset + header->header_bytes() <= record.captured;
-    const char* checksum = !whole                                              ? "not whole"
+    const char* checksum = !whole                                             ? "not whole"
                            : net::checksum_ok(header, header->header_bytes()) ? "correct"
-                                                                               : "wrong";
+                                                                              : "wrong";
     return fmt::format("{}: {} -> {}\n  version {}, header length {}, tos 0x{:02x}, ttl {}, length "
                        "{}, checksum 0x{:04x} ({}){}",
                        protocol_name(header->protocol), to_string(net::from_wire(header->source)),
@@ -69,8 +73,8 @@ std::string trace_lookup(const trace_record& record)
 
 std::string trace_rewrite(const trace_record& record)
 {
-    return fmt::format("adjacency {}, {}\n{}", record.metadata.adjacency, ethernet::trace_text(record),
-                       trace_header(record));
+    return fmt::format("adjacency {}, {}\n{}", record.metadata.adjacency,
+                       ethernet::trace_text(record), trace_header(record));
 }
 
 std::string trace_icmp(const trace_record& record)

@@ -2,10 +2,10 @@
 // The section `dscp-counter`, show dscp, clear dscp, set dscp-counter.
 #include "dscp_counter.hh"
 
+#include "base/text_table.hh"
 #include "control/command/command.hh"
 #include "control/config/config.hh"
 #include "nodes/interface/interface.hh"
-#include "base/text_table.hh"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -18,8 +18,8 @@ using namespace weft;
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-// Puts the node on the packets' way, or takes it off: ip4-input's slot for ip4-lookup leads to the one or the other.
-// Takes effect with the next plan.
+// Puts the node on the packets' way, or takes it off: ip4-input's slot for ip4-lookup leads to the
+// one or the other. Takes effect with the next plan.
 result<void> lead_through(node_registry& nodes, bool on)
 {
     const node_id counter = nodes.find("dscp-counter")->id;
@@ -28,13 +28,15 @@ result<void> lead_through(node_registry& nodes, bool on)
     const auto slot = std::find(input.nexts.begin(), input.nexts.end(), on ? lookup : counter);
     if (slot == input.nexts.end())
         return {}; // it is as it is to be
-    return nodes.update_next(input.id, static_cast<size_t>(slot - input.nexts.begin()), on ? counter : lookup);
+    return nodes.update_next(input.id, static_cast<size_t>(slot - input.nexts.begin()),
+                             on ? counter : lookup);
 }
 
 bool is_on(const engine& engine)
 {
     const auto& nexts = engine.registry().find("ip4-input")->nexts;
-    return std::find(nexts.begin(), nexts.end(), engine.registry().find("dscp-counter")->id) != nexts.end();
+    return std::find(nexts.begin(), nexts.end(), engine.registry().find("dscp-counter")->id) !=
+           nexts.end();
 }
 
 void check(const config::value& root, config::problems& problems)
@@ -60,14 +62,16 @@ result<void> apply(const config::value& root, engine& engine)
         for (const auto& name : own->list<std::string>("interfaces"))
             counted[interfaces_of(engine).find(name)->index] = true;
     }
-    return lead_through(engine.registry(), true); // the first plan is made when all sections are applied
+    return lead_through(engine.registry(),
+                        true); // the first plan is made when all sections are applied
 }
 
 const config::registration section{{
     .name = "dscp-counter",
     .stage = config::stage::last,
     .keys = {{"dscp-counter", config::mapping(), "Counts IPv4 packets by DSCP."},
-             {"dscp-counter.enabled", config::boolean(), "Whether it does from the start (default true)."},
+             {"dscp-counter.enabled", config::boolean(),
+              "Whether it does from the start (default true)."},
              {"dscp-counter.interfaces", config::list_of(config::text("an interface's name")),
               "Only packets that come in here (default: all)."}},
     .check = check,
@@ -79,10 +83,14 @@ const config::registration section{{
 std::string name_of(size_t dscp)
 {
     switch (dscp) {
-    case 1: return "LE";
-    case 44: return "VA";
-    case 46: return "EF";
-    default: break;
+    case 1:
+        return "LE";
+    case 44:
+        return "VA";
+    case 46:
+        return "EF";
+    default:
+        break;
     }
     if (dscp % 8 == 0)
         return fmt::format("CS{}", dscp / 8);
@@ -105,7 +113,8 @@ std::string text(const json& data)
     text_table table{{{"DSCP", 4, right}, {"Name", 6, left}, {"Packets", 16, right}}};
     for (const auto& row : data["dscp"])
         table.row({to_string(row["dscp"]), row["name"], to_string(row["packets"])});
-    return table.str() + (data["enabled"].get<bool>() ? "" : "\nCounting is off (set dscp-counter on).");
+    return table.str() +
+           (data["enabled"].get<bool>() ? "" : "\nCounting is off (set dscp-counter on).");
 }
 
 const command_registration show_dscp{"show dscp", "IPv4 packets by DSCP", show, text};
@@ -122,7 +131,9 @@ result<json> set(command_context& context)
 {
     const bool on = context.arguments.text("state") == "on";
     const auto lead = [on](node_registry& nodes) { return lead_through(nodes, on); };
-    if (auto done = context.engine.change_graph(lead, on ? "set dscp-counter on" : "set dscp-counter off"); !done)
+    if (auto done =
+            context.engine.change_graph(lead, on ? "set dscp-counter on" : "set dscp-counter off");
+        !done)
         return pass(done);
     return json("");
 }

@@ -19,7 +19,8 @@ enum next : next_index { to_lookup };
 // One for each thread, so that no counter has two writers.
 struct context {
     explicit context(const node_setup& setup)
-        : packets{setup.engine.module<counts>().of(setup.thread)}, counted{setup.engine.module<counts>().counted()}
+        : packets{setup.engine.module<counts>().of(setup.thread)},
+          counted{setup.engine.module<counts>().counted()}
     {}
     counter* packets;
     const std::array<bool, max_interfaces>& counted;

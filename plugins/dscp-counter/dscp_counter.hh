@@ -13,8 +13,8 @@ namespace dscp_counter {
 
 inline constexpr size_t dscp_count = 64; // six bits (RFC 2474)
 
-// The plugin's module: engine::module<counts>() makes it when it is first asked for. Main thread, but for what the
-// contexts of the node take from it.
+// The plugin's module: engine::module<counts>() makes it when it is first asked for. Main thread,
+// but for what the contexts of the node take from it.
 class counts {
 public:
     explicit counts(weft::engine& engine)

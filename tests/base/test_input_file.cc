@@ -3,8 +3,8 @@
 #include "base/input_file.hh"
 #include "tests/base/temporary_directory.hh"
 
-#include <fcntl.h>
 #include <csignal>
+#include <fcntl.h>
 #include <fstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,7 +41,8 @@ std::string lines_in(const std::string& path, size_t longest)
     std::string words;
     const auto take = [&](std::string_view text, bool last) {
         size_t done = 0;
-        for (size_t end = 0; (end = text.find('\n', done)) != std::string_view::npos; done = end + 1)
+        for (size_t end = 0; (end = text.find('\n', done)) != std::string_view::npos;
+             done = end + 1)
             words += fmt::format("{} ", text.substr(done, std::min<size_t>(end - done, 20)));
         if (last)
             words += fmt::format("and {} bytes", text.size() - done);
@@ -72,7 +73,8 @@ TEST_CASE("what is no regular file is refused at once", "[graph]")
     const auto pipe = files.file("pipe");
     REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
     CHECK(why_not(pipe) == pipe + ": expected a regular file, found a pipe");
-    CHECK(open(pipe.c_str(), O_WRONLY | O_NONBLOCK) == -1); // it was not opened: a writer finds nobody
+    CHECK(open(pipe.c_str(), O_WRONLY | O_NONBLOCK) ==
+          -1); // it was not opened: a writer finds nobody
     const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     sockaddr_un address{AF_UNIX, {}};
     files.file("socket").copy(address.sun_path, sizeof address.sun_path - 1);
@@ -113,7 +115,8 @@ TEST_CASE("a lease that another process has on a file is not waited for", "[grap
     const temporary_directory files;
     const auto path = file_of(files, "x");
     const unique_fd holder{open(path.c_str(), O_RDWR | O_CLOEXEC)};
-    if (fcntl(holder.get(), F_SETSIG, SIGWINCH) != 0 || fcntl(holder.get(), F_SETLEASE, F_WRLCK) != 0)
+    if (fcntl(holder.get(), F_SETSIG, SIGWINCH) != 0 ||
+        fcntl(holder.get(), F_SETLEASE, F_WRLCK) != 0)
         return; // a file system without leases
     CHECK(why_not(path) == path + ": another process has a lease on it");
 }

@@ -94,7 +94,8 @@ bool is_quick(F&& f)
 
 } // namespace
 
-TEST_CASE("reaper: who gives it a file that lingers does not wait, nor does the next file", "[thread]")
+TEST_CASE("reaper: who gives it a file that lingers does not wait, nor does the next file",
+          "[thread]")
 {
     lingering one;
     CHECK(is_quick([&] { foreign_fd{std::move(one.sender)} = foreign_fd{}; }));
@@ -102,7 +103,9 @@ TEST_CASE("reaper: who gives it a file that lingers does not wait, nor does the 
     CHECK(reaper::has_room());
 }
 
-TEST_CASE("reaper: files that come with bytes nobody wanted them with are not closed by who receives", "[thread]")
+TEST_CASE(
+    "reaper: files that come with bytes nobody wanted them with are not closed by who receives",
+    "[thread]")
 {
     lingering one, two;
     unix_pair u;

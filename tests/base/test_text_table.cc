@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of the text tables of `show` commands.
-#include "control/command/command.hh"
 #include "base/text_table.hh"
+#include "control/command/command.hh"
 
 #include <catch2/catch.hpp>
 

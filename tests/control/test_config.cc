@@ -244,16 +244,17 @@ TEST_CASE("one value may be the short form of a mapping", "[graph][config]")
     };
     CHECK(check(word("3", "w[0]")).empty());
     CHECK(check(tree({{"core", word("3", "w[0].core")}}, "w[0]")).empty());
-    CHECK(check(word("9", "w[0]")) ==
-          strings{"1:1 w[0]: 9 is above 7 (a number from 0 to 7)"});
+    CHECK(check(word("9", "w[0]")) == strings{"1:1 w[0]: 9 is above 7 (a number from 0 to 7)"});
     CHECK(check(tree({{"core", word("9", "w[0].core")}}, "w[0]")) ==
           strings{"1:1 w[0].core: 9 is above 7 (a number from 0 to 7)"});
-    CHECK(check(tree({}, "w[0]")) == strings{"1:1 w[0].core: missing; expected a number from 0 to 7"});
+    CHECK(check(tree({}, "w[0]")) ==
+          strings{"1:1 w[0].core: missing; expected a number from 0 to 7"});
     CHECK(check(value::null({1, 1}, "w[0]")) ==
           strings{"1:1 w[0]: no value given (a number from 0 to 7, or a mapping of keys)"});
-    CHECK(check(value::sequence({}, {1, 1}, "w[0]")) ==
-          strings{"1:1 w[0]: a list where one value or a mapping belongs (a number from 0 to 7, or a "
-                  "mapping of keys)"});
+    CHECK(
+        check(value::sequence({}, {1, 1}, "w[0]")) ==
+        strings{"1:1 w[0]: a list where one value or a mapping belongs (a number from 0 to 7, or a "
+                "mapping of keys)"});
 }
 
 TEST_CASE("a section's check waits until the keys that it reads are right", "[graph][config]")

@@ -101,9 +101,9 @@ TEST_CASE("an edge over which nothing goes is grey", "[graph][cli]")
 TEST_CASE("show graph live gives the same figures as text and as data", "[graph][cli]")
 {
     judged_graph g;
-    CHECK_THAT(g.ask("show graph live", false, 300),
-               Contains("judge (internal)  300 pps, ") && Contains("\n  --> end  200 pps\n") &&
-                   Contains("\n  ..> drop  100 pps"));
+    CHECK_THAT(g.ask("show graph live", false, 300), Contains("judge (internal)  300 pps, ") &&
+                                                         Contains("\n  --> end  200 pps\n") &&
+                                                         Contains("\n  ..> drop  100 pps"));
     const auto data = nlohmann::ordered_json::parse(g.ask("show graph live", true, 300));
     CHECK(data["seconds"] == 1.0);
     for (const auto& n : data["nodes"])
@@ -114,7 +114,7 @@ TEST_CASE("show graph live gives the same figures as text and as data", "[graph]
 TEST_CASE("without live the graph is drawn as it is joined", "[graph][cli]")
 {
     judged_graph g;
-    CHECK_THAT(g.tester.command("show graph dot"), Contains("  \"judge\";\n") &&
-                                                       Contains("\"judge\" -> \"end\";\n"));
+    CHECK_THAT(g.tester.command("show graph dot"),
+               Contains("  \"judge\";\n") && Contains("\"judge\" -> \"end\";\n"));
     CHECK(g.tester.json("show graph")["nodes"][0].contains("packets_per_second") == false);
 }

@@ -114,7 +114,8 @@ TEST_CASE("the costliest call is remembered with its packets", "[graph][statisti
     CHECK(g.of("judge").max_clocks >= long_time);
     CHECK(g.of("judge").max_clocks_vectors == 7);
     const auto max = g.tester.json("show runtime max")["threads"][0]["nodes"];
-    const auto row = std::find_if(max.begin(), max.end(), [](auto& n) { return n["name"] == "judge"; });
+    const auto row =
+        std::find_if(max.begin(), max.end(), [](auto& n) { return n["name"] == "judge"; });
     REQUIRE(row != max.end());
     CHECK((*row)["max_node_clocks"] == g.of("judge").max_clocks);
     CHECK((*row)["vectors_at_max"] == 7);
@@ -146,7 +147,7 @@ TEST_CASE("a node that missed a clear forgets when it comes back", "[graph][stat
     const auto before = in().max_clocks;
     CHECK(before > 0);
     t.publish_and_adopt();
-    CHECK(in().max_clocks >= before); // a plan alone clears nothing
+    CHECK(in().max_clocks >= before);              // a plan alone clears nothing
     t.engine.registry().at(t.id("in")).thread = 9; // in no plan of this thread
     t.publish_and_adopt();
     stats.clear_runtime();
@@ -158,7 +159,8 @@ TEST_CASE("a node that missed a clear forgets when it comes back", "[graph][stat
     CHECK(in().max_clocks_vectors == 0);
 }
 
-TEST_CASE("counts go on over 32 bits in differences, rates and tables", "[graph][statistics][commands]")
+TEST_CASE("counts go on over 32 bits in differences, rates and tables",
+          "[graph][statistics][commands]")
 {
     constexpr uint64_t edge = uint64_t{1} << 32;
     counted_graph g;
@@ -186,12 +188,14 @@ TEST_CASE("counts go on over 32 bits in differences, rates and tables", "[graph]
     CHECK(g.of("judge").vectors == 100);
 }
 
-TEST_CASE("a cluster adds nodes up over the threads that are chosen", "[graph][statistics][commands]")
+TEST_CASE("a cluster adds nodes up over the threads that are chosen",
+          "[graph][statistics][commands]")
 {
     counted_graph g{{0, 0}};
     g.tester.send("in", 100);
     g.tester.send("in", 60);
-    auto& other = const_cast<node_counters&>(g.tester.store("judge", 2).counters); // as the worker would
+    auto& other =
+        const_cast<node_counters&>(g.tester.store("judge", 2).counters); // as the worker would
     other.calls.add(8);
     other.vectors.add(1040);
     other.clocks.add(3000);
@@ -210,8 +214,9 @@ TEST_CASE("a cluster adds nodes up over the threads that are chosen", "[graph][s
     CHECK(worker["nodes"][0]["cycles_per_call"] == 375.0);
     CHECK(g.tester.json("show runtime cluster * workers main")["nodes"].size() == 5);
     CHECK_THAT(g.tester.command("show runtime cluster [ej]*"),
-               Contains("Cluster of `[ej]*' on main, worker-1, worker-2") && Contains("Objects/Call") &&
-                   Contains("end ") && Contains("judge ") && Contains("120.00"));
+               Contains("Cluster of `[ej]*' on main, worker-1, worker-2") &&
+                   Contains("Objects/Call") && Contains("end ") && Contains("judge ") &&
+                   Contains("120.00"));
     CHECK(g.tester.command("show runtime cluster jugde") ==
           "error: no node that runs on main, worker-1, worker-2 matches `jugde' (show node)");
     CHECK(g.tester.command("show runtime cluster * workers w") ==
@@ -372,8 +377,9 @@ TEST_CASE("show workers lists each thread with its counts", "[graph][statistics]
     CHECK(rows[1]["type"] == "worker");
     CHECK(rows[1]["core"] == 1);
     CHECK(rows[1]["loops"] == 0);
-    CHECK_THAT(g.tester.command("show workers"),
-               Contains("Longest pause us") && Contains("Cause") && Contains("worker-1") && Contains("Sleeps"));
+    CHECK_THAT(g.tester.command("show workers"), Contains("Longest pause us") &&
+                                                     Contains("Cause") && Contains("worker-1") &&
+                                                     Contains("Sleeps"));
 }
 
 TEST_CASE("show processes lists what each waits for, and its stack",

@@ -310,7 +310,8 @@ TEST_CASE("sixty-four sessions work at once", "[daemon][control_socket]")
     CHECK(right == 64 * 20);
 }
 
-TEST_CASE("one session more than there can be ends the one that was idle for longest", "[daemon][control_socket]")
+TEST_CASE("one session more than there can be ends the one that was idle for longest",
+          "[daemon][control_socket]")
 {
     sample_daemon daemon;
     strings answers;
@@ -322,13 +323,17 @@ TEST_CASE("one session more than there can be ends the one that was idle for lon
         }
         clients[0]->ask("say again"); // the second one is idle for longest now
         client extra{daemon.path()};
-        answers = {extra.ask("say in"), clients[1]->answer(), clients[1]->answer(), clients[0]->ask("say still"),
-                   clients[2]->ask("say still")};
+        answers = {extra.ask("say in"), clients[1]->answer(), clients[1]->answer(),
+                   clients[0]->ask("say still"), clients[2]->ask("say still")};
     }});
-    CHECK(answers == strings{"ok: in\n",
-                             fmt::format("error: this session was ended for a new one's sake: user {} has 128 of 128, and "
-                                         "it was idle for longest\n", ::geteuid()),
-                             "closed", "ok: still\n", "ok: still\n"});
+    CHECK(answers ==
+          strings{
+              "ok: in\n",
+              fmt::format(
+                  "error: this session was ended for a new one's sake: user {} has 128 of 128, and "
+                  "it was idle for longest\n",
+                  ::geteuid()),
+              "closed", "ok: still\n", "ok: still\n"});
 }
 
 TEST_CASE("a client that does not read is cut off, the others are served",

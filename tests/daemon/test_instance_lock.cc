@@ -63,7 +63,8 @@ TEST_CASE("a control socket has one daemon, and one that was killed leaves no lo
     const auto refused = instance_lock::take(socket);
     REQUIRE(!refused.has_value());
     CHECK(refused.error().code == errc::exists);
-    CHECK(refused.error().message == fmt::format("another daemon (process {}) has {}", other.process(), socket.native()));
+    CHECK(refused.error().message ==
+          fmt::format("another daemon (process {}) has {}", other.process(), socket.native()));
     other.end();
     {
         const auto taken = instance_lock::take(socket);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plugin's note is found in an ELF file; files that are cut off, twisted or no plugin are refused in words.
+// A plugin's note is found in an ELF file; files that are cut off, twisted or no plugin are refused
+// in words.
 #define WEFT_HEADERS "feedfacefeedface"
 #include "graph/plugin.hh"
 
@@ -26,7 +27,8 @@ std::string note(const char (&text)[size], char owner = 'w')
     return {reinterpret_cast<const char*>(&made), sizeof made};
 }
 
-const std::string sample = note("abi 1\0name\0" "2.0\0What it is");
+const std::string sample = note("abi 1\0name\0"
+                                "2.0\0What it is");
 
 // The least shared object: file header, one program header, the notes.
 std::string elf_with(std::string notes)
@@ -50,7 +52,8 @@ std::string elf_with(std::string notes)
 
 result<plugin_identity> read(const std::string& bytes)
 {
-    const auto path = fmt::format("{}/weft-plugin-file-{}", std::filesystem::temp_directory_path().string(), getpid());
+    const auto path = fmt::format("{}/weft-plugin-file-{}",
+                                  std::filesystem::temp_directory_path().string(), getpid());
     std::ofstream{path, std::ios::binary} << bytes;
     auto found = read_plugin_file(path);
     std::filesystem::remove(path);
@@ -80,8 +83,8 @@ TEST_CASE("a plugin's note says what it is", "[daemon]")
 TEST_CASE("WEFT_PLUGIN makes a note of the ABI and its three texts", "[daemon]")
 {
     WEFT_PLUGIN("a-name", "1.2", "Does something");
-    const auto found = read(
-        elf_with({reinterpret_cast<const char*>(&weft_plugin_note), sizeof weft_plugin_note}));
+    const auto found =
+        read(elf_with({reinterpret_cast<const char*>(&weft_plugin_note), sizeof weft_plugin_note}));
     REQUIRE(found.has_value());
     CHECK(found->abi == WEFT_PLUGIN_ABI);
     CHECK(found->name == "a-name");
@@ -103,9 +106,12 @@ TEST_CASE("the ABI's name holds what must be the same", "[daemon]")
 TEST_CASE("what is no plugin is refused in words", "[daemon]")
 {
     CHECK(refusal("") == "it is no shared object for x86-64 (ELF)");
-    CHECK(refusal("#!/bin/sh\n" + std::string(200, ' ')) == "it is no shared object for x86-64 (ELF)");
-    CHECK(read_plugin_file("/nonexistent.so").error().message == "it cannot be opened: No such file or directory");
-    CHECK(read_plugin_file("/tmp").error().message == "it cannot be opened: expected a regular file, found a directory");
+    CHECK(refusal("#!/bin/sh\n" + std::string(200, ' ')) ==
+          "it is no shared object for x86-64 (ELF)");
+    CHECK(read_plugin_file("/nonexistent.so").error().message ==
+          "it cannot be opened: No such file or directory");
+    CHECK(read_plugin_file("/tmp").error().message ==
+          "it cannot be opened: expected a regular file, found a directory");
     const std::string no_note = "it is no plugin of weft: WEFT_PLUGIN has left no note in it";
     CHECK(refusal(elf_with("")) == no_note);
     CHECK(refusal(elf_with(note("abi\0name\0only three"))) == no_note);

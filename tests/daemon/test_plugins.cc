@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which plugins are to be loaded, and what is said of registrations that do not go with the daemon's.
+// Which plugins are to be loaded, and what is said of registrations that do not go with the
+// daemon's.
+#include "control/command/command.hh"
 #include "daemon/plugins.hh"
 #include "daemon/trial.hh"
 #include "daemon/yaml_file.hh"
-#include "control/command/command.hh"
 #include "graph/init.hh"
 #include "graph/node.hh"
 #include "graph/process/process.hh"
@@ -21,7 +22,8 @@ namespace {
 
 struct folder {
     explicit folder(std::initializer_list<const char*> files)
-        : path{fmt::format("{}/weft-plugins-{}", std::filesystem::temp_directory_path().string(), getpid())}
+        : path{fmt::format("{}/weft-plugins-{}", std::filesystem::temp_directory_path().string(),
+                           getpid())}
     {
         std::filesystem::create_directory(path);
         for (const char* name : files)
@@ -47,7 +49,8 @@ std::vector<std::string> found_in(const folder& f, const std::string& text)
     return all;
 }
 
-// What is said of a plugin called `sample' that registers so. In a trial, which leaves nothing behind.
+// What is said of a plugin called `sample' that registers so. In a trial, which leaves nothing
+// behind.
 std::string fault_of(void (*registers)())
 {
     const auto checked = trial(
@@ -69,8 +72,14 @@ bool holds(const std::string& text, std::string_view part)
 
 void idle(node_run&, frame&) noexcept {}
 void no_process(process&) {}
-result<void> no_init(engine&) { return {}; }
-result<nlohmann::ordered_json> no_command(command_context&) { return nlohmann::ordered_json(""); }
+result<void> no_init(engine&)
+{
+    return {};
+}
+result<nlohmann::ordered_json> no_command(command_context&)
+{
+    return nlohmann::ordered_json("");
+}
 
 } // namespace
 
@@ -81,7 +90,8 @@ TEST_CASE("files of the directory are plugins, enabled unless something else is 
     CHECK(found_in(f, "") == list{"a loaded", "b loaded"});
     CHECK(found_in(f, "plugins: {a: {enabled: false}}") == list{"a disabled", "b loaded"});
     CHECK(found_in(f, "plugins: {default: disabled}") == list{"a disabled", "b disabled"});
-    CHECK(found_in(f, "plugins: {default: disabled, b: {enabled: true}}") == list{"a disabled", "b loaded"});
+    CHECK(found_in(f, "plugins: {default: disabled, b: {enabled: true}}") ==
+          list{"a disabled", "b loaded"});
     CHECK(found_in(f, "plugins: {z: {enabled: true}, y: {enabled: false}}") ==
           list{"a loaded", "b loaded", "y disabled", "z refused"});
 }
@@ -89,14 +99,16 @@ TEST_CASE("files of the directory are plugins, enabled unless something else is 
 TEST_CASE("a plugin has a name that goes with the configuration's keys", "[daemon]")
 {
     const folder f{"cpu.so", "default.so", "A.so", "9.so", "a_b.so", "fine-2.so"};
-    CHECK(found_in(f, "") == std::vector<std::string>{"9 refused", "A refused", "a_b refused", "cpu refused",
-                                                      "default refused", "fine-2 loaded"});
+    CHECK(found_in(f, "") == std::vector<std::string>{"9 refused", "A refused", "a_b refused",
+                                                      "cpu refused", "default refused",
+                                                      "fine-2 loaded"});
 }
 
 TEST_CASE("a wrong part `plugins' is a problem of the file, with its place", "[daemon]")
 {
-    for (const char* text : {"plugins: {path: here}", "plugins: {path: /nonexistent}", "plugins: {default: on}",
-                             "plugins: {a: {enable: true}}", "plugins: {a: true}", "plugins: 1"}) {
+    for (const char* text :
+         {"plugins: {path: here}", "plugins: {path: /nonexistent}", "plugins: {default: on}",
+          "plugins: {a: {enable: true}}", "plugins: {a: true}", "plugins: 1"}) {
         INFO(text);
         config::problems problems;
         CHECK_FALSE(load_plugins(tree(text), problems));
@@ -114,9 +126,10 @@ TEST_CASE("registrations that go with the daemon's are taken", "[daemon]")
               new process_registration{"sample", no_process};
               new command_registration{"show sample", "A sample", no_command};
               new init_registration{"sample", init_phase::start, no_init};
-              new config::registration{{.name = "sample",
-                                        .stage = config::stage::last,
-                                        .keys = {{"sample.list[].colour", config::text(), "A colour."}}}};
+              new config::registration{
+                  {.name = "sample",
+                   .stage = config::stage::last,
+                   .keys = {{"sample.list[].colour", config::text(), "A colour."}}}};
           }) == "");
 }
 
@@ -125,24 +138,32 @@ TEST_CASE("registrations that do not go with the daemon's are faults", "[daemon]
     CHECK(holds(fault_of([] { new node_registration{{.name = "ip4-input", .function = idle}}; }),
                 "two nodes are called `ip4-input'"));
     CHECK(holds(fault_of([] {
-                    new node_registration{
-                        {.name = "sample", .function = idle, .nexts = {{0, "nowhere"}}, .joined_later = true}};
+                    new node_registration{{.name = "sample",
+                                           .function = idle,
+                                           .nexts = {{0, "nowhere"}},
+                                           .joined_later = true}};
                 }),
                 "`sample' has an edge to `nowhere', which does not exist"));
     CHECK(holds(fault_of([] { new node_registration{{.name = "sample", .function = idle}}; }),
                 "nothing reaches node `sample'"));
-    CHECK(holds(fault_of([] { new command_registration{"show version", "Another", no_command}; }),
+    CHECK(holds(fault_of([] {
+                    new command_registration{"show version", "Another", no_command};
+                }),
                 "two commands of one syntax"));
-    CHECK(holds(fault_of([] { new init_registration{"sample", init_phase::exit, no_init, {"sample"}}; }), "sample"));
+    CHECK(holds(fault_of([] {
+                    new init_registration{"sample", init_phase::exit, no_init, {"sample"}};
+                }),
+                "sample"));
     CHECK(holds(fault_of([] {
                     new process_registration{"sample", no_process};
                     new process_registration{"sample", no_process};
                 }),
                 "two processes are called `sample'"));
     CHECK(holds(fault_of([] {
-                    new config::registration{{.name = "x",
-                                              .stage = config::stage::last,
-                                              .keys = {{"other.colour", config::text(), "A colour."}}}};
+                    new config::registration{
+                        {.name = "x",
+                         .stage = config::stage::last,
+                         .keys = {{"other.colour", config::text(), "A colour."}}}};
                 }),
                 "its key other.colour of the configuration does not begin with `sample.'"));
 }

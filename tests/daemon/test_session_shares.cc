@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who gets a session where there are not enough: the reserve, the share of a user, and who gives way.
+// Who gets a session where there are not enough: the reserve, the share of a user, and who gives
+// way.
 #include "daemon/session_shares.hh"
 
 #include <algorithm>
@@ -13,13 +14,15 @@ namespace {
 
 constexpr uid_t root_user = 0;
 
-// Sessions that are taken one after the other, a second between them; `user` below 1000 are trusted.
+// Sessions that are taken one after the other, a second between them; `user` below 1000 are
+// trusted.
 class seats {
 public:
     void take(uid_t user, size_t count, bool busy = false)
     {
         for (size_t i = 0; i < count; ++i, now_ += 1s)
-            places_.push_back({user, trusted(user), busy ? std::nullopt : std::optional{now_}, now_});
+            places_.push_back(
+                {user, trusted(user), busy ? std::nullopt : std::optional{now_}, now_});
     }
     // "in", "in for user 1000's 3" (its third), or "out".
     [[nodiscard]] std::string ask(uid_t user) const
@@ -30,8 +33,9 @@ public:
         if (!verdict.ends)
             return "in";
         const auto victim = places_[*verdict.ends].user;
-        const auto before = std::count_if(places_.begin(), places_.begin() + static_cast<long>(*verdict.ends),
-                                          [&](const auto& place) { return place.user == victim; });
+        const auto before =
+            std::count_if(places_.begin(), places_.begin() + static_cast<long>(*verdict.ends),
+                          [&](const auto& place) { return place.user == victim; });
         return "in for user " + std::to_string(victim) + "'s " + std::to_string(before + 1);
     }
 

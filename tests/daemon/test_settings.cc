@@ -32,25 +32,32 @@ std::string usable_core()
 // Two interfaces with these devices.
 strings two_ports(const std::string& one, const std::string& two)
 {
-    return check_of(fmt::format("interfaces:\n  a: {{device: \"{}\"}}\n  b: {{device: \"{}\"}}\n", one, two));
+    return check_of(
+        fmt::format("interfaces:\n  a: {{device: \"{}\"}}\n  b: {{device: \"{}\"}}\n", one, two));
 }
 
 } // namespace
 
 TEST_CASE("a core has one worker, and a key without a value is no list", "[config]")
 {
-    CHECK(check_of(fmt::format("cpu: {{main: {0}, workers: [{0}]}}\n", usable_core())) == strings{});
-    CHECK(check_of(fmt::format("cpu: {{workers: [{0}, {0}]}}\n", usable_core())) ==
-          strings{fmt::format("f:1:{}: cpu.workers[1]: core {} has a worker already (cpu.workers[0])",
-                              17 + usable_core().size() + 2, usable_core())});
-    CHECK(check_of(fmt::format("cpu: {{workers: [{0}, {{core: {0}}}]}}\n", usable_core())).size() == 1);
+    CHECK(check_of(fmt::format("cpu: {{main: {0}, workers: [{0}]}}\n", usable_core())) ==
+          strings{});
+    CHECK(
+        check_of(fmt::format("cpu: {{workers: [{0}, {0}]}}\n", usable_core())) ==
+        strings{fmt::format("f:1:{}: cpu.workers[1]: core {} has a worker already (cpu.workers[0])",
+                            17 + usable_core().size() + 2, usable_core())});
+    CHECK(check_of(fmt::format("cpu: {{workers: [{0}, {{core: {0}}}]}}\n", usable_core())).size() ==
+          1);
     CHECK(check_of("cpu: {workers: }\n") ==
-          strings{"f:1:7: cpu.workers: no value given; expected a list of cores, or [] for none, so that the main thread "
+          strings{"f:1:7: cpu.workers: no value given; expected a list of cores, or [] for none, "
+                  "so that the main thread "
                   "forwards"});
     CHECK(check_of("cpu: {workers: []}\n") == strings{});
     for (const char* nodes : {"", "[]"})
-        CHECK(check_of(fmt::format("cpu: {{workers: [{{core: {}, nodes: {}}}]}}\n", usable_core(), nodes)).at(0).find(
-                  "cpu.workers[0].nodes: no pattern is given") != std::string::npos);
+        CHECK(check_of(fmt::format("cpu: {{workers: [{{core: {}, nodes: {}}}]}}\n", usable_core(),
+                                   nodes))
+                  .at(0)
+                  .find("cpu.workers[0].nodes: no pattern is given") != std::string::npos);
 }
 
 TEST_CASE("the kernel's lists of cores are understood", "[config]")
@@ -65,8 +72,10 @@ TEST_CASE("the kernel's lists of cores are understood", "[config]")
 
 TEST_CASE("commands that run at start are commands", "[config]")
 {
-    CHECK(check_of("startup: [\"show interface\", \"set interface state not-there-yet up\"]\n") == strings{});
-    const auto found = check_of("startup:\n  - show interface\n  - foo bar\n  - set interface mtu a\n");
+    CHECK(check_of("startup: [\"show interface\", \"set interface state not-there-yet up\"]\n") ==
+          strings{});
+    const auto found =
+        check_of("startup:\n  - show interface\n  - foo bar\n  - set interface mtu a\n");
     REQUIRE(found.size() == 2);
     CHECK(found[0].find("f:3:5: startup[1]: unknown input `foo', expected ") == 0);
     CHECK(found[1] == "f:4:5: startup[2]: incomplete command: expected <mtu>");
@@ -74,14 +83,16 @@ TEST_CASE("commands that run at start are commands", "[config]")
 
 TEST_CASE("what one interface has another cannot have", "[config]")
 {
-    CHECK(two_ports("net_tap0,iface=x", "net_tap1,iface=x") == strings{"f:3:15: interfaces.b.device: TAP `x' is interface a's already"});
+    CHECK(two_ports("net_tap0,iface=x", "net_tap1,iface=x") ==
+          strings{"f:3:15: interfaces.b.device: TAP `x' is interface a's already"});
     CHECK(two_ports("net_tap0,iface=x", "net_tap1,iface=y") == strings{});
     CHECK(two_ports("net_tap0,iface=x", "net_tap0,iface=y").size() == 1);
     CHECK(two_ports("net_tap0,iface=x", "net_af_packet0,iface=x") == strings{}); // its other end
     CHECK(two_ports("net_af_packet0,iface=x", "net_af_packet1,iface=x").size() == 1);
     CHECK(two_ports("net_pcap0,iface=x", "net_af_xdp0,iface=x").size() == 1);
     CHECK(two_ports("net_pcap0,iface=x", "net_pcap1,tx_iface=y,rx_iface=y") == strings{});
-    CHECK(two_ports("net_pcap0,rx_pcap=/a,tx_pcap=/b", "net_pcap1,rx_pcap=/a,tx_pcap=/b").size() == 1);
+    CHECK(two_ports("net_pcap0,rx_pcap=/a,tx_pcap=/b", "net_pcap1,rx_pcap=/a,tx_pcap=/b").size() ==
+          1);
     CHECK(two_ports("0000:03:00.0", "03:00.0").size() == 1);
     CHECK(two_ports("null", "null") == strings{});
 }
@@ -102,14 +113,18 @@ TEST_CASE("a memif's socket has one server, and an id one client", "[config]")
 
 TEST_CASE("names of TAPs, numbers of queues and workers that cannot be are found", "[config]")
 {
-    const auto one = [](const std::string& text) { return check_of("interfaces: {a: {" + text + "}}\nbuffers: {count: 65536}\n"); };
+    const auto one = [](const std::string& text) {
+        return check_of("interfaces: {a: {" + text + "}}\nbuffers: {count: 65536}\n");
+    };
     CHECK(one("device: \"net_tap0,iface=fifteen-letters\", queues: 16") == strings{});
-    CHECK(one("device: \"net_tap0,iface=sixteen--letters\"").at(0).find("argument `iface': `sixteen--letters' is no name") !=
-          std::string::npos);
+    CHECK(one("device: \"net_tap0,iface=sixteen--letters\"")
+              .at(0)
+              .find("argument `iface': `sixteen--letters' is no name") != std::string::npos);
     CHECK(one("device: \"net_tap0,iface=a/b\"").size() == 1);
     CHECK(one("device: net_tap0") == strings{});
-    CHECK(one("device: \"net_tap0,iface=x\", queues: 17") ==
-          strings{"f:1:26: interfaces.a.device: it has 16 receive queues at most, 17 are asked for"});
+    CHECK(
+        one("device: \"net_tap0,iface=x\", queues: 17") ==
+        strings{"f:1:26: interfaces.a.device: it has 16 receive queues at most, 17 are asked for"});
     CHECK(one("device: \"net_af_packet0,iface=x\", queues: 2").size() == 1);
     CHECK(one("device: \"net_af_packet0,iface=x,qpairs=2\", queues: 2") == strings{});
     CHECK(one("device: \"null\", handoff: 1") == strings{});

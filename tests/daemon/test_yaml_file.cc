@@ -276,7 +276,8 @@ TEST_CASE("aliases of a mapping count with the text in it", "[daemon][yaml]")
         return tree ? "" : tree.error().message;
     };
     CHECK(repeated(5) == ""); // seven copies with the anchor and what it remembers
-    CHECK_THAT(repeated(12), Catch::Contains("a.k: the values up to here take more than 1 MiB of memory"));
+    CHECK_THAT(repeated(12),
+               Catch::Contains("a.k: the values up to here take more than 1 MiB of memory"));
 }
 
 TEST_CASE("an alias within its own anchor is refused", "[daemon][yaml]")
@@ -304,8 +305,7 @@ TEST_CASE("a file is read, or the reason is given", "[daemon][yaml]")
     const auto absent = read_yaml("/nonexistent/router.yaml", found);
     REQUIRE_FALSE(absent.has_value());
     CHECK(absent.error().code == errc::not_found);
-    CHECK(absent.error().message ==
-          "/nonexistent/router.yaml: No such file or directory");
+    CHECK(absent.error().message == "/nonexistent/router.yaml: No such file or directory");
     const auto folder = read_yaml("/tmp", found);
     REQUIRE_FALSE(folder.has_value());
     CHECK(folder.error().message == "/tmp: expected a regular file, found a directory");
@@ -319,7 +319,8 @@ TEST_CASE("a file over the limit is refused", "[daemon][yaml]")
     config::problems found;
     const auto root = read_yaml(file.path, found);
     REQUIRE_FALSE(root.has_value());
-    CHECK(root.error().message == file.path + ": 67108865 bytes, more than the 67108864 that are read");
+    CHECK(root.error().message ==
+          file.path + ": 67108865 bytes, more than the 67108864 that are read");
     CHECK(found.empty());
 }
 

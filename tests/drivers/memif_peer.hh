@@ -3,8 +3,8 @@
 #pragma once
 
 #include "drivers/memif/memif.hh"
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 #include <cstring>
 #include <sys/eventfd.h>
@@ -15,8 +15,8 @@ namespace weft::test {
 
 namespace memif = drivers::memif;
 
-// A router with port `a`, and `m` (10.9.0.1/24, its neighbour 10.9.0.2 known): a memif whose peer, a client with one ring
-// each way, is the test. The clock is the test's; the main thread polls.
+// A router with port `a`, and `m` (10.9.0.1/24, its neighbour 10.9.0.2 known): a memif whose peer,
+// a client with one ring each way, is the test. The clock is the test's; the main thread polls.
 struct memif_peer {
     static constexpr uint8_t log2 = 4;
     static constexpr uint32_t size = 1u << log2; // descriptors of a ring
@@ -24,7 +24,8 @@ struct memif_peer {
     static constexpr net::mac_address peer_mac{{2, 0, 0, 0, 9, 2}};
 
     node_tester router{{.interfaces = 1}};
-    memif::client_memory shape{.log2 = log2, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 2048};
+    memif::client_memory shape{
+        .log2 = log2, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 2048};
     interface_index index = no_interface;
     memif::memif_device* device = nullptr;
     memif::link* made = nullptr; // as the router sees it
@@ -33,7 +34,8 @@ struct memif_peer {
 
     explicit memif_peer(uint16_t queues = 1)
     {
-        auto opened = memif::memif_device::open("net_memif0,socket=/nonexistent/m", queues, mac, router.engine);
+        auto opened = memif::memif_device::open("net_memif0,socket=/nonexistent/m", queues, mac,
+                                                router.engine);
         REQUIRE(opened);
         auto added = interfaces_of(router.engine).add("m", std::move(*opened));
         REQUIRE(added);
@@ -66,7 +68,12 @@ struct memif_peer {
         l->peer = "test";
         l->regions.push_back(std::move(*memory));
         const auto ring = [&](size_t which, memif::direction way) {
-            return memif::ring{header(which), log2, memif::role::server, way, unique_fd{eventfd(0, EFD_NONBLOCK)}, 0};
+            return memif::ring{header(which),
+                               log2,
+                               memif::role::server,
+                               way,
+                               unique_fd{eventfd(0, EFD_NONBLOCK)},
+                               0};
         };
         l->receive.push_back(ring(0, memif::direction::receive));
         l->transmit.push_back(ring(1, memif::direction::transmit));
@@ -97,7 +104,8 @@ struct memif_peer {
         header(0).head.store(static_cast<uint16_t>(laid_));
         router.run();
     }
-    // What the router has sent and the test has not looked at, a frame for each; its buffers are not offered again.
+    // What the router has sent and the test has not looked at, a frame for each; its buffers are
+    // not offered again.
     [[nodiscard]] std::vector<byte_string> take()
     {
         std::vector<byte_string> frames;
@@ -121,10 +129,12 @@ struct memif_peer {
     [[nodiscard]] counts counted()
     {
         const auto& c = interfaces_of(router.engine).counters(0, index);
-        const counts now{c.rx_packets.get(), c.rx_bytes.get(), c.tx_packets.get(), c.tx_bytes.get(), c.tx_full.get()};
+        const counts now{c.rx_packets.get(), c.rx_bytes.get(), c.tx_packets.get(), c.tx_bytes.get(),
+                         c.tx_full.get()};
         const counts old = std::exchange(before_, now);
-        return {now.rx_packets - old.rx_packets, now.rx_bytes - old.rx_bytes, now.tx_packets - old.tx_packets,
-                now.tx_bytes - old.tx_bytes, now.tx_full - old.tx_full};
+        return {now.rx_packets - old.rx_packets, now.rx_bytes - old.rx_bytes,
+                now.tx_packets - old.tx_packets, now.tx_bytes - old.tx_bytes,
+                now.tx_full - old.tx_full};
     }
     // To the router's neighbour behind the memif, from a host behind `a`.
     [[nodiscard]] static packet_builder to_peer(size_t payload = 18)

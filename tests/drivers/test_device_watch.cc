@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process that closes devices that have gone, and opens those that are not there, with a device of the test's own.
+// The process that closes devices that have gone, and opens those that are not there, with a device
+// of the test's own.
 #include "drivers/dpdk/device.hh"
+#include "nodes/interface/interface.hh"
 #include "tests/graph/graph_tester.hh"
 #include "tests/graph/process/process_tester.hh"
-#include "nodes/interface/interface.hh"
 
 #include <catch2/catch.hpp>
 
@@ -23,7 +24,9 @@ struct plug_log {
 
 class plug_device final : public drivers::device {
 public:
-    plug_device(plug_log& log, engine& engine, node_id input) : log_{log}, engine_{engine}, input_{input} {}
+    plug_device(plug_log& log, engine& engine, node_id input)
+        : log_{log}, engine_{engine}, input_{input}
+    {}
 
     net::mac_address mac(interface_index) const override { return {{2, 0, 0, 0, 0, 9}}; }
     result<void> join(engine&, const std::string&, interface_index) override { return {}; }
@@ -95,7 +98,8 @@ using words = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("a device that has gone is closed when nobody polls it, and opened every five seconds", "[drivers][device]")
+TEST_CASE("a device that has gone is closed when nobody polls it, and opened every five seconds",
+          "[drivers][device]")
 {
     watch_tester w{device_state::present};
     w.run(3s);
@@ -127,8 +131,9 @@ TEST_CASE("what became of a device is logged once", "[drivers][device]")
     w.device.refusal.clear();
     w.run(10s);
     const std::string log = w.log.text();
-    for (const char* line : {"interface a: its device is gone", "its device is not there: no such device",
-                             "interface a: its device is there"}) {
+    for (const char* line :
+         {"interface a: its device is gone", "its device is not there: no such device",
+          "interface a: its device is there"}) {
         CHECK_THAT(log, Contains(line));
         CHECK(log.find(line) == log.rfind(line));
     }

@@ -18,7 +18,10 @@ constexpr auto untouched = std::byte{0xa5};
 
 struct buffers {
     std::vector<std::byte> bytes = std::vector<std::byte>(vector_size * room, untouched);
-    [[nodiscard]] std::byte* at(uint32_t place, size_t shift) { return bytes.data() + place * room + shift; }
+    [[nodiscard]] std::byte* at(uint32_t place, size_t shift)
+    {
+        return bytes.data() + place * room + shift;
+    }
 };
 
 } // namespace

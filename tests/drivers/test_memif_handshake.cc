@@ -34,12 +34,14 @@ struct scripted_peer {
     void greet(memif::role who)
     {
         std::array<int, 2> ends{};
-        REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+        REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                           ends.data()) == 0);
         socket = unique_fd{ends[0]};
         files_can_be_refused = accept_files(ends[1], false); // as make_socket() does
         t.start([this, who, end = ends[1]](process& self) {
             memif::channel c{self, foreign_fd{end}};
-            auto done = who == memif::role::client ? memif::greet_client(c, own) : memif::greet_server(c, own);
+            auto done = who == memif::role::client ? memif::greet_client(c, own)
+                                                   : memif::greet_server(c, own);
             if (!done) {
                 refused = done.error().message;
                 return;
@@ -67,7 +69,9 @@ struct scripted_peer {
             header.msg_control = control;
             header.msg_controllen = sizeof control;
             auto* rights = CMSG_FIRSTHDR(&header);
-            *rights = {.cmsg_len = CMSG_LEN(sizeof file), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+            *rights = {.cmsg_len = CMSG_LEN(sizeof file),
+                       .cmsg_level = SOL_SOCKET,
+                       .cmsg_type = SCM_RIGHTS};
             std::memcpy(CMSG_DATA(rights), &file, sizeof file);
         }
         const int code = sendmsg(socket.get(), &header, MSG_NOSIGNAL) < 0 ? errno : 0;
@@ -86,7 +90,10 @@ struct scripted_peer {
         CHECK(send(m, file) == 0);
         return hear();
     }
-    bool is_acked(const message& m, int file = -1) { return ask(m, file).type == message_type::ack; }
+    bool is_acked(const message& m, int file = -1)
+    {
+        return ask(m, file).type == message_type::ack;
+    }
 };
 
 message of(message_type type)
@@ -115,11 +122,15 @@ struct client_parts {
     {
         REQUIRE(ftruncate(memory.get(), bytes) == 0);
         REQUIRE(fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0);
-        base = static_cast<char*>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0));
+        base = static_cast<char*>(
+            mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0));
         ring(0).cookie = ring(1).cookie = memif::ring_cookie;
     }
     ~client_parts() { munmap(base, bytes); }
-    memif::ring_header& ring(size_t which) { return *reinterpret_cast<memif::ring_header*>(base + which * 4096); }
+    memif::ring_header& ring(size_t which)
+    {
+        return *reinterpret_cast<memif::ring_header*>(base + which * 4096);
+    }
 };
 
 message region_at(uint16_t index = 0, uint64_t bytes = client_parts::bytes)
@@ -217,7 +228,8 @@ TEST_CASE("memif handshake: a bell is an eventfd that one look silences")
     const unique_fd semaphore{eventfd(0, EFD_SEMAPHORE)};
     CHECK(refused(-1) == "a ring came without an eventfd");
     CHECK(refused(pipe.in()) == "a ring came without an eventfd");
-    if (const std::string text = refused(semaphore.get()); !text.empty()) // Linux before 6.6 does not tell
+    if (const std::string text = refused(semaphore.get());
+        !text.empty()) // Linux before 6.6 does not tell
         CHECK(text == "a ring's eventfd is a semaphore, which one look does not silence");
 }
 
@@ -231,9 +243,11 @@ TEST_CASE("memif handshake: a region is shared memory, and all of them have a li
     CHECK(many.is_acked(region_at(1), many.parts.memory.get()));
     CHECK(many.is_acked(region_at(2), many.parts.memory.get()));
     CHECK(many.ask(region_at(3, 1), many.parts.memory.get()).type == message_type::disconnect);
-    CHECK(many.refused.find("196609 bytes; expected at most 0 MiB in all (region-limit)") != std::string::npos);
+    CHECK(many.refused.find("196609 bytes; expected at most 0 MiB in all (region-limit)") !=
+          std::string::npos);
     client_with_memory huge;
-    CHECK(huge.ask(region_at(1, UINT64_MAX), huge.parts.memory.get()).type == message_type::disconnect);
+    CHECK(huge.ask(region_at(1, UINT64_MAX), huge.parts.memory.get()).type ==
+          message_type::disconnect);
 }
 
 TEST_CASE("memif handshake: rings lie in the memory, and are rings")
@@ -245,7 +259,8 @@ TEST_CASE("memif handshake: rings lie in the memory, and are rings")
         CHECK(c.ask(m, c.parts.bell.get()).type == message_type::disconnect);
         return c.refused;
     };
-    CHECK(refused([](auto& r) { r.offset = client_parts::bytes - 100; }) == "ring 0 does not lie in region 0 at 65436");
+    CHECK(refused([](auto& r) { r.offset = client_parts::bytes - 100; }) ==
+          "ring 0 does not lie in region 0 at 65436");
     CHECK(refused([](auto& r) { r.offset = 4; }) == "ring 0 does not lie in region 0 at 4");
     CHECK(refused([](auto& r) { r.region = 1; }) == "ring 0 does not lie in region 1 at 0");
     CHECK(refused([](auto& r) { r.log2 = 0; }).starts_with("a ring of 2^0 descriptors"));

@@ -34,8 +34,11 @@ TEST_CASE("memif-input: frames come in, and are counted")
     REQUIRE(sent.size() == 3);
     CHECK(sent[2].bytes.size() == whole.size());
     CHECK(p.header(0).tail.load() == 3); // its buffers are the peer's again
-    CHECK(p.counted() == memif_peer::counts{.rx_packets = 3, .rx_bytes = 3 * whole.size(), .tx_packets = 0,
-                                            .tx_bytes = 0, .tx_full = 0});
+    CHECK(p.counted() == memif_peer::counts{.rx_packets = 3,
+                                            .rx_bytes = 3 * whole.size(),
+                                            .tx_packets = 0,
+                                            .tx_bytes = 0,
+                                            .tx_full = 0});
     CHECK(p.router.counted().empty());
 }
 
@@ -48,14 +51,16 @@ TEST_CASE("memif-input: a frame in parts is one packet")
         p.put({whole.begin() + static_cast<long>(cut), whole.end()});
         p.send();
         const auto sent = p.router.take_one();
-        CHECK(std::equal(sent.bytes.begin() + 34, sent.bytes.end(), whole.begin() + 34, whole.end()));
+        CHECK(
+            std::equal(sent.bytes.begin() + 34, sent.bytes.end(), whole.begin() + 34, whole.end()));
     }
 }
 
 TEST_CASE("memif-input: parts that each fit, but not together, are no frame")
 {
     memif_peer p;
-    const uint32_t room = rte_pktmbuf_data_room_size(p.router.engine.pools().front()) - RTE_PKTMBUF_HEADROOM;
+    const uint32_t room =
+        rte_pktmbuf_data_room_size(p.router.engine.pools().front()) - RTE_PKTMBUF_HEADROOM;
     for (const uint32_t last : {room, room - 1, 2u}) { // from far too many to one byte too many
         p.put(byte_string(room - 1, 0x5a), descriptor_goes_on);
         p.put(byte_string(last, 0xa5));
@@ -83,10 +88,14 @@ TEST_CASE("memif-input: descriptors that lie are counted, and take no other fram
     };
     counted("bad_descriptor", [](auto& d) { d.region = 1; });
     counted("bad_descriptor", [](auto& d) { d.offset = UINT32_MAX; });
-    counted("bad_descriptor", [&](auto& d) { d.offset = static_cast<uint32_t>(p.made->regions[0].bytes() - 10); });
+    counted("bad_descriptor",
+            [&](auto& d) { d.offset = static_cast<uint32_t>(p.made->regions[0].bytes() - 10); });
     counted("bad_descriptor", [](auto& d) { d.length = 0; });
     counted("bad_descriptor", [](auto& d) { d.length = UINT32_MAX; });
-    counted("too_long", [](auto& d) { d.length = 4000; d.offset = 0; });
+    counted("too_long", [](auto& d) {
+        d.length = 4000;
+        d.offset = 0;
+    });
     CHECK(p.counted().rx_packets == 6);
 }
 

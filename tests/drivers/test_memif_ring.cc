@@ -21,20 +21,29 @@ constexpr uint32_t size = 1u << log2;
 
 // A client's memory, and the rings over it as both ends see them.
 struct two_ends {
-    client_memory shape{.log2 = log2, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 256};
+    client_memory shape{
+        .log2 = log2, .rings_to_server = 1, .rings_to_client = 1, .buffer_bytes = 256};
     weft::unique_fd file;
     region memory = std::move(*shape.make(file));
-    std::array<weft::unique_fd, 2> bells{weft::unique_fd{eventfd(0, EFD_NONBLOCK)}, weft::unique_fd{eventfd(0, EFD_NONBLOCK)}};
+    std::array<weft::unique_fd, 2> bells{weft::unique_fd{eventfd(0, EFD_NONBLOCK)},
+                                         weft::unique_fd{eventfd(0, EFD_NONBLOCK)}};
     std::unique_ptr<ringer> bell_ringer = std::move(*ringer::make());
     ring client_out = make(0, role::client, direction::transmit);
     ring server_in = make(0, role::server, direction::receive);
     ring client_in = make(1, role::client, direction::receive);
     ring server_out = make(1, role::server, direction::transmit);
 
-    ring_header& header(size_t which) { return *reinterpret_cast<ring_header*>(memory.base() + shape.ring_offset(which)); }
+    ring_header& header(size_t which)
+    {
+        return *reinterpret_cast<ring_header*>(memory.base() + shape.ring_offset(which));
+    }
     ring make(size_t which, role end, direction way)
     {
-        return {header(which), log2, end, way, weft::unique_fd{dup(bells[which].get())},
+        return {header(which),
+                log2,
+                end,
+                way,
+                weft::unique_fd{dup(bells[which].get())},
                 end == role::client ? shape.buffer_bytes : 0};
     }
 };
@@ -136,7 +145,8 @@ TEST_CASE("memif ring: silencing a bell does not wait, though the peer lets the 
     CHECK(poll(&bell, 1, 0) == 0);
 }
 
-TEST_CASE("memif ring: ringing a bell does not wait, though the peer fills it and lets the file block")
+TEST_CASE(
+    "memif ring: ringing a bell does not wait, though the peer fills it and lets the file block")
 {
     two_ends t;
     const int bell = t.bells[0].get();
@@ -189,8 +199,10 @@ TEST_CASE("memif region: a peer's file is looked at before it is mapped")
     CHECK(refused(open_ended, 8193) == "a region of 8193 bytes in a file of 8192");
     CHECK(refused(open_ended, 8192).find("F_SEAL_SHRINK") != std::string::npos);
     CHECK(refused(weft::unique_fd{}, 8192).find("Bad file descriptor") != std::string::npos);
-    CHECK(refused(weft::unique_fd{eventfd(0, 0)}, 8192).find("expected a memfd") != std::string::npos);
-    CHECK(refused(weft::unique_fd{::open("/proc/self/exe", O_RDONLY)}, 8192).find("expected a memfd") != std::string::npos);
+    CHECK(refused(weft::unique_fd{eventfd(0, 0)}, 8192).find("expected a memfd") !=
+          std::string::npos);
+    CHECK(refused(weft::unique_fd{::open("/proc/self/exe", O_RDONLY)}, 8192)
+              .find("expected a memfd") != std::string::npos);
     REQUIRE(fcntl(open_ended.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0);
     const auto mapped = region::map(open_ended.get(), 8000);
     REQUIRE(mapped);
@@ -209,7 +221,10 @@ TEST_CASE("memif link: a descriptor's bytes lie in the memory or nowhere")
     std::byte* const base = t.memory.base();
     l.regions.push_back(std::move(t.memory));
     const auto at = [&](uint16_t which, uint32_t length, uint64_t offset) {
-        return l.bytes_of({.flags = 0, .region = which, .length = length, .offset = static_cast<uint32_t>(offset),
+        return l.bytes_of({.flags = 0,
+                           .region = which,
+                           .length = length,
+                           .offset = static_cast<uint32_t>(offset),
                            .metadata = 0});
     };
     CHECK(at(0, 100, 200) == base + 200);

@@ -18,7 +18,11 @@ void forward(memif_peer& p, uint32_t packets, size_t payload = 18)
 
 memif_peer::counts sent(uint64_t packets, uint64_t full)
 {
-    return {.rx_packets = 0, .rx_bytes = 0, .tx_packets = packets, .tx_bytes = packets * frame_bytes, .tx_full = full};
+    return {.rx_packets = 0,
+            .rx_bytes = 0,
+            .tx_packets = packets,
+            .tx_bytes = packets * frame_bytes,
+            .tx_full = full};
 }
 
 } // namespace
@@ -36,7 +40,8 @@ TEST_CASE("memif-tx: frames reach the peer whole, and are counted")
     CHECK(p.router.counted().empty());
 }
 
-TEST_CASE("memif-tx: of a full ring, bytes and packets are counted that were sent, and the rest as tx_full")
+TEST_CASE("memif-tx: of a full ring, bytes and packets are counted that were sent, and the rest as "
+          "tx_full")
 {
     memif_peer p;
     forward(p, memif_peer::size + 5);
@@ -46,16 +51,20 @@ TEST_CASE("memif-tx: of a full ring, bytes and packets are counted that were sen
     forward(p, 2);
     CHECK(p.counted() == sent(0, 2));
     p.header(1).head.fetch_add(1); // one is offered again
-    p.at(1, 0) = {.flags = 0, .region = 0, .length = 2048,
-                  .offset = static_cast<uint32_t>(p.shape.buffer_offset(1, 0)), .metadata = 0};
+    p.at(1, 0) = {.flags = 0,
+                  .region = 0,
+                  .length = 2048,
+                  .offset = static_cast<uint32_t>(p.shape.buffer_offset(1, 0)),
+                  .metadata = 0};
     forward(p, 2);
     CHECK(p.counted() == sent(1, 1));
 }
 
 TEST_CASE("memif-tx: what meets a bad descriptor is not counted as tx_full")
 {
-    for (const auto& edit : {+[](memif::descriptor& d) { d.region = 9; }, +[](memif::descriptor& d) { d.length = 0; },
-                             +[](memif::descriptor& d) { d.offset = UINT32_MAX; }}) {
+    for (const auto& edit :
+         {+[](memif::descriptor& d) { d.region = 9; }, +[](memif::descriptor& d) { d.length = 0; },
+          +[](memif::descriptor& d) { d.offset = UINT32_MAX; }}) {
         memif_peer p;
         edit(p.at(1, 2));
         forward(p, 5);
@@ -95,7 +104,8 @@ TEST_CASE("memif-tx: a part that does not lie in the memory drops the packet")
     CHECK(p.counted() == sent(0, 0));
 }
 
-TEST_CASE("memif-tx: without a peer packets are dropped, and its bell is rung for a peer that sleeps only")
+TEST_CASE("memif-tx: without a peer packets are dropped, and its bell is rung for a peer that "
+          "sleeps only")
 {
     memif_peer p;
     const int bell = p.made->transmit.front().bell();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streams: rates, limits, their commands and what those refuse.
 #include "drivers/generator/packet_generator.hh"
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 using namespace weft;
 using namespace weft::drivers;

@@ -217,8 +217,10 @@ TEST_CASE("captures that cannot be sent as they were are refused", "[drivers]")
 
 TEST_CASE("a capture of blocks without a frame is not read for ever", "[drivers]")
 {
-    byte_string blocks; // pcapng (draft-ietf-opsawg-pcapng section 4): a section, an Ethernet interface, names
-    for (const uint32_t word : {0x0a0d0d0au, 28u, 0x1a2b3c4du, 1u, ~0u, ~0u, 28u, 1u, 20u, 1u, 65535u, 20u})
+    byte_string blocks; // pcapng (draft-ietf-opsawg-pcapng section 4): a section, an Ethernet
+                        // interface, names
+    for (const uint32_t word :
+         {0x0a0d0d0au, 28u, 0x1a2b3c4du, 1u, ~0u, ~0u, 28u, 1u, 20u, 1u, 65535u, 20u})
         put32(blocks, word);
     while (blocks.size() < 2 << 20)
         for (const uint32_t word : {4u, 12u, 12u})
@@ -242,9 +244,12 @@ TEST_CASE("a file of destinations with a wrong line is refused", "[drivers]")
     const file wrong{"10.1.2.3\n10.2.0.1/30\n"};
     const auto message = read_destinations(wrong.path, nullptr).error().message;
     CHECK(message.starts_with(wrong.path + ":2:1: expected an address"));
-    CHECK(message.find("10.2") == std::string::npos); // the file may be none that the operator can read
+    CHECK(message.find("10.2") ==
+          std::string::npos); // the file may be none that the operator can read
     const file endless{std::string(100'000, '1')};
-    CHECK(read_destinations(endless.path, nullptr).error().message.starts_with(endless.path + ":1:1: expected"));
+    CHECK(read_destinations(endless.path, nullptr)
+              .error()
+              .message.starts_with(endless.path + ":1:1: expected"));
     const file empty{"# nothing\n"};
     CHECK(read_destinations(empty.path, nullptr).error().message ==
           empty.path + ": no address in it");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pre-input nodes: epoll-input serves the main thread's files while it polls, tx-cleanup asks queues for sent packets.
+// Pre-input nodes: epoll-input serves the main thread's files while it polls, tx-cleanup asks
+// queues for sent packets.
 #include "drivers/dpdk/tx_cleanup.hh"
-#include "tests/graph/graph_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
@@ -11,7 +12,8 @@ using namespace weft;
 
 namespace {
 
-// Runs the daemon's own loop with an input that never lets it sleep; whether a process saw its file.
+// Runs the daemon's own loop with an input that never lets it sleep; whether a process saw its
+// file.
 bool file_is_seen(const std::vector<std::string_view>& more)
 {
     auto in = source("in", {"end"});

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a tx node counts for its interface, beside the reasons: sent packets and their bytes, what the queue did not take.
+// What a tx node counts for its interface, beside the reasons: sent packets and their bytes, what
+// the queue did not take.
 #include "drivers/dpdk/device.hh"
 #include "drivers/dpdk/port.hh"
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 #include <rte_ethdev.h>
 
@@ -34,7 +35,9 @@ private:
     static uint16_t take(void* queue, rte_mbuf** packets, uint16_t count)
     {
         auto& self = *static_cast<tx_port*>(queue);
-        const uint16_t taken = self.bursts < self.takes.size() ? std::min(self.takes[self.bursts], count) : uint16_t{0};
+        const uint16_t taken = self.bursts < self.takes.size()
+                                   ? std::min(self.takes[self.bursts], count)
+                                   : uint16_t{0};
         ++self.bursts;
         rte_pktmbuf_free_bulk(packets, taken);
         return taken;
@@ -50,7 +53,12 @@ void send_to_a(node_tester& t, const std::vector<size_t>& payloads)
 {
     for (const size_t bytes : payloads)
         t.inject("ethernet-input",
-                 packet_builder{}.ethernet(mac_of(1, 1), mac_of(1, 2)).ip4("10.0.1.2", "10.0.0.2").udp().payload(bytes), 1);
+                 packet_builder{}
+                     .ethernet(mac_of(1, 1), mac_of(1, 2))
+                     .ip4("10.0.1.2", "10.0.0.2")
+                     .udp()
+                     .payload(bytes),
+                 1);
     t.run();
 }
 
@@ -111,7 +119,8 @@ TEST_CASE("a null interface counts what it takes, and nothing is lost", "[driver
     CHECK(interfaces_of(t.engine).count(1).drops == 0);
 }
 
-TEST_CASE("drops are counted for the interface of each packet, also where it changes in a vector", "[drivers]")
+TEST_CASE("drops are counted for the interface of each packet, also where it changes in a vector",
+          "[drivers]")
 {
     node_tester t{{.interfaces = 3}};
     for (const interface_index from : {0, 1, 1, 0, 2, 2, 2}) // none is to the router's MAC

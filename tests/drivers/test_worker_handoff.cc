@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// worker-handoff: each flow on one worker and in order, also while it is changed; congestion is counted.
-#include "nodes/interface/worker_handoff.hh"
+// worker-handoff: each flow on one worker and in order, also while it is changed; congestion is
+// counted.
 #include "graph/flow_hash.hh"
-#include "tests/graph/graph_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/worker_handoff.hh"
+#include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>
 #include <set>
@@ -15,7 +16,8 @@ namespace {
 constexpr uint32_t flows = 16;
 constexpr uint32_t at_most = 1000; // under way, so that no inbox is ever full
 
-// A queue of numbered packets of some flows, and what arrived of each. Whoever polls it takes the next ones.
+// A queue of numbered packets of some flows, and what arrived of each. Whoever polls it takes the
+// next ones.
 struct traffic {
     uint32_t next = 0;
     std::atomic<uint32_t> end{0};
@@ -93,14 +95,18 @@ struct handing {
     graph_tester tester;
     interface* port = nullptr;
 
-    explicit handing(std::vector<unsigned> workers, unsigned receiver, std::vector<node_patterns> patterns = {})
-        : tester{{queue(), relay("ethernet-input", {}, arrive)}, std::move(workers), std::move(patterns),
+    explicit handing(std::vector<unsigned> workers, unsigned receiver,
+                     std::vector<node_patterns> patterns = {})
+        : tester{{queue(), relay("ethernet-input", {}, arrive)},
+                 std::move(workers),
+                 std::move(patterns),
                  {"worker-handoff"}}
     {
         current = &t;
         for (uint32_t flow = 0; flow < flows; ++flow)
             t.expected[flow] = flow;
-        auto& registry = tester.engine.registry(); // which knows the faster variants of the daemon's own node
+        auto& registry =
+            tester.engine.registry(); // which knows the faster variants of the daemon's own node
         REQUIRE(registry.set_variant(registry.find("ethernet-input")->id, variant::plain));
         auto driver = std::make_unique<queue_driver>();
         driver->input = *tester.engine.registry().clone("queue", "queue-0", nullptr, receiver);
@@ -202,10 +208,13 @@ TEST_CASE("what a worker that is behind cannot take is dropped as congestion", "
 
 TEST_CASE("no worker is handed what its plan has no node for", "[drivers][handoff][commands]")
 {
-    handing h{{0, 1}, 1, {node_patterns{}, node_patterns{{"!ethernet-input", "!worker-handoff", "!queue"}}}};
+    handing h{{0, 1},
+              1,
+              {node_patterns{}, node_patterns{{"!ethernet-input", "!worker-handoff", "!queue"}}}};
     h.tester.start();
     CHECK(h.tester.command("set interface handoff a workers 2") ==
-          "error: worker-2 cannot be handed packets: its patterns `!ethernet-input', `!worker-handoff', `!queue' leave "
+          "error: worker-2 cannot be handed packets: its patterns `!ethernet-input', "
+          "`!worker-handoff', `!queue' leave "
           "out `ethernet-input'");
     CHECK(h.table().workers(0).empty());
     CHECK(h.tester.command("set interface handoff a workers 1") == "");

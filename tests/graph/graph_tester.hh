@@ -3,8 +3,8 @@
 #pragma once
 
 #include "control/command/command.hh"
-#include "graph/engine.hh"
 #include "control/show/statistics.hh"
+#include "graph/engine.hh"
 #include "tests/base/fake_clock.hh"
 #include "tests/base/lines.hh"
 
@@ -194,8 +194,8 @@ inline node_descriptor source(std::string_view name, const names& nexts,
             .nexts = numbered(nexts),
             .context = context_of<probe>()};
 }
-inline node_descriptor relay(std::string_view name, const names& nexts, node_function function = pass_on,
-                             std::vector<reason> reasons = {})
+inline node_descriptor relay(std::string_view name, const names& nexts,
+                             node_function function = pass_on, std::vector<reason> reasons = {})
 {
     return {.name = name,
             .function = function,
@@ -283,10 +283,10 @@ public:
         : nodes_{std::move(nodes), more},
           free_before_{rte_mempool_avail_count(packet_pool())},
           engine{clock, *nodes_.with("drop").with("handoff-input").registry(),
-               engine_options{.main_core = 0,
-                              .worker_cores = std::move(workers),
-                              .pin = false,
-                              .worker_nodes = std::move(worker_nodes)}}
+                 engine_options{.main_core = 0,
+                                .worker_cores = std::move(workers),
+                                .pin = false,
+                                .worker_nodes = std::move(worker_nodes)}}
     {
         engine.add_pool(packet_pool());
     }
@@ -343,7 +343,10 @@ public:
         return std::chrono::steady_clock::now() < end;
     }
 
-    [[nodiscard]] node_id id(std::string_view name) const { return engine.registry().find(name)->id; }
+    [[nodiscard]] node_id id(std::string_view name) const
+    {
+        return engine.registry().find(name)->id;
+    }
     [[nodiscard]] const node_store& store(std::string_view name, unsigned thread = 0)
     {
         return *engine.thread(thread).store_of(id(name));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The graph changes while packets flow: nodes, clones, edges and processes come and go, nothing is lost, and what was
-// taken out is forgotten once no thread can look at it.
+// The graph changes while packets flow: nodes, clones, edges and processes come and go, nothing is
+// lost, and what was taken out is forgotten once no thread can look at it.
 #include "graph/plan.hh"
 #include "tests/graph/graph_tester.hh"
 
@@ -294,7 +294,7 @@ TEST_CASE("a packet on its way to a removed node keeps its number", "[graph][cha
     t.engine.main().adopt_plan();
     worker.adopt_plan();
     CHECK(t.engine.reclaim_graph() == 1); // though no plan has it
-    CHECK(again("two") != id);          // the packet was taken meanwhile
+    CHECK(again("two") != id);            // the packet was taken meanwhile
     CHECK(t.engine.packets_in_flight() == 0);
     CHECK(again("three") == id);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dispatch on one thread: the order of a loop, frames and their packets, verdicts, nothing lost.
-#include "tests/graph/graph_tester.hh"
 #include "graph/nodes/drop.hh"
+#include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>
 #include <memory>
@@ -315,11 +315,13 @@ TEST_CASE("drops are counted by reason and end in drop", "[graph][dispatch]")
     CHECK(t.engine.packets_in_flight() == 0);
 }
 
-TEST_CASE("few packets of many fates fill the frame of a next node and go on behind it", "[graph][dispatch]")
+TEST_CASE("few packets of many fates fill the frame of a next node and go on behind it",
+          "[graph][dispatch]")
 {
     // 15 packets for x and as many for y, where 250 wait already
-    graph_tester t{{source("in-1", {"x", "y"}), source("in-2", {"x", "y"}), source("in-3", {"judge"}),
-                    relay("judge", {"x", "y"}, deal_out), sink("x"), sink("y")}};
+    graph_tester t{{source("in-1", {"x", "y"}), source("in-2", {"x", "y"}),
+                    source("in-3", {"judge"}), relay("judge", {"x", "y"}, deal_out), sink("x"),
+                    sink("y")}};
     t.publish_and_adopt();
     t.at("in-2").slot = 1;
     t.at("in-1").wanted = t.at("in-2").wanted = 250;

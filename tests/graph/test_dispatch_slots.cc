@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dispatch where the numbers are large: nodes with many next slots, inputs that leave several frames at one node.
+// Dispatch where the numbers are large: nodes with many next slots, inputs that leave several
+// frames at one node.
 #include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>
@@ -64,8 +65,10 @@ TEST_CASE("a node with any number of next slots deals mixed fates", "[graph][dis
 {
     const uint32_t slots = GENERATE(61u, 62u, 63u, 64u, 65u, 66u, 127u, 200u);
     INFO(slots << " slots");
-    graph_tester t{{source("in", {"wide"}),
-                    relay("wide", names(slots, "end"), deal_wide, {{0, "by_number", "its number says so"}}), sink("end")}};
+    graph_tester t{
+        {source("in", {"wide"}),
+         relay("wide", names(slots, "end"), deal_wide, {{0, "by_number", "its number says so"}}),
+         sink("end")}};
     t.send("in", 256);
     for (uint32_t slot = 0; slot < slots; ++slot) {
         INFO("slot " << slot);
@@ -81,16 +84,18 @@ TEST_CASE("a next slot's packets keep their order among many slots", "[graph][di
 {
     names nexts(63, "others");
     nexts.push_back("last");
-    graph_tester t{{source("in", {"wide"}), relay("wide", nexts, deal_wide, {{0, "by_number", "its number says so"}}),
+    graph_tester t{{source("in", {"wide"}),
+                    relay("wide", nexts, deal_wide, {{0, "by_number", "its number says so"}}),
                     sink("others"), sink("last")}};
     t.send("in", 256);
     CHECK(t.at("last").numbers == std::vector<uint32_t>{63, 129, 195});
 }
 
-TEST_CASE("two inputs leave several frames each at two nodes, and none is lost or passed", "[graph][dispatch]")
+TEST_CASE("two inputs leave several frames each at two nodes, and none is lost or passed",
+          "[graph][dispatch]")
 {
-    graph_tester t{{source("in-1", {"a", "b"}, receive_by_turns), source("in-2", {"b", "a"}, receive_by_turns),
-                    sink("a"), sink("b")}};
+    graph_tester t{{source("in-1", {"a", "b"}, receive_by_turns),
+                    source("in-2", {"b", "a"}, receive_by_turns), sink("a"), sink("b")}};
     t.publish_and_adopt();
     t.at("in-1").wanted = 400;
     t.at("in-2").wanted = 1000;

@@ -278,7 +278,8 @@ TEST_CASE("an idle worker sleeps and is woken by what is posted", "[graph][hando
         REQUIRE(wait_for([&] { return t.at("end", 1).packets.get() == n; }));
         waited.push_back(std::chrono::steady_clock::now() - from);
     }
-    // a sleep that nobody ends lasts 100 ms; one undisturbed turn suffices to show that this one was ended
+    // a sleep that nobody ends lasts 100 ms; one undisturbed turn suffices to show that this one
+    // was ended
     CHECK(*std::min_element(waited.begin(), waited.end()) < 50ms);
 }
 

@@ -260,8 +260,8 @@ TEST_CASE("show init-function gives the order and the reasons", "[graph][init]")
 {
     graph_tester tester{{source("source", {"sink"}), sink("sink")}};
     const auto text = tester.command("show init-function");
-    CHECK(text.find("worker-start:\n  [0]: crash-report\n  [1]: test-c\n  [2]: test-a\n  [3]: test-b\n  [4]: thread-core\n") !=
-          std::string::npos);
+    CHECK(text.find("worker-start:\n  [0]: crash-report\n  [1]: test-c\n  [2]: test-a\n  [3]: "
+                    "test-b\n  [4]: thread-core\n") != std::string::npos);
     const auto verbose = tester.command("show init-function verbose");
     CHECK(verbose.find("), after `test-c' [1], which asks to be before it\n") != std::string::npos);
     CHECK(verbose.find("), after `test-a' [2], as it asks\n       after 'test-a' [2]") !=

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input nodes on real workers: polling, interrupts, sleeps; moves under traffic without loss or disorder.
+// Input nodes on real workers: polling, interrupts, sleeps; moves under traffic without loss or
+// disorder.
 #include "graph/thread/input_control.hh"
 #include "tests/graph/graph_tester.hh"
 
@@ -74,7 +75,8 @@ TEST_CASE("an adaptive input without a file is looked at between short sleeps",
         REQUIRE(wait_for([&] { return t.at("end", 1).packets.get() == n; }));
         waited.push_back(std::chrono::steady_clock::now() - from);
     }
-    // An unasked sleep would last 100 ms each time; one undisturbed turn, of 1 ms, suffices to show that it does not.
+    // An unasked sleep would last 100 ms each time; one undisturbed turn, of 1 ms, suffices to show
+    // that it does not.
     CHECK(*std::min_element(waited.begin(), waited.end()) < 50ms);
 }
 
@@ -120,7 +122,8 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
             REQUIRE(set(s));
     REQUIRE(wait_for([&] { return t.at("end", 1).packets.get() == 9000; }));
     REQUIRE(set(node_state::disabled));
-    REQUIRE(t.run_until([&] { return t.engine.thread(1).has_adopted(t.engine.thread(1).published_version()); }));
+    REQUIRE(t.run_until(
+        [&] { return t.engine.thread(1).has_adopted(t.engine.thread(1).published_version()); }));
     t.at("in", 1).wanted = 5;
     std::this_thread::sleep_for(5ms);
     CHECK(t.at("end", 1).packets.get() == 9000);
@@ -129,9 +132,9 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
     CHECK(t.at("end", 1).packets.get() == 9000);
     CHECK_THAT(control.set_state({t.id("end")}, node_state::polling, nullptr).error().message,
                Contains("node `end' is no input node"));
-    CHECK_THAT(control.set_state({t.id("handoff-input")}, node_state::disabled, nullptr)
-                   .error().message,
-               Contains("node `handoff-input' is called when another thread posts it"));
+    CHECK_THAT(
+        control.set_state({t.id("handoff-input")}, node_state::disabled, nullptr).error().message,
+        Contains("node `handoff-input' is called when another thread posts it"));
     t.engine.shut_down();
     CHECK(t.at("end", 1).numbers == numbers_to(9000));
 }
@@ -140,7 +143,8 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
 
 namespace {
 
-// A device's queue: whoever polls it takes the next packets. Plain numbers: only one thread may, at a time.
+// A device's queue: whoever polls it takes the next packets. Plain numbers: only one thread may, at
+// a time.
 struct shared_queue {
     uint32_t next = 0;
     std::atomic<uint32_t> end{0};
@@ -184,7 +188,8 @@ struct moving_queue {
     graph_tester t;
     node_id input = no_node;
 
-    explicit moving_queue(input_wait_function wait = nullptr, node_state state = node_state::adaptive)
+    explicit moving_queue(input_wait_function wait = nullptr,
+                          node_state state = node_state::adaptive)
         : t{{clones_of(wait, state), owner(), sink("end")}, {0, 1}}
     {
         input = *t.engine.registry().clone("queue", "queue-0", nullptr, 1);
@@ -239,7 +244,9 @@ TEST_CASE("the interrupt of a queue that moved away wakes its old thread no more
     moving_queue m{interrupt_file::wait, node_state::interrupt};
     REQUIRE(wait_for([&] { return m.t.engine.thread(1).sleeps() > 0; }));
     REQUIRE(m.move(2));
-    REQUIRE(wait_for([&] { return m.t.engine.thread(2).has_adopted(m.t.engine.thread(2).published_version()); }));
+    REQUIRE(wait_for([&] {
+        return m.t.engine.thread(2).has_adopted(m.t.engine.thread(2).published_version());
+    }));
     const auto before = m.t.engine.thread(1).loops();
     interrupt_file::raise();
     REQUIRE(wait_for([&] { return calls(m.t, "queue-0", 2) > 100; }));
@@ -290,10 +297,13 @@ TEST_CASE("a file that is ready for nothing does not keep a worker awake", "[gra
     const ready_file file{failed};
     graph_tester t{{input(node_state::adaptive, ready_file::wait), sink("end")}, {0}};
     t.start();
-    REQUIRE(wait_for([&] { return t.store("in", 1).activity.quiet.load() && t.engine.thread(1).sleeps() > 20; }));
+    REQUIRE(wait_for([&] {
+        return t.store("in", 1).activity.quiet.load() && t.engine.thread(1).sleeps() > 20;
+    }));
     const auto loops = t.engine.thread(1).loops();
     std::this_thread::sleep_for(300ms);
-    CHECK(t.engine.thread(1).loops() - loops < 3000); // 1000 looks, two loops for each; tens of thousands if it spins
+    CHECK(t.engine.thread(1).loops() - loops <
+          3000); // 1000 looks, two loops for each; tens of thousands if it spins
     t.at("in", 1).wanted = 1;
     CHECK(wait_for([&] { return t.at("end", 1).packets.get() == 1; }));
 }

@@ -63,7 +63,8 @@ TEST_CASE("between the two thresholds an input stays as it is", "[graph][input]"
 
 namespace {
 
-// The packets of one window, one at a time, the last exactly at its end; whether the input changed then.
+// The packets of one window, one at a time, the last exactly at its end; whether the input changed
+// then.
 bool changed_by(bool quiet, uint32_t packets)
 {
     input_pace pace{quiet};
@@ -76,14 +77,16 @@ bool changed_by(bool quiet, uint32_t packets)
 
 } // namespace
 
-TEST_CASE("an average of exactly what is enough ends the waiting, one packet less does not", "[graph][input]")
+TEST_CASE("an average of exactly what is enough ends the waiting, one packet less does not",
+          "[graph][input]")
 {
     constexpr uint32_t looks = lengths.window / lengths.look;
     CHECK(changed_by(true, input_pace::enough * looks));
     CHECK_FALSE(changed_by(true, input_pace::enough * looks - 1));
 }
 
-TEST_CASE("an average of exactly the least goes on polling, one packet less does not", "[graph][input]")
+TEST_CASE("an average of exactly the least goes on polling, one packet less does not",
+          "[graph][input]")
 {
     constexpr uint32_t looks = lengths.window / lengths.look;
     CHECK_FALSE(changed_by(false, input_pace::too_few * looks));

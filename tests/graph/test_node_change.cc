@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registry as it changes: slots at given places, slots that are changed and taken away, nodes that come and go.
+// The registry as it changes: slots at given places, slots that are changed and taken away, nodes
+// that come and go.
 #include "graph/node_registry.hh"
 #include "graph/plan.hh"
 #include "graph/trace.hh"
@@ -15,7 +16,8 @@ namespace {
 struct changed : registry_tester {
     changed()
         : registry_tester{{source("in", {"middle", "end"}), relay("middle", {"end"}), sink("end"),
-                           relay("x", {"end"}), relay("y", {"end"}), sink("null-node"), sink("drop")}}
+                           relay("x", {"end"}), relay("y", {"end"}), sink("null-node"),
+                           sink("drop")}}
     {}
     // What is wrong with adding, changing, taking away.
     [[nodiscard]] std::string add(std::string_view from, std::string_view to,
@@ -155,7 +157,8 @@ TEST_CASE("a number is used again once it is released", "[graph][node_change]")
     CHECK(c.registry.count() == 7);
 }
 
-TEST_CASE("numbers that are not released are told of when there are no more", "[graph][node_change]")
+TEST_CASE("numbers that are not released are told of when there are no more",
+          "[graph][node_change]")
 {
     changed c;
     std::string error;

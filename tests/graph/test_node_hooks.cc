@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node's start and stop on its thread: when, in which order, and what plans in between change of it.
+// A node's start and stop on its thread: when, in which order, and what plans in between change of
+// it.
 #include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>
@@ -33,7 +34,8 @@ struct life {
 life* lived = nullptr; // of the test that runs
 
 struct fleeting {
-    explicit fleeting(const node_setup& setup) : name{fmt::format("{}@{}", setup.name, setup.thread)}
+    explicit fleeting(const node_setup& setup)
+        : name{fmt::format("{}@{}", setup.name, setup.thread)}
     {
         lived->note("make", name);
     }
@@ -68,10 +70,10 @@ struct hooked_graph {
     explicit hooked_graph(std::vector<unsigned> workers = {})
     {
         lived = &seen;
-        tester = std::make_unique<graph_tester>(
-            std::vector{hooked(source("in", {"b"}, nothing)), hooked(relay("a", {}, free_all)),
-                        hooked(relay("b", {"a"}, free_all))},
-            std::move(workers));
+        tester = std::make_unique<graph_tester>(std::vector{hooked(source("in", {"b"}, nothing)),
+                                                            hooked(relay("a", {}, free_all)),
+                                                            hooked(relay("b", {"a"}, free_all))},
+                                                std::move(workers));
     }
     // Takes a node out of the plans of all threads but one, or puts it back.
     void only_on(std::string_view node, std::optional<unsigned> thread)
@@ -124,7 +126,8 @@ TEST_CASE("a plan that never ran starts nothing", "[graph][hooks]")
     CHECK(g.seen.take().empty());
     g.only_on("in", 9);
     g.tester->engine.shut_down();
-    CHECK(g.seen.take() == events{"stop in@0", "stop a@0", "stop b@0"}); // its last loop took that plan up
+    CHECK(g.seen.take() ==
+          events{"stop in@0", "stop a@0", "stop b@0"}); // its last loop took that plan up
 }
 
 TEST_CASE("a worker that never ran stops nothing", "[graph][hooks]")
@@ -159,11 +162,14 @@ TEST_CASE("show plan tells who is started, and how often", "[graph][hooks][comma
     g.tester->engine.run_main_once();
     CHECK(row("in")["starts"] == 2);
     CHECK_THAT(g.tester->command("show plan worker 0"),
-               Contains("Thread 0 main: plan 3 (plan), 5 nodes of *") && Contains("yes (2)") && Contains("yes (1)"));
-    CHECK_THAT(g.tester->command("show plan worker 1"), Contains("error: no thread 1; threads are 0 (main) to 0"));
+               Contains("Thread 0 main: plan 3 (plan), 5 nodes of *") && Contains("yes (2)") &&
+                   Contains("yes (1)"));
+    CHECK_THAT(g.tester->command("show plan worker 1"),
+               Contains("error: no thread 1; threads are 0 (main) to 0"));
 }
 
-// The threads that the hooks are called on are the workers' own; a queue that moves is stopped here and started there.
+// The threads that the hooks are called on are the workers' own; a queue that moves is stopped here
+// and started there.
 TEST_CASE("workers start and stop their nodes themselves", "[graph][hooks][thread]")
 {
     hooked_graph g{{0, 0}};
@@ -178,7 +184,8 @@ TEST_CASE("workers start and stop their nodes themselves", "[graph][hooks][threa
     };
     REQUIRE(until(7)); // a and b on three threads, in on one
     for (size_t i = 0; i < 7; ++i)
-        CHECK((g.seen.threads[i] == std::this_thread::get_id()) == g.seen.events[i].ends_with("@0"));
+        CHECK((g.seen.threads[i] == std::this_thread::get_id()) ==
+              g.seen.events[i].ends_with("@0"));
     (void)g.seen.take();
     g.only_on("in", 2);
     REQUIRE(until(3)); // made here, stopped there, started there
@@ -187,8 +194,11 @@ TEST_CASE("workers start and stop their nodes themselves", "[graph][hooks][threa
     CHECK(moved == events{"make in@2", "start in@2", "stop in@1"});
     g.tester->engine.shut_down();
     const auto last = g.seen.take();
-    CHECK(std::count_if(last.begin(), last.end(), [](auto& e) { return e.starts_with("stop"); }) == 7);
-    const auto place = [&](const char* what) { return std::find(last.begin(), last.end(), what) - last.begin(); };
+    CHECK(std::count_if(last.begin(), last.end(), [](auto& e) { return e.starts_with("stop"); }) ==
+          7);
+    const auto place = [&](const char* what) {
+        return std::find(last.begin(), last.end(), what) - last.begin();
+    };
     CHECK(place("stop a@2") < place("stop b@2"));
     CHECK(place("stop b@2") < place("stop in@2"));
 }

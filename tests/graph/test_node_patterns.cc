@@ -14,7 +14,8 @@ std::vector<std::string> taken(std::vector<std::string> patterns)
 {
     const node_patterns made{std::move(patterns)};
     std::vector<std::string> found;
-    for (const char* name : {"dpdk-input-a-0", "dpdk-input-a-1", "dpdk-input-b-0", "drop", "ip4-input"})
+    for (const char* name :
+         {"dpdk-input-a-0", "dpdk-input-a-1", "dpdk-input-b-0", "drop", "ip4-input"})
         if (made.take(name))
             found.emplace_back(name);
     return found;
@@ -64,7 +65,8 @@ TEST_CASE("no pattern takes every node, some take what one of them matches", "[g
 {
     CHECK(taken({}).size() == 5);
     CHECK(taken({"*"}).size() == 5);
-    CHECK(taken({"dpdk-input-a-*", "ip4-*"}) == list{"dpdk-input-a-0", "dpdk-input-a-1", "ip4-input"});
+    CHECK(taken({"dpdk-input-a-*", "ip4-*"}) ==
+          list{"dpdk-input-a-0", "dpdk-input-a-1", "ip4-input"});
     CHECK(taken({"dpdk-input-?-0"}) == list{"dpdk-input-a-0", "dpdk-input-b-0"});
     CHECK(taken({"dpdk-input-[!a]-*"}) == list{"dpdk-input-b-0"});
     CHECK(taken({"dpdk-input-a"}).empty()); // the whole name
@@ -80,7 +82,8 @@ TEST_CASE("a pattern with ! leaves out, wherever it stands", "[graph][patterns]"
 
 TEST_CASE("what is no pattern is refused in words", "[graph][patterns]")
 {
-    for (const char* right : {"*", "ip4-*", "!a", "a[0-9]", "[!a]b", "[^a]", "dpdk-input-eth0.5-0", "a_b"})
+    for (const char* right :
+         {"*", "ip4-*", "!a", "a[0-9]", "[!a]b", "[^a]", "dpdk-input-eth0.5-0", "a_b"})
         CHECK(refusal(right) == "");
     CHECK(refusal("") == "the pattern is empty");
     CHECK(refusal("!") == "the pattern is empty");
@@ -92,28 +95,33 @@ TEST_CASE("what is no pattern is refused in words", "[graph][patterns]")
 
 TEST_CASE("each worker's plan has the nodes of its patterns", "[graph][patterns]")
 {
-    pattern_graph g{{node_patterns{{"*", "!port-1"}}, node_patterns{{"port-1", "a", "b"}}, node_patterns{}}};
+    pattern_graph g{
+        {node_patterns{{"*", "!port-1"}}, node_patterns{{"port-1", "a", "b"}}, node_patterns{}}};
     auto& registry = g.tester.engine.registry();
     REQUIRE(registry.clone("port", "port-1", nullptr, 2));
     g.tester.publish();
     CHECK(g.nodes_of(0) == list{"handoff-input", "in", "a", "b", "drop"});
     CHECK(g.nodes_of(1) == g.nodes_of(0));
-    CHECK(g.nodes_of(2) == list{"handoff-input", "port-1", "a", "b", "drop"}); // the last two ask nobody
+    CHECK(g.nodes_of(2) ==
+          list{"handoff-input", "port-1", "a", "b", "drop"}); // the last two ask nobody
     CHECK(g.nodes_of(3) == g.nodes_of(0));
     const auto text = g.tester.command("show plan");
     CHECK_THAT(text, Contains("Patterns") && Contains("port-1 a b") && Contains("* !port-1"));
     CHECK(g.tester.json("show plan")["plans"][1]["patterns"] == list{"*", "!port-1"});
 }
 
-TEST_CASE("an edge to a node that is left out is an error with worker, edge and patterns", "[graph][patterns]")
+TEST_CASE("an edge to a node that is left out is an error with worker, edge and patterns",
+          "[graph][patterns]")
 {
     pattern_graph g{{node_patterns{}, node_patterns{{"in", "a"}}}};
-    CHECK(g.fault() == "the graph of thread worker-2 is not valid:\n"
-                       "an edge leads from node `a' to `b', which the patterns `in', `a' leave out");
+    CHECK(g.fault() ==
+          "the graph of thread worker-2 is not valid:\n"
+          "an edge leads from node `a' to `b', which the patterns `in', `a' leave out");
     CHECK(g.tester.engine.thread(1).published() == nullptr); // all or none
 }
 
-TEST_CASE("a node that is bound to a worker whose patterns leave it out is an error", "[graph][patterns]")
+TEST_CASE("a node that is bound to a worker whose patterns leave it out is an error",
+          "[graph][patterns]")
 {
     pattern_graph g{{node_patterns{{"!port-*"}}}};
     REQUIRE(g.tester.engine.registry().clone("port", "port-1", nullptr, 1));
@@ -136,6 +144,7 @@ TEST_CASE("a queue is polled where patterns take its node", "[graph][patterns]")
     pattern_graph none{{node_patterns{{"!port-*"}}, node_patterns{{"in", "a"}}}};
     const auto threads = none.tester.engine.polling_threads_for("port-0");
     REQUIRE_FALSE(threads);
-    CHECK(threads.error().message == "no worker's patterns take node `port-0'; worker-1: `!port-*'; "
-                                     "worker-2: `in', `a' (cpu.workers[].nodes)");
+    CHECK(threads.error().message ==
+          "no worker's patterns take node `port-0'; worker-1: `!port-*'; "
+          "worker-2: `in', `a' (cpu.workers[].nodes)");
 }

@@ -157,16 +157,17 @@ namespace {
 
 // A graph with every kind of node, through which seven packets went.
 struct shown_graph {
-    graph_tester tester{{source("in", {"middle", "end"}),
-                         relay("middle", {"end"}, deal_out, {{0, "cold", "too cold", severity::info}}),
-                         sink("end"),
-                         {.name = "port",
-                          .type = node_type::input,
-                          .state = node_state::interrupt,
-                          .poll = make_packets,
-                          .nexts = {{0, "middle"}},
-                          .context = context_of<probe>(),
-                          .is_template = true}}};
+    graph_tester tester{
+        {source("in", {"middle", "end"}),
+         relay("middle", {"end"}, deal_out, {{0, "cold", "too cold", severity::info}}),
+         sink("end"),
+         {.name = "port",
+          .type = node_type::input,
+          .state = node_state::interrupt,
+          .poll = make_packets,
+          .nexts = {{0, "middle"}},
+          .context = context_of<probe>(),
+          .is_template = true}}};
     shown_graph()
     {
         REQUIRE(tester.engine.registry().clone("port", "port-a", nullptr, 0));
@@ -205,7 +206,8 @@ TEST_CASE("show node shows one node's edges with their counts", "[graph][node_re
     REQUIRE(data.size() == 1);
     CHECK(data[0]["type"] == "internal");
     CHECK(data[0]["nexts"].dump() ==
-          fmt::format(R"([{{"slot":0,"index":{},"node":"end","owner":"","vectors":7}}])", g.tester.id("end")));
+          fmt::format(R"([{{"slot":0,"index":{},"node":"end","owner":"","vectors":7}}])",
+                      g.tester.id("end")));
     CHECK(data[0]["previous"].size() == 2); // the template joins nothing
     CHECK(data[0]["reasons"][0]["name"] == "cold");
     const auto text = g.tester.command("show node middle");

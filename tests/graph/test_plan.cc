@@ -28,7 +28,9 @@ std::vector<std::string> ranked(const node_registry& registry, unsigned thread =
 // At what place a name stands.
 auto rank_in(const std::vector<std::string>& order)
 {
-    return [&order](const char* name) { return std::find(order.begin(), order.end(), name) - order.begin(); };
+    return [&order](const char* name) {
+        return std::find(order.begin(), order.end(), name) - order.begin();
+    };
 }
 
 std::string faults(std::vector<node_descriptor> nodes)
@@ -144,24 +146,28 @@ TEST_CASE("an edge backwards does not disturb the way forwards", "[graph][plan]"
 
 TEST_CASE("what other ways bring back joins the packets of the first slot's way", "[graph][plan]")
 {
-    const node_set set{{source("in", {"lookup"}), relay("lookup", {"rewrite", "local"}), relay("local", {"echo"}),
-                        relay("echo", {"lookup"}), relay("rewrite", {"tx"}), sink("tx")}};
+    const node_set set{{source("in", {"lookup"}), relay("lookup", {"rewrite", "local"}),
+                        relay("local", {"echo"}), relay("echo", {"lookup"}),
+                        relay("rewrite", {"tx"}), sink("tx")}};
     CHECK(ranked(*set.registry()) == lines{"in", "lookup", "local", "echo", "rewrite", "tx"});
 }
 
 TEST_CASE("ways that bring nothing back come after the first slot's way", "[graph][plan]")
 {
-    const node_set set{{source("in", {"input"}), relay("input", {"lookup", "arp"}), relay("arp", {"tx"}),
-                        relay("lookup", {"rewrite", "local"}), relay("local", {"echo"}), relay("echo", {"lookup"}),
+    const node_set set{{source("in", {"input"}), relay("input", {"lookup", "arp"}),
+                        relay("arp", {"tx"}), relay("lookup", {"rewrite", "local"}),
+                        relay("local", {"echo"}), relay("echo", {"lookup"}),
                         relay("rewrite", {"tx"}), sink("tx")}};
-    CHECK(ranked(*set.registry()) == lines{"in", "input", "lookup", "local", "echo", "rewrite", "arp", "tx"});
+    CHECK(ranked(*set.registry()) ==
+          lines{"in", "input", "lookup", "local", "echo", "rewrite", "arp", "tx"});
 }
 
 TEST_CASE("a node that packets come back from stands behind all that send to it", "[graph][plan]")
 {
     const node_set set{{source("in", {"input"}), relay("input", {"lookup", "error"}),
-                        relay("lookup", {"tx", "local", "error"}), relay("local", {"echo", "error"}),
-                        relay("echo", {"lookup"}), relay("error", {"lookup"}), sink("tx"), sink("drop")}};
+                        relay("lookup", {"tx", "local", "error"}),
+                        relay("local", {"echo", "error"}), relay("echo", {"lookup"}),
+                        relay("error", {"lookup"}), sink("tx"), sink("drop")}};
     const auto order = ranked(*set.registry());
     const auto rank = rank_in(order);
     CHECK(order.size() == 8);

@@ -32,7 +32,8 @@ struct table_tester : record, graph_tester {
         REQUIRE(table.add({.name = "vital",
                            .function = [](process& self) { (void)self.wait_event(); },
                            .control = process_control::restart}));
-        REQUIRE(engine.loop().start("cli-session-1", [](process& self) { (void)self.wait_event(); }));
+        REQUIRE(
+            engine.loop().start("cli-session-1", [](process& self) { (void)self.wait_event(); }));
         run();
     }
     void run() { engine.run_main_once(); }
@@ -129,10 +130,11 @@ TEST_CASE("a process cannot stop itself by its name", "[graph][process]")
 {
     table_tester t;
     errc told{};
-    REQUIRE(t.table.add({"suicidal", [&](process& self) {
-                             told = self.engine().module<process_table>().stop("suicidal").error().code;
-                             self.sleep_for(1h);
-                         }}));
+    REQUIRE(
+        t.table.add({"suicidal", [&](process& self) {
+                         told = self.engine().module<process_table>().stop("suicidal").error().code;
+                         self.sleep_for(1h);
+                     }}));
     t.run();
     CHECK(told == errc::invalid_argument);
     CHECK(t.status("suicidal").state == process_state::waiting_clock);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a frame's words say and when, and packets parted by a key.
-#include "tests/graph/graph_tester.hh"
 #include "graph/node_run_vector.hh"
+#include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>
 
@@ -58,7 +58,8 @@ TEST_CASE("a node between hands no words on that are not its own", "[graph][fram
     CHECK(t.at("reader").made == 0);
 }
 
-TEST_CASE("words say nothing of packets that joined a frame, nor of a frame used again", "[graph][frame]")
+TEST_CASE("words say nothing of packets that joined a frame, nor of a frame used again",
+          "[graph][frame]")
 {
     // the halves of `a` meet before the reader: one as a whole frame, the other copied behind it
     graph_tester t{{source("in", {"a"}), relay("a", {"b", "c"}, deal_out),
@@ -80,8 +81,8 @@ TEST_CASE("packets are parted by any number of keys, each part in order", "[grap
     std::vector<std::string> sinks;
     for (uint32_t i = 0; i < max_keys; ++i)
         sinks.push_back("sink-" + std::to_string(i));
-    std::vector<node_descriptor> nodes{source("in", {"part"}),
-                                       relay("part", names(sinks.begin(), sinks.end()), part_by_key)};
+    std::vector<node_descriptor> nodes{
+        source("in", {"part"}), relay("part", names(sinks.begin(), sinks.end()), part_by_key)};
     for (const auto& name : sinks)
         nodes.push_back(sink(name));
     graph_tester t{std::move(nodes)};

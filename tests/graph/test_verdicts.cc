@@ -18,8 +18,8 @@ const std::vector<reason> unwanted{{0, "unwanted", "nobody wants it"}};
 // A sink `end` behind the node under test, into which five packets are sent.
 std::vector<node_descriptor> graph_of(node_function judge)
 {
-    return {source("in", {"judge"}), relay("judge", {"end", "other"}, judge, unwanted),
-            sink("end"), sink("other")};
+    return {source("in", {"judge"}), relay("judge", {"end", "other"}, judge, unwanted), sink("end"),
+            sink("other")};
 }
 
 void lose_one(node_run& run, frame& in) noexcept

@@ -3,10 +3,10 @@
 #include "tests/nodes/node_tester.hh"
 
 #include "control/command/command.hh"
-#include "nodes/interface/link.hh"
-#include "graph/node_run.hh"
 #include "control/show/statistics.hh"
+#include "graph/node_run.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/link.hh"
 
 #include <algorithm>
 #include <rte_lcore.h>
@@ -115,8 +115,9 @@ hardware_status test_driver::hardware() const
 }
 
 node_tester::node_tester(tester_options options)
-    : engine{clock_, registry_for_tests(),
-           engine_options{.worker_cores = options.workers, .max_packets = pool_size, .pin = false}}
+    : engine{
+          clock_, registry_for_tests(),
+          engine_options{.worker_cores = options.workers, .max_packets = pool_size, .pin = false}}
 {
     engine.add_pool(pool());
     free_at_start_ = rte_mempool_avail_count(pool());
@@ -150,7 +151,8 @@ void node_tester::add_interface(unsigned index)
     REQUIRE(added.has_value());
     const auto tx = engine.registry().clone("test-sink", "test-sink-" + name, &sink_);
     REQUIRE(tx.has_value());
-    const auto slot = engine.registry().add_next(engine.registry().find("interface-output")->id, *tx);
+    const auto slot =
+        engine.registry().add_next(engine.registry().find("interface-output")->id, *tx);
     REQUIRE(slot.has_value());
     auto& hot = interfaces_of(engine).hot((*added)->index);
     hot.mac = mac_of(index, 1);
@@ -243,7 +245,7 @@ counts node_tester::counted()
 }
 
 std::string node_tester::verdict_of(const packet_builder& p, interface_index from,
-                                 std::string_view node)
+                                    std::string_view node)
 {
     sink_.clear();
     [[maybe_unused]] const auto before = counted();

@@ -5,10 +5,10 @@
 
 #include "graph/engine.hh"
 #include "nodes/arp/neighbours.hh"
+#include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 #include "tests/base/fake_clock.hh"
 #include "tests/nodes/packet_builder.hh"
-#include "nodes/interface/interface.hh"
 
 #include <catch2/catch.hpp>
 #include <map>
@@ -83,8 +83,14 @@ public:
 
     [[nodiscard]] ip4::tables& ip4() { return engine.module<ip4::tables>(); }
     [[nodiscard]] ip4::forwarding& hops() { return ip4().hops(); }
-    [[nodiscard]] arp::neighbour_table& neighbours() { return engine.module<arp::neighbour_table>(); }
-    [[nodiscard]] interface& port(std::string_view name) { return *interfaces_of(engine).find(name); }
+    [[nodiscard]] arp::neighbour_table& neighbours()
+    {
+        return engine.module<arp::neighbour_table>();
+    }
+    [[nodiscard]] interface& port(std::string_view name)
+    {
+        return *interfaces_of(engine).find(name);
+    }
     [[nodiscard]] test_driver& driver(std::string_view name);
 
     // A packet of these bytes as if it had come in by an interface, for inject().
@@ -95,7 +101,8 @@ public:
     {
         inject(node, make(p.bytes(), from));
     }
-    // Puts a packet in front of ip4-glean as one that a worker has let through, to be sent to a next hop.
+    // Puts a packet in front of ip4-glean as one that a worker has let through, to be sent to a
+    // next hop.
     void glean(const packet_builder& p, net::ip4_address next_hop, interface_index out = 1);
     void run() { engine.run_main_once(); }
     // The clock goes on in steps of a second at most, and the main thread runs after each.
@@ -110,7 +117,7 @@ public:
     // What became of one packet, in words: the reasons counted and the interfaces by which packets
     // left ("ip4-input: ttl_expired -> a"). What left is kept for take().
     [[nodiscard]] std::string verdict_of(const packet_builder& p, interface_index from = 0,
-                                      std::string_view node = "ethernet-input");
+                                         std::string_view node = "ethernet-input");
     // Packets that one node sent to another.
     [[nodiscard]] uint64_t went(std::string_view from, std::string_view to);
 

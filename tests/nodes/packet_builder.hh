@@ -146,7 +146,8 @@ public:
         payload_ = std::move(bytes);
         return *this;
     }
-    // Cuts the frame, or pads it with zeros as Ethernet does, or with what remains in a careless sender's buffer.
+    // Cuts the frame, or pads it with zeros as Ethernet does, or with what remains in a careless
+    // sender's buffer.
     packet_builder& frame_bytes(size_t bytes, uint8_t padding = 0)
     {
         padding_ = padding;
@@ -156,7 +157,9 @@ public:
     [[nodiscard]] byte_string bytes() const
     {
         byte_string all;
-        append(all, net::ethernet_header{destination_mac_, source_mac_, net::be16{tag_ ? net::ether_type::vlan.host() : ether_type_}});
+        append(all,
+               net::ethernet_header{destination_mac_, source_mac_,
+                                    net::be16{tag_ ? net::ether_type::vlan.host() : ether_type_}});
         if (tag_)
             append(all, net::vlan_tag{net::be16{*tag_}, net::be16{ether_type_}});
         if (arp_)

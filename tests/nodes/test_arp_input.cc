@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // arp-input: answers byte for byte, what is learned from whom, and what is refused.
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 #include <rte_cycles.h>
 
@@ -155,7 +155,8 @@ TEST_CASE("who claims a MAC address of the router's own is no neighbour", "[node
 TEST_CASE("ARP that was heard is no loss", "[nodes]")
 {
     node_tester t;
-    for (const auto& p : {reply(), request("10.0.0.99"), request(peer_ip), request("10.0.0.99", "99.0.0.1")})
+    for (const auto& p :
+         {reply(), request("10.0.0.99"), request(peer_ip), request("10.0.0.99", "99.0.0.1")})
         CHECK(t.verdict_of(p) == "");
     CHECK(t.engine.packets_in_flight() == 0);
     CHECK(interfaces_of(t.engine).count(0).drops == 0);
@@ -234,7 +235,8 @@ TEST_CASE("a worker whose main thread is behind drops the ARP that does not fit"
     node_tester t{{.workers = {1}}};
     graph_thread& worker = t.engine.thread(1);
     worker.run_once();
-    CHECK(t.verdict_of(udp_packet("10.0.1.2", peer_ip).ethernet(mac_of(1, 1)), 1) == "-> a (ARP)"); // asked for
+    CHECK(t.verdict_of(udp_packet("10.0.1.2", peer_ip).ethernet(mac_of(1, 1)), 1) ==
+          "-> a (ARP)"); // asked for
     const node_id input = t.engine.registry().find("arp-input")->id;
     constexpr uint32_t too_many = 5;
     for (size_t i = 0; i < graph_thread::inbox_size + too_many; ++i) {
@@ -257,8 +259,9 @@ TEST_CASE("senders without number are answered, but not all learned", "[nodes]")
         thread.run_once();
         const auto before = t.neighbours().all().size();
         for (unsigned n = 0; n < 200; ++n)
-            REQUIRE(thread.inject_new(t.engine.registry().find("ethernet-input")->id,
-                                      t.make(request("10.0.0.1", fmt::format("10.0.0.{}", 10 + n)).bytes())));
+            REQUIRE(thread.inject_new(
+                t.engine.registry().find("ethernet-input")->id,
+                t.make(request("10.0.0.1", fmt::format("10.0.0.{}", 10 + n)).bytes())));
         thread.run_once();
         t.run();
         CHECK(t.take().size() == 200);
@@ -315,7 +318,8 @@ struct worker_tester : node_tester {
     }
     void give_worker(const packet_builder& p, interface_index from = 0)
     {
-        REQUIRE(engine.thread(1).inject_new(engine.registry().find("ethernet-input")->id, make(p.bytes(), from)));
+        REQUIRE(engine.thread(1).inject_new(engine.registry().find("ethernet-input")->id,
+                                            make(p.bytes(), from)));
         engine.thread(1).run_once();
     }
     // What the worker makes of a packet by itself.
@@ -411,10 +415,13 @@ TEST_CASE("a worker trusts no station of its own address or of another network",
 {
     worker_tester t;
     CHECK(t.fate_on_worker(request("10.0.0.1", "10.0.0.1")) == "arp-input: duplicate_address");
-    CHECK(t.fate_on_worker(request("10.0.0.1", "10.0.1.2")) == "arp-input: foreign_sender"); // known, elsewhere
-    CHECK(t.fate_on_worker(request("10.0.1.1"), 1) == "arp-input: foreign_sender"); // known on the other interface
+    CHECK(t.fate_on_worker(request("10.0.0.1", "10.0.1.2")) ==
+          "arp-input: foreign_sender"); // known, elsewhere
+    CHECK(t.fate_on_worker(request("10.0.1.1"), 1) ==
+          "arp-input: foreign_sender"); // known on the other interface
     REQUIRE(t.ip4().remove_address(0, own_address("10.0.0.1/24")));
     t.run();
-    CHECK(t.fate_on_worker(request()) == ""); // forgotten with its network, and the interface has no other
+    CHECK(t.fate_on_worker(request()) ==
+          ""); // forgotten with its network, and the interface has no other
     CHECK(t.state_of(peer_ip) == std::nullopt);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands of interfaces, addresses, routes and neighbours: text, JSON and errors.
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 #include <set>
 
@@ -87,8 +87,9 @@ TEST_CASE("show ip fib of a long table says how much is missing", "[nodes]")
     CHECK(data["total"] == 1215);
     CHECK(data["shown"] == 1000);
     CHECK(data["next"] == data_from(t, 1000));
-    CHECK(t.command("show ip fib").ends_with(
-        fmt::format("\nthere are more, 1215 in all: show ip fib from {}", data_from(t, 1000))));
+    CHECK(t.command("show ip fib")
+              .ends_with(fmt::format("\nthere are more, 1215 in all: show ip fib from {}",
+                                     data_from(t, 1000))));
 }
 
 TEST_CASE("pages of show ip fib make up the whole", "[nodes]")
@@ -119,15 +120,19 @@ TEST_CASE("show ip fib tells why a route or a next hop is not used", "[nodes]")
     t.add_route("16.0.0.0/8", {"10.0.1.2", "10.0.0.2"});
     t.add_route("17.0.0.0/8", {"10.0.1.9"});
     t.set_carrier("b", false);
-    CHECK(t.command("show ip fib 16.0.0.0/8").ends_with("\n    not used: b via 10.0.1.2: link down"));
+    CHECK(
+        t.command("show ip fib 16.0.0.0/8").ends_with("\n    not used: b via 10.0.1.2: link down"));
     const auto route = t.command_json("show ip fib 17.0.0.0/8")["routes"][0];
     CHECK(route["active"] == false);
     CHECK(route["reason"] == "no next hop can be used");
     CHECK(route["next_hops"].dump() ==
           R"([{"address":"10.0.1.9","interface":"b","usable":false,"reason":"link down"}])");
-    CHECK(t.command("show ip fib").find("17.0.0.0/8\n  static (not used: no next hop can be used)\n") !=
+    CHECK(t.command("show ip fib")
+              .find("17.0.0.0/8\n  static (not used: no next hop can be used)\n") !=
           std::string::npos);
-    const auto reason = [&] { return t.command_json("show ip fib 17.0.0.0/8")["routes"][0]["next_hops"][0]["reason"]; };
+    const auto reason = [&] {
+        return t.command_json("show ip fib 17.0.0.0/8")["routes"][0]["next_hops"][0]["reason"];
+    };
     t.set_up("b", false);
     CHECK(reason() == "admin down");
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
@@ -202,9 +207,10 @@ TEST_CASE("show ip neighbors prints age, state and who waits", "[nodes]")
     const auto data = t.command_json("show ip neighbors");
     CHECK(data["limit"] == arp::neighbour_table::max_neighbours);
     CHECK(data["interfaces"][1]["unanswered"] == 1);
-    CHECK(t.command("show ip neighbors").ends_with("\na: 1 neighbors, 0 unanswered (limit 1024), 0 packets waiting"
-                                                   "\nb: 3 neighbors, 1 unanswered (limit 1024), 1 packets waiting"
-                                                   "\nLimits of all interfaces: 16384 neighbors, 1024 packets waiting"));
+    CHECK(t.command("show ip neighbors")
+              .ends_with("\na: 1 neighbors, 0 unanswered (limit 1024), 0 packets waiting"
+                         "\nb: 3 neighbors, 1 unanswered (limit 1024), 1 packets waiting"
+                         "\nLimits of all interfaces: 16384 neighbors, 1024 packets waiting"));
     REQUIRE(data["neighbors"].size() == 4);
     CHECK(data["neighbors"][2]["age"] == 1.5);
     CHECK(data["neighbors"][3]["address"] == "10.0.1.78");

@@ -168,28 +168,34 @@ TEST_CASE("a neighbour may wait for a network that comes later, but has one entr
 {
     CHECK(faults_with("neighbors:\n"
                       "  - {interface: b, address: 10.7.0.2, macaddress: '02:00:00:00:0b:02'}\n"
-                      "  - {interface: a, address: 10.7.0.2, macaddress: '02:00:00:00:0b:02'}\n") == strings{});
-    CHECK(faults_with("neighbors:\n"
-                      "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
-                      "  - {interface: b, address: 10.0.1.4, macaddress: '02:00:00:00:0b:04'}\n"
-                      "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:03'}\n") ==
-          strings{"f:7:29: neighbors[2].address: 10.0.1.2 on interface b has an entry already (line 5)"});
+                      "  - {interface: a, address: 10.7.0.2, macaddress: '02:00:00:00:0b:02'}\n") ==
+          strings{});
+    CHECK(
+        faults_with("neighbors:\n"
+                    "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+                    "  - {interface: b, address: 10.0.1.4, macaddress: '02:00:00:00:0b:04'}\n"
+                    "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:03'}\n") ==
+        strings{
+            "f:7:29: neighbors[2].address: 10.0.1.2 on interface b has an entry already (line 5)"});
 }
 
 TEST_CASE("neighbours with an address of the router's own or of nobody are found", "[nodes]")
 {
-    for (const auto& [who, what] : {std::pair{"10.0.1.1", "an address of interface b"},
-                                    std::pair{"10.0.0.1", "an address of interface a"},
-                                    std::pair{"10.0.1.3", "an address of interface b"},
-                                    std::pair{"10.0.1.0", "the first address of 10.0.1.0/24"},
-                                    std::pair{"10.0.1.255", "the broadcast address of 10.0.1.0/24"}}) {
+    for (const auto& [who, what] :
+         {std::pair{"10.0.1.1", "an address of interface b"},
+          std::pair{"10.0.0.1", "an address of interface a"},
+          std::pair{"10.0.1.3", "an address of interface b"},
+          std::pair{"10.0.1.0", "the first address of 10.0.1.0/24"},
+          std::pair{"10.0.1.255", "the broadcast address of 10.0.1.0/24"}}) {
         const std::string line = fmt::format(
             "  - {{interface: b, address: {}, macaddress: '02:00:00:00:0b:02'}}\n", who);
         CHECK(faults_with("neighbors:\n" + line) ==
               strings{fmt::format("f:5:29: neighbors[0].address: {} is {}", who, what)});
     }
-    CHECK(faults_with("neighbors: [{interface: b, address: 127.0.0.9, macaddress: '02:00:00:00:0b:02'}]\n") ==
-          strings{"f:4:37: neighbors[0].address: 127.0.0.9 lies in loopback (127.0.0.0/8)"});
+    CHECK(
+        faults_with(
+            "neighbors: [{interface: b, address: 127.0.0.9, macaddress: '02:00:00:00:0b:02'}]\n") ==
+        strings{"f:4:37: neighbors[0].address: 127.0.0.9 lies in loopback (127.0.0.0/8)"});
 }
 
 TEST_CASE("keys that are misspelt or missing are found with a proposal", "[nodes]")
@@ -207,13 +213,14 @@ TEST_CASE("routes and neighbours of a configuration come to life", "[nodes]")
 {
     const file_of_routes file{"16.0.0.0/8 blackhole\n18.0.0.0/8 via 10.0.1.9\n"};
     node_tester t;
-    REQUIRE(::apply("route-files: [" + file.path + "]\n"
-                  "routes:\n"
-                  "  - {to: 16.0.0.0/8, via: 10.0.1.9}\n"
-                  "  - {to: 17.0.0.0/8, type: blackhole}\n"
-                  "neighbors:\n"
-                  "  - {interface: b, address: 10.0.1.9, macaddress: '02:00:00:00:00:99'}\n",
-                  t) == "");
+    REQUIRE(::apply("route-files: [" + file.path +
+                        "]\n"
+                        "routes:\n"
+                        "  - {to: 16.0.0.0/8, via: 10.0.1.9}\n"
+                        "  - {to: 17.0.0.0/8, type: blackhole}\n"
+                        "neighbors:\n"
+                        "  - {interface: b, address: 10.0.1.9, macaddress: '02:00:00:00:00:99'}\n",
+                    t) == "");
     // `routes' is applied after the files
     CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.0.1")) == "-> b");
     CHECK(t.verdict_of(udp_packet("10.0.0.2", "18.0.0.1")) == "-> b");
@@ -223,12 +230,15 @@ TEST_CASE("routes and neighbours of a configuration come to life", "[nodes]")
 
 TEST_CASE("files of routes are checked with the configuration", "[nodes]")
 {
-    const file_of_routes file{"16.0.0.0/8 via 10.0.1.2\n16.0.0.1/8 blackhole\n1.0.0.0/8 via 10.9.0.1\n"};
+    const file_of_routes file{
+        "16.0.0.0/8 via 10.0.1.2\n16.0.0.1/8 blackhole\n1.0.0.0/8 via 10.9.0.1\n"};
     CHECK(faults_with(fmt::format("route-files: [{}]\n", file.path)) ==
           strings{fmt::format("f:4:15: route-files[0]: {}:2:1: expected a network such as "
-                              "10.0.0.0/24, with no bits set beyond its length", file.path),
+                              "10.0.0.0/24, with no bits set beyond its length",
+                              file.path),
                   fmt::format("f:4:15: route-files[0]: {}:3:15: this next hop is on no connected "
-                              "network", file.path)});
+                              "network",
+                              file.path)});
     CHECK(faults_with("route-files: [routes.txt]\n") ==
           strings{"f:4:15: route-files[0]: `routes.txt' is not an absolute path"});
 }

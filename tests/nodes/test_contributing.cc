@@ -9,7 +9,8 @@ TEST_CASE("the sample node lets near packets through and drops far ones with its
 {
     node_tester t;
     const auto guard = [&](uint8_t ttl) {
-        packet* p = t.make(packet_builder{}.ethernet().ip4("10.0.0.2", "10.0.1.2").ttl(ttl).bytes());
+        packet* p =
+            t.make(packet_builder{}.ethernet().ip4("10.0.0.2", "10.0.1.2").ttl(ttl).bytes());
         p->metadata().l3_offset = sizeof(net::ethernet_header);
         t.inject("ttl-guard", p);
         t.run();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ethernet-input: which frames are taken, and where they go.
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 using namespace weft;
 using namespace weft::test;
@@ -11,8 +11,8 @@ TEST_CASE("a frame to the router goes on by its EtherType", "[nodes]")
     node_tester t;
     CHECK(t.verdict_of(udp_packet()) == "-> b");
     CHECK(t.went("ethernet-input", "ip4-input") == 1);
-    CHECK(t.verdict_of(packet_builder{}.ethernet().arp(1, mac_of(0, 9), "10.0.0.9", {}, "10.0.0.7")) ==
-          "");
+    CHECK(t.verdict_of(
+              packet_builder{}.ethernet().arp(1, mac_of(0, 9), "10.0.0.9", {}, "10.0.0.7")) == "");
     CHECK(t.went("ethernet-input", "arp-input") == 1);
 }
 
@@ -54,13 +54,16 @@ TEST_CASE("a priority tag is taken off, and the rest is as if it had never been 
     node_tester t;
     for (uint16_t control : {0x0000, 0x1000, 0xe000, 0xf000}) { // priority and drop eligible
         CHECK(t.verdict_of(udp_packet().ttl(9).tag(control)) == "-> b");
-        CHECK(t.take_one().bytes == udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).ttl(8).bytes());
+        CHECK(t.take_one().bytes ==
+              udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).ttl(8).bytes());
     }
     CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo().tag(0)) == "-> a");
-    const auto request = packet_builder{}.arp(1, mac_of(0, 9), "10.0.0.9", {}, "10.0.0.1").tag(0xa000);
+    const auto request =
+        packet_builder{}.arp(1, mac_of(0, 9), "10.0.0.9", {}, "10.0.0.1").tag(0xa000);
     CHECK(t.verdict_of(request) == "-> a (ARP)");
     CHECK(t.take_one().ethernet().destination == mac_of(0, 9));
-    CHECK(t.verdict_of(udp_packet().ether_type(0x88cc).tag(0)) == "ethernet-input: unknown_ethertype");
+    CHECK(t.verdict_of(udp_packet().ether_type(0x88cc).tag(0)) ==
+          "ethernet-input: unknown_ethertype");
     CHECK(t.verdict_of(udp_packet().ethernet(mac_of(0, 3)).tag(0)) == "ethernet-input: not_for_us");
     CHECK(t.verdict_of(udp_packet().tag(0).frame_bytes(17)) == "ethernet-input: too_short");
     CHECK(t.verdict_of(udp_packet().tag(0).frame_bytes(18)) == "ip4-input: too_short");

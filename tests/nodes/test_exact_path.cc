@@ -10,7 +10,9 @@ namespace {
 
 std::string command_for(uint16_t port)
 {
-    return fmt::format("show ip fib exact-path 10.0.0.2 16.0.0.1 protocol udp source-port {} destination-port 9", port);
+    return fmt::format(
+        "show ip fib exact-path 10.0.0.2 16.0.0.1 protocol udp source-port {} destination-port 9",
+        port);
 }
 
 } // namespace
@@ -25,7 +27,8 @@ TEST_CASE("exact-path names the interface by which each flow leaves", "[nodes]")
         for (uint16_t port = 1000; port < 1060; ++port) {
             const auto path = t.command_json(command_for(port))["path"];
             const auto interface = path["interface"].get<std::string>();
-            CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "16.0.0.1").udp(port, 9)) == "-> " + interface);
+            CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "16.0.0.1").udp(port, 9)) ==
+                  "-> " + interface);
             CHECK(path["macaddress"] == net::to_string(t.take_one().ethernet().destination));
             ++seen[interface];
         }
@@ -43,8 +46,10 @@ TEST_CASE("exact-path says the route, the bucket and the next hop", "[nodes]")
     CHECK(data["path"]["kind"] == "rewrite");
     CHECK(data["path"]["next_hop"] == (data["path"]["interface"] == "b" ? "10.0.1.2" : "10.0.2.2"));
     const auto text = t.command(command_for(1));
-    CHECK(text.starts_with("10.0.0.2 -> 16.0.0.1, protocol 17, ports 1 -> 9\n  16.0.0.0/8, load-balance "));
-    CHECK(text.find(fmt::format(", bucket {} of 2\n  [adjacency ", data["bucket"].get<int>())) != std::string::npos);
+    CHECK(text.starts_with(
+        "10.0.0.2 -> 16.0.0.1, protocol 17, ports 1 -> 9\n  16.0.0.0/8, load-balance "));
+    CHECK(text.find(fmt::format(", bucket {} of 2\n  [adjacency ", data["bucket"].get<int>())) !=
+          std::string::npos);
     CHECK(text.find("] rewrite ") != std::string::npos);
 }
 
@@ -58,9 +63,12 @@ TEST_CASE("exact-path says why a flow goes nowhere, in the words of show errors"
                                                       {"224.0.0.1", "multicast"},
                                                       {"10.0.1.255", "broadcast"}};
     for (const auto& [to, reason] : expected) {
-        CHECK(t.command_json("show ip fib exact-path 10.0.0.2 " + to)["path"]["drop_reason"] == reason);
-        CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", to).icmp_echo()).starts_with("ip4-lookup: " + reason));
-        CHECK(t.command("show ip fib exact-path 10.0.0.2 " + to).ends_with("\n  dropped: ip4-lookup, " + reason));
+        CHECK(t.command_json("show ip fib exact-path 10.0.0.2 " + to)["path"]["drop_reason"] ==
+              reason);
+        CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", to).icmp_echo())
+                  .starts_with("ip4-lookup: " + reason));
+        CHECK(t.command("show ip fib exact-path 10.0.0.2 " + to)
+                  .ends_with("\n  dropped: ip4-lookup, " + reason));
     }
     const auto own = t.command_json("show ip fib exact-path 10.0.0.2 10.0.1.1")["path"];
     CHECK(own["kind"] == "local");
@@ -72,11 +80,15 @@ TEST_CASE("exact-path says why a flow goes nowhere, in the words of show errors"
     CHECK(unknown["interface"] == "b");
 }
 
-TEST_CASE("exact-path takes protocols by name and number, and ports where there are some", "[nodes]")
+TEST_CASE("exact-path takes protocols by name and number, and ports where there are some",
+          "[nodes]")
 {
     node_tester t;
     const auto protocol = [&](std::string_view more) {
-        return t.command_json(fmt::format("show ip fib exact-path 10.0.0.2 10.0.1.2{}", more))["protocol"].get<int>();
+        return t
+            .command_json(
+                fmt::format("show ip fib exact-path 10.0.0.2 10.0.1.2{}", more))["protocol"]
+            .get<int>();
     };
     CHECK(protocol("") == 1);
     CHECK(protocol(" destination-port 53") == 17);
@@ -85,6 +97,8 @@ TEST_CASE("exact-path takes protocols by name and number, and ports where there 
     const std::string begin = "show ip fib exact-path 10.0.0.2 10.0.1.2 ";
     CHECK(t.command(begin + "protocol 256") ==
           "error: protocol: `256' is not icmp, tcp, udp or a number from 0 to 255");
-    CHECK(t.command(begin + "protocol icmp source-port 1") == "error: protocol 1 has no ports; tcp and udp have");
-    CHECK(t.command(begin + "source-port 65536") == "error: source-port: 65536 is not from 0 to 65535");
+    CHECK(t.command(begin + "protocol icmp source-port 1") ==
+          "error: protocol 1 has no ports; tcp and udp have");
+    CHECK(t.command(begin + "source-port 65536") ==
+          "error: source-port: 65536 is not from 0 to 65535");
 }

@@ -25,8 +25,10 @@ uint32_t hash_of(node_tester& t, const packet_builder& builder, uint64_t seed = 
 packet_builder error_about(const packet_builder& p, size_t quoted = 28, uint8_t type = 3)
 {
     const auto bytes = p.bytes();
-    return packet_builder{}.ip4("10.9.9.9", "10.0.0.2").icmp(type, 0).payload(
-        byte_string{bytes.begin() + 14, bytes.begin() + 14 + static_cast<long>(quoted)});
+    return packet_builder{}
+        .ip4("10.9.9.9", "10.0.0.2")
+        .icmp(type, 0)
+        .payload(byte_string{bytes.begin() + 14, bytes.begin() + 14 + static_cast<long>(quoted)});
 }
 
 } // namespace
@@ -111,13 +113,17 @@ TEST_CASE("an ICMP error goes the way of the packets that answer the one it is a
         CHECK(hash_of(t, error_about(packet_builder{there}.tcp(5, 6).options(8), 36, type)) ==
               hash_of(t, packet_builder{back}.tcp(6, 5)));
     }
-    CHECK(hash_of(t, error_about(packet_builder{there}.icmp_echo())) == hash_of(t, packet_builder{back}.icmp_echo()));
+    CHECK(hash_of(t, error_about(packet_builder{there}.icmp_echo())) ==
+          hash_of(t, packet_builder{back}.icmp_echo()));
     const auto fragment = packet_builder{back}.udp(6, 5).fragment(0, true);
-    CHECK(hash_of(t, error_about(packet_builder{there}.udp(5, 6).fragment(0, true))) == hash_of(t, fragment));
-    CHECK(hash_of(t, error_about(packet_builder{there}.udp(5, 6), 23)) == hash_of(t, fragment)); // no ports quoted
+    CHECK(hash_of(t, error_about(packet_builder{there}.udp(5, 6).fragment(0, true))) ==
+          hash_of(t, fragment));
+    CHECK(hash_of(t, error_about(packet_builder{there}.udp(5, 6), 23)) ==
+          hash_of(t, fragment)); // no ports quoted
 }
 
-TEST_CASE("an ICMP message that is no error, or quotes no packet, goes by its own addresses", "[nodes]")
+TEST_CASE("an ICMP message that is no error, or quotes no packet, goes by its own addresses",
+          "[nodes]")
 {
     node_tester t;
     const auto about = packet_builder{}.ip4("10.0.0.2", "16.0.0.1").udp(5, 6);
@@ -134,11 +140,16 @@ namespace {
 // Flows whose ports or addresses count up, as those of a test or of a network do.
 flow_key numbered_flow(int field, uint32_t i)
 {
-    const auto counting = [&](int which, uint32_t base) { return net::be32{base + (field == which ? i : 0)}; };
+    const auto counting = [&](int which, uint32_t base) {
+        return net::be32{base + (field == which ? i : 0)};
+    };
     const auto port = [&](int which, uint16_t base) {
         return net::be16{static_cast<uint16_t>(base + (field == which ? i : 0))};
     };
-    return {counting(0, 0x0a000002), counting(1, 0x11000001), {port(2, 1024), port(3, 9)}, net::ip_protocol::udp};
+    return {counting(0, 0x0a000002),
+            counting(1, 0x11000001),
+            {port(2, 1024), port(3, 9)},
+            net::ip_protocol::udp};
 }
 
 // Whether `part` of `whole` lies within five standard deviations of half.
@@ -154,7 +165,8 @@ TEST_CASE("routers with other seeds choose independently, whatever their numbers
 {
     constexpr unsigned many = 4096;
     for (int field = 0; field < 4; ++field)
-        for (const auto& [first, second] : {std::pair{0u, 1u}, {1u, 2u}, {7u, 0x8000'0007u}, {100u, 10'000u}}) {
+        for (const auto& [first, second] :
+             {std::pair{0u, 1u}, {1u, 2u}, {7u, 0x8000'0007u}, {100u, 10'000u}}) {
             std::array<unsigned, 2> sent{}, of_those{};
             for (uint32_t i = 0; i < many; ++i) {
                 const auto key = numbered_flow(field, i);
@@ -176,7 +188,8 @@ TEST_CASE("the choice among workers says nothing of the choice among paths", "[n
     constexpr unsigned many = 2048;
     std::array<unsigned, 2> of_worker{}, of_those{};
     for (uint16_t i = 0; i < many; ++i) {
-        packet* p = t.make(packet_builder{}.ethernet().ip4("10.0.0.2", "16.0.0.1").udp(i, 9).bytes());
+        packet* p =
+            t.make(packet_builder{}.ethernet().ip4("10.0.0.2", "16.0.0.1").udp(i, 9).bytes());
         p->metadata().l3_offset = 14;
         const auto worker = frame_hash(*p) >> 31; // of two, as the hand-off chooses
         ++of_worker[worker];
@@ -199,5 +212,6 @@ TEST_CASE("a priority tag leaves a flow on its worker", "[nodes]")
         return found;
     };
     CHECK(hash(udp_packet().tag(0xa000)) == hash(udp_packet()));
-    CHECK(hash(udp_packet().tag(0xa000).frame_bytes(37)) == hash(udp_packet().tag(0xa000).frame_bytes(17)));
+    CHECK(hash(udp_packet().tag(0xa000).frame_bytes(37)) ==
+          hash(udp_packet().tag(0xa000).frame_bytes(17)));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Next hops, adjacencies and load balances: shared, replaced beside the live ones, freed after a
 // grace period, bounded.
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 using namespace weft;
 using namespace weft::test;
@@ -197,8 +197,14 @@ TEST_CASE("flows of a path that can be used stay on it while others go and come"
     const auto whole = t.hops().buckets_of(balance);
     const std::array ports{"a", "b", "c", "d", "e"};
     auto before = whole;
-    for (const auto& [name, up] : std::vector<std::pair<size_t, bool>>{
-             {1, false}, {3, false}, {0, false}, {3, true}, {4, false}, {1, true}, {4, true}, {0, true}}) {
+    for (const auto& [name, up] : std::vector<std::pair<size_t, bool>>{{1, false},
+                                                                       {3, false},
+                                                                       {0, false},
+                                                                       {3, true},
+                                                                       {4, false},
+                                                                       {1, true},
+                                                                       {4, true},
+                                                                       {0, true}}) {
         t.set_carrier(ports[name], up);
         const auto now = t.hops().buckets_of(balance);
         std::map<adjacency_index, size_t> shares;
@@ -206,12 +212,13 @@ TEST_CASE("flows of a path that can be used stay on it while others go and come"
         for (size_t bucket = 0; bucket < now.size(); ++bucket) {
             ++shares[now[bucket]];
             // away from what is up, and not to what came back: for the sake of equal shares only
-            moved += now[bucket] != before[bucket] && before[bucket] != adjacency_of(t, hops[name]) &&
+            moved += now[bucket] != before[bucket] &&
+                     before[bucket] != adjacency_of(t, hops[name]) &&
                      now[bucket] != adjacency_of(t, hops[name]);
         }
         CHECK(moved <= 1);
-        const auto [least, most] = std::minmax_element(shares.begin(), shares.end(),
-                                                       [](auto& a, auto& b) { return a.second < b.second; });
+        const auto [least, most] = std::minmax_element(
+            shares.begin(), shares.end(), [](auto& a, auto& b) { return a.second < b.second; });
         INFO(least->second << " to " << most->second);
         CHECK(most->second - least->second <= 2);
         before = now;

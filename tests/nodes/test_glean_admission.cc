@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which packets to unknown neighbours are let through, under times that the test gives.
+#include "nodes/interface/interface.hh"
 #include "nodes/ip4/glean_admission.hh"
 #include "tests/nodes/node_tester.hh"
-#include "nodes/interface/interface.hh"
 
 #include <rte_cycles.h>
 #include <set>
@@ -20,10 +20,12 @@ struct admission_tester : node_tester {
     uint64_t now = rte_get_tsc_hz() * 1000;
 
     // How many of `count` packets like this one are let through at once.
-    unsigned admitted(unsigned count, std::string_view source, interface_index in = 0, interface_index out = 1,
-                      uint16_t port = 53)
+    unsigned admitted(unsigned count, std::string_view source, interface_index in = 0,
+                      interface_index out = 1, uint16_t port = 53)
     {
-        packet* p = make(packet_builder{}.ethernet().ip4(source, "10.0.1.77").udp(4000, port).payload(8).bytes(), in);
+        packet* p = make(
+            packet_builder{}.ethernet().ip4(source, "10.0.1.77").udp(4000, port).payload(8).bytes(),
+            in);
         p->metadata().l3_offset = packet_builder::ethernet_bytes;
         unsigned let_through = 0;
         for (; count > 0; --count)
@@ -32,8 +34,9 @@ struct admission_tester : node_tester {
         return let_through;
     }
     void flood() { CHECK(admitted(10'000, "10.0.0.66") == glean_admission::burst + all_reserves); }
-    // A sweep of a network of 65,536 for three seconds, and one by one among it packets of the same sender and service to ten
-    // of its addresses, each of which is sent once a second. How many of those were let through at all.
+    // A sweep of a network of 65,536 for three seconds, and one by one among it packets of the same
+    // sender and service to ten of its addresses, each of which is sent once a second. How many of
+    // those were let through at all.
     size_t found_in_sweep(unsigned per_second)
     {
         packet* p = make(udp_packet("10.0.0.66", "10.64.0.9").bytes());
@@ -41,7 +44,8 @@ struct admission_tester : node_tester {
         std::set<unsigned> found;
         const unsigned most = 3 * per_second;
         for (unsigned n = 0; n < most; ++n, now += rte_get_tsc_hz() / per_second) {
-            [[maybe_unused]] const bool swept = admission.admit(*p, {0x0a40'0000 + n % 65536}, 1, now);
+            [[maybe_unused]] const bool swept =
+                admission.admit(*p, {0x0a40'0000 + n % 65536}, 1, now);
             const unsigned who = n % per_second * 10 / per_second;
             if (n % (per_second / 10) == 0 && admission.admit(*p, {0x0a40'c800 + who}, 1, now))
                 found.insert(who);
@@ -61,7 +65,8 @@ TEST_CASE("one sender uses a budget and its own reserves, no more", "[nodes]")
     CHECK(t.admitted(1000, "10.0.0.66") == 0);
     t.pass(1s);
     const unsigned again = 1; // as one that is sent again
-    CHECK(t.admitted(1000, "10.0.0.66") == glean_admission::burst + 3 * glean_admission::reserved_per_second + again);
+    CHECK(t.admitted(1000, "10.0.0.66") ==
+          glean_admission::burst + 3 * glean_admission::reserved_per_second + again);
 }
 
 TEST_CASE("a steady flood gets the budget's rate", "[nodes]")
@@ -81,7 +86,8 @@ TEST_CASE("a flood leaves another sender its reserve", "[nodes]")
 {
     admission_tester t;
     t.flood();
-    CHECK(t.admitted(1000, "10.0.0.2") == 2 * glean_admission::reserved_burst); // as a sender, and its flow
+    CHECK(t.admitted(1000, "10.0.0.2") ==
+          2 * glean_admission::reserved_burst); // as a sender, and its flow
     t.pass(500ms);
     CHECK(t.admitted(1000, "10.0.0.66") < 1000);
     CHECK(t.admitted(1000, "10.0.0.2") == 2 * glean_admission::reserved_per_second / 2);
@@ -94,11 +100,13 @@ TEST_CASE("a sender's flood leaves its other services their reserve", "[nodes]")
     CHECK(t.admitted(1000, "10.0.0.66", 0, 1, 443) == glean_admission::reserved_burst);
 }
 
-TEST_CASE("senders without number behind one interface leave those behind another theirs", "[nodes]")
+TEST_CASE("senders without number behind one interface leave those behind another theirs",
+          "[nodes]")
 {
     admission_tester t;
     for (unsigned n = 0; n < 5000; ++n)
-        [[maybe_unused]] const auto some = t.admitted(20, fmt::format("10.8.{}.{}", n / 250, 1 + n % 250));
+        [[maybe_unused]] const auto some =
+            t.admitted(20, fmt::format("10.8.{}.{}", n / 250, 1 + n % 250));
     CHECK(t.admitted(100, "10.0.0.2") == 0); // behind the same
     CHECK(t.admitted(100, "10.0.2.2", 2) >= glean_admission::reserved_burst);
 }
@@ -119,7 +127,9 @@ TEST_CASE("who is asked for again is found in a sweep of the same sender", "[nod
     }
 }
 
-TEST_CASE("packets to one silent neighbour are let through ten times a second at most once the budget is gone", "[nodes]")
+TEST_CASE("packets to one silent neighbour are let through ten times a second at most once the "
+          "budget is gone",
+          "[nodes]")
 {
     admission_tester t;
     t.flood();
@@ -142,7 +152,8 @@ TEST_CASE("threads share the budget", "[nodes]")
     for (int i = 0; i < 2000; ++i, now += rte_get_tsc_hz() / 1000)
         for (int k = 0; k < 5; ++k)
             sum += admission.admit(*p, ip("10.0.1.77"), 1, now) ? 1 : 0;
-    CHECK(sum <= glean_admission::per_second + glean_admission::burst + all_reserves + 3 * 2 * 4 + 2 * 10);
+    CHECK(sum <=
+          glean_admission::per_second + glean_admission::burst + all_reserves + 3 * 2 * 4 + 2 * 10);
     CHECK(sum >= glean_admission::per_second - 5);
     rte_pktmbuf_free(p->mbuf());
 }

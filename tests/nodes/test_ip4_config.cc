@@ -2,9 +2,9 @@
 // The sections icmp, ip and ecmp: what they set, and where the seed comes from.
 #include "daemon/yaml_file.hh"
 #include "graph/flow_hash.hh"
+#include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4_settings.hh"
 #include "tests/nodes/node_tester.hh"
-#include "nodes/interface/interface.hh"
 
 using namespace weft;
 using namespace weft::test;

@@ -109,7 +109,8 @@ TEST_CASE("an answer to the router that finds nobody is dropped", "[nodes]")
     node_tester t;
     CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.66", "10.0.0.1").icmp_echo()) == "-> a (ARP)");
     t.advance(4s);
-    CHECK(t.counted() == counts{{"ip4-glean: host_unreachable", 1}, {"ip4-icmp-error: not_eligible", 1}});
+    CHECK(t.counted() ==
+          counts{{"ip4-glean: host_unreachable", 1}, {"ip4-icmp-error: not_eligible", 1}});
     CHECK(t.engine.packets_in_flight() == 0);
 }
 

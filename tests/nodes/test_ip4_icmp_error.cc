@@ -143,7 +143,9 @@ TEST_CASE("a message speaks with an address of the interface by which it leaves"
     }
 }
 
-TEST_CASE("a message speaks with an address of the interface the packet came in by where that is asked for", "[nodes]")
+TEST_CASE("a message speaks with an address of the interface the packet came in by where that is "
+          "asked for",
+          "[nodes]")
 {
     node_tester t;
     t.engine.module<ip4::settings>().icmp_from_rx = true;
@@ -192,8 +194,8 @@ TEST_CASE("no message is sent about a later fragment", "[nodes]")
 TEST_CASE("no message is sent about a packet to many", "[nodes]")
 {
     node_tester t;
-    for (const char* to : {"224.0.0.1", "255.255.255.255", "10.0.1.255", "10.0.1.0", "10.0.0.255", "0.0.0.0",
-                           "0.1.2.3", "127.0.0.1", "240.0.0.1"})
+    for (const char* to : {"224.0.0.1", "255.255.255.255", "10.0.1.255", "10.0.1.0", "10.0.0.255",
+                           "0.0.0.0", "0.1.2.3", "127.0.0.1", "240.0.0.1"})
         CHECK(fate_of_fault(t, udp_packet("10.0.0.2", to), 0) == "ip4-icmp-error: not_eligible");
     CHECK(fate_of_fault(t, udp_packet(), packet_metadata::layer3_broadcast) ==
           "ip4-icmp-error: not_eligible");
@@ -245,9 +247,10 @@ TEST_CASE("an MTU is told with fragmentation needed only", "[nodes]")
 
 namespace {
 
-// Sends packets that expire, all at a time of the test's, and returns to how many of them a message was sent.
-size_t messages_at(node_tester& t, uint64_t tsc, unsigned packets, std::string_view from = "10.0.0.2",
-                   interface_index in = 0)
+// Sends packets that expire, all at a time of the test's, and returns to how many of them a message
+// was sent.
+size_t messages_at(node_tester& t, uint64_t tsc, unsigned packets,
+                   std::string_view from = "10.0.0.2", interface_index in = 0)
 {
     t.engine.main().set_replayed_time(tsc);
     [[maybe_unused]] const auto before = t.counted();
@@ -257,8 +260,9 @@ size_t messages_at(node_tester& t, uint64_t tsc, unsigned packets, std::string_v
     const auto sent = t.take().size();
     const auto counted = t.counted();
     CHECK(counted.at("ip4-input: ttl_expired") == packets);
-    CHECK((counted.contains("ip4-icmp-error: rate_limited") ? counted.at("ip4-icmp-error: rate_limited") : 0) ==
-          packets - sent);
+    CHECK((counted.contains("ip4-icmp-error: rate_limited")
+               ? counted.at("ip4-icmp-error: rate_limited")
+               : 0) == packets - sent);
     return sent;
 }
 
@@ -278,13 +282,15 @@ TEST_CASE("one sender is told so much at once and so much in a second", "[nodes]
     CHECK(messages_at(t, begin + 10 * second, 200) == 50);
 }
 
-TEST_CASE("what comes in by one interface is told so much at once, and silences no other", "[nodes]")
+TEST_CASE("what comes in by one interface is told so much at once, and silences no other",
+          "[nodes]")
 {
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.0.2"});
     const uint64_t begin = 1000 * rte_get_tsc_hz();
     size_t told = 0;
-    for (unsigned engine = 1; engine <= 100; ++engine) // as many senders as there are messages, each a few times
+    for (unsigned engine = 1; engine <= 100;
+         ++engine) // as many senders as there are messages, each a few times
         told += messages_at(t, begin, 4, fmt::format("16.0.{}.1", engine));
     CHECK(told == 100);
     CHECK(messages_at(t, begin, 1, "16.0.200.1") == 0);

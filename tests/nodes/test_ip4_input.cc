@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-input: every check of RFC 1812 section 5.2.2 at its bounds, and any bytes at all.
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 #include <random>
 #include <rte_mbuf.h>
@@ -75,7 +75,8 @@ TEST_CASE("what is behind the packet in its frame is not forwarded", "[nodes]")
     node_tester t;
     for (size_t bytes : {51, 60, 1442}) {
         CHECK(t.verdict_of(udp_packet().ttl(9).frame_bytes(bytes, 0xee)) == "-> b");
-        CHECK(t.take_one().bytes == udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).ttl(8).bytes());
+        CHECK(t.take_one().bytes ==
+              udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).ttl(8).bytes());
     }
     const auto small = packet_builder{}.ip4().payload(1).ttl(9);
     CHECK(t.verdict_of(packet_builder{small}.frame_bytes(60, 0xee)) == "-> b");
@@ -88,14 +89,16 @@ TEST_CASE("what is behind the packet is sent back in no answer", "[nodes]")
     const auto echo = packet_builder{}.ip4("10.0.0.2", "10.0.0.1").icmp_echo().payload(4);
     CHECK(t.verdict_of(packet_builder{echo}.frame_bytes(1046, 0xee)) == "-> a");
     CHECK(t.take_one().bytes.size() == 46);
-    CHECK(t.verdict_of(udp_packet().ttl(1).frame_bytes(1000, 0xee)) == "ip4-input: ttl_expired -> a");
+    CHECK(t.verdict_of(udp_packet().ttl(1).frame_bytes(1000, 0xee)) ==
+          "ip4-input: ttl_expired -> a");
     CHECK(t.take_one().bytes.size() == 14 + 28 + 36);
 }
 
 TEST_CASE("what is behind a packet in several buffers goes, wherever it begins", "[nodes]")
 {
     const auto bytes = udp_packet().payload(100).ttl(9).bytes();
-    const auto right = udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).payload(100).ttl(8).bytes();
+    const auto right =
+        udp_packet().ethernet(mac_of(1, 2), mac_of(1, 1)).payload(100).ttl(8).bytes();
     for (size_t end : {40, 100, 141, 142, 143, 150}) { // of the first buffer
         node_tester t;
         byte_string all = bytes;
@@ -115,7 +118,11 @@ TEST_CASE("no fragment hides TCP's flags from a filter", "[nodes]")
 {
     node_tester t;
     const auto part = [](uint16_t offset, bool more, size_t bytes) {
-        return packet_builder{}.ip4().protocol(net::ip_protocol::tcp).fragment(offset, more).payload(bytes);
+        return packet_builder{}
+            .ip4()
+            .protocol(net::ip_protocol::tcp)
+            .fragment(offset, more)
+            .payload(bytes);
     };
     for (bool more : {false, true})
         CHECK(t.verdict_of(part(1, more, 16)) == "ip4-input: tcp_fragment");
@@ -165,9 +172,12 @@ TEST_CASE("the TTL does not matter where nothing is forwarded to", "[nodes]")
 {
     node_tester t;
     for (uint8_t ttl : {0, 1, 64}) {
-        for (const char* to : {"0.0.0.0", "0.255.255.255", "127.0.0.1", "127.255.255.255", "240.0.0.1"})
-            CHECK(t.verdict_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: martian_destination");
-        CHECK(t.verdict_of(udp_packet("10.0.0.2", "224.0.0.5").ttl(ttl)) == "ip4-lookup: multicast");
+        for (const char* to :
+             {"0.0.0.0", "0.255.255.255", "127.0.0.1", "127.255.255.255", "240.0.0.1"})
+            CHECK(t.verdict_of(udp_packet("10.0.0.2", to).ttl(ttl)) ==
+                  "ip4-lookup: martian_destination");
+        CHECK(t.verdict_of(udp_packet("10.0.0.2", "224.0.0.5").ttl(ttl)) ==
+              "ip4-lookup: multicast");
         for (const char* to : {"255.255.255.255", "10.0.0.255", "10.0.1.0"})
             CHECK(t.verdict_of(udp_packet("10.0.0.2", to).ttl(ttl)) == "ip4-lookup: broadcast");
     }
@@ -178,7 +188,8 @@ TEST_CASE("the router itself takes a packet with any TTL", "[nodes]")
     node_tester t;
     for (const char* own : {"10.0.0.1", "10.0.1.1"})
         for (uint8_t ttl : {0, 1, 2})
-            CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", own).ttl(ttl).icmp_echo()) == "-> a");
+            CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", own).ttl(ttl).icmp_echo()) ==
+                  "-> a");
 }
 
 TEST_CASE("no packet with a source that cannot be one passes", "[nodes]")
@@ -197,7 +208,8 @@ TEST_CASE("no packet from a broadcast address of the router's networks passes", 
     for (const char* source : {"10.0.0.0", "10.0.0.255", "10.0.1.0", "10.0.1.255"})
         for (uint8_t ttl : {1, 64})
             CHECK(t.verdict_of(udp_packet(source).ttl(ttl)) == "ip4-input: martian_source");
-    CHECK(t.verdict_of(udp_packet("10.0.2.255")) == "-> b"); // of somebody else's network nobody here knows
+    CHECK(t.verdict_of(udp_packet("10.0.2.255")) ==
+          "-> b"); // of somebody else's network nobody here knows
     REQUIRE(t.ip4().add_address(0, own_address("10.7.0.0/31")));
     REQUIRE(t.ip4().add_address(0, own_address("10.8.0.1/30")));
     t.run();
@@ -232,24 +244,28 @@ TEST_CASE("what came as a link-layer broadcast is not forwarded", "[nodes]")
     CHECK(t.verdict_of(broadcast("255.255.255.255")) == "ip4-lookup: broadcast");
 }
 
-TEST_CASE("what is lost counts once for the interface that it came in by, and nothing else does", "[nodes]")
+TEST_CASE("what is lost counts once for the interface that it came in by, and nothing else does",
+          "[nodes]")
 {
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.0.2"});
     const auto drops_of = [&](const packet_builder& p) {
         const auto before = interfaces_of(t.engine).count(1).drops;
-        [[maybe_unused]] const auto verdict = t.verdict_of(packet_builder{p}.ethernet(mac_of(1, 1), mac_of(1, 2)), 1);
+        [[maybe_unused]] const auto verdict =
+            t.verdict_of(packet_builder{p}.ethernet(mac_of(1, 1), mac_of(1, 2)), 1);
         CHECK(interfaces_of(t.engine).count(0).drops == 0);
         return interfaces_of(t.engine).count(1).drops - before;
     };
     for (const auto& lost :
-         {udp_packet("10.0.1.255"), udp_packet("10.0.0.1"), udp_packet().header_checksum(1), udp_packet().version(6),
-          bare().protocol(6).fragment(1, true), udp_packet("10.0.1.2", "127.0.0.1").ttl(1), udp_packet().tag(7),
-          udp_packet("10.0.1.2", "10.0.0.2").payload(1500), // no fragments are made
+         {udp_packet("10.0.1.255"), udp_packet("10.0.0.1"), udp_packet().header_checksum(1),
+          udp_packet().version(6), bare().protocol(6).fragment(1, true),
+          udp_packet("10.0.1.2", "127.0.0.1").ttl(1), udp_packet().tag(7),
+          udp_packet("10.0.1.2", "10.0.0.2").payload(1500),         // no fragments are made
           packet_builder{}.ip4("10.0.1.2", "99.0.0.1").icmp(3, 1)}) // nobody is told
         CHECK(drops_of(lost) == 1);
-    for (const auto& kept : {udp_packet("10.0.1.2", "16.0.0.1"), udp_packet("10.0.1.2", "16.0.0.1").frame_bytes(900),
-                             packet_builder{}.ip4("10.0.1.2", "10.0.0.1").icmp_echo(), udp_packet("10.0.1.2").tag(0)})
+    for (const auto& kept :
+         {udp_packet("10.0.1.2", "16.0.0.1"), udp_packet("10.0.1.2", "16.0.0.1").frame_bytes(900),
+          packet_builder{}.ip4("10.0.1.2", "10.0.0.1").icmp_echo(), udp_packet("10.0.1.2").tag(0)})
         CHECK(drops_of(kept) == 0);
 }
 
@@ -348,5 +364,6 @@ TEST_CASE("whatever comes in meets one fate and leaves", "[nodes]")
     for (const char* name : {"too_short", "bad_version", "bad_header_length", "bad_total_length",
                              "bad_checksum", "ttl_expired"})
         CHECK(reasons.contains(fmt::format("ip4-input: {}", name)));
-    CHECK(t.take().size() > 200); // forwarded, or messages, of which each sender gets so many a second
+    CHECK(t.take().size() >
+          200); // forwarded, or messages, of which each sender gets so many a second
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-rewrite: TTL, checksum, the new Ethernet header, and the MTU.
-#include "tests/nodes/node_tester.hh"
 #include "nodes/interface/interface.hh"
+#include "tests/nodes/node_tester.hh"
 
 using namespace weft;
 using namespace weft::test;
@@ -44,7 +44,8 @@ unsigned wrong_of_all(node_tester& t, Make&& make)
 // A tester whose nodes have each variant in turn that this processor runs.
 void in_each_form(node_tester& t)
 {
-    const variant which = GENERATE(variant::plain, variant::baseline, variant::avx2, variant::avx512);
+    const variant which =
+        GENERATE(variant::plain, variant::baseline, variant::avx2, variant::avx512);
     if (is_supported(which))
         t.use_variant(which);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who gives way in the neighbour table where it is full: shares of interfaces, the unanswered, those in use.
+// Who gives way in the neighbour table where it is full: shares of interfaces, the unanswered,
+// those in use.
 #include "nodes/arp/shares.hh"
 #include "tests/nodes/crowd.hh"
 
@@ -57,7 +58,8 @@ TEST_CASE("one interface's neighbours cannot crowd out another's", "[nodes]")
 {
     crowd t;
     t.learn_until(most + 100);
-    CHECK(t.verdict_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
+    CHECK(t.verdict_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) ==
+          "-> a (ARP)");
     t.hear_from("10.0.0.77", mac_of(0, 77), 0);
     CHECK(t.state_of("10.0.0.77") == neighbour_state::reachable);
     CHECK(t.used().neighbours == most);
@@ -147,15 +149,16 @@ TEST_CASE("a table full of neighbours in use takes no other", "[nodes]")
     (void)t.counted();
     CHECK_FALSE(t.learn(most));
     CHECK(t.verdict_of(packet_builder{}
-                        .ethernet(mac_of(1, 1), mac_of(1, 9))
-                        .arp(1, mac_of(1, 9), "10.64.200.1", {}, "10.64.0.1"),
-                    1) == "-> b (ARP)"); // answered, only not learned
+                           .ethernet(mac_of(1, 1), mac_of(1, 9))
+                           .arp(1, mac_of(1, 9), "10.64.200.1", {}, "10.64.0.1"),
+                       1) == "-> b (ARP)"); // answered, only not learned
     CHECK(t.verdict_of(udp_packet("10.0.0.2", "10.64.200.1")) == "ip4-glean: table_full");
     const auto by_hand = t.neighbours().add_permanent(1, ip("10.64.200.1"), mac_of(1, 1));
     REQUIRE_FALSE(by_hand.has_value());
     CHECK(by_hand.error().code == errc::exhausted);
     REQUIRE(t.learn(17)); // who is known already is heard as ever
-    REQUIRE(t.neighbours().add_permanent(0, ip("10.0.0.77"), mac_of(0, 77))); // another interface's share
+    REQUIRE(t.neighbours().add_permanent(0, ip("10.0.0.77"),
+                                         mac_of(0, 77))); // another interface's share
 }
 
 TEST_CASE("the unanswered of an interface give way among themselves, the oldest first", "[nodes]")
@@ -203,7 +206,8 @@ TEST_CASE("packets that wait on one interface leave room for another's", "[nodes
     CHECK(t.used().waiting == share);
     REQUIRE(t.neighbours().learn(1, numbered(9000), mac_of(1, 2), true, true));
     (void)t.take();
-    t.glean(to_numbered(9000), numbered(9000)); // known by the time it comes: it takes no one's place
+    t.glean(to_numbered(9000),
+            numbered(9000)); // known by the time it comes: it takes no one's place
     t.run();
     CHECK(t.take().size() == 1);
     CHECK(t.counted().empty());

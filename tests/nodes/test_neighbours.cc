@@ -263,7 +263,8 @@ TEST_CASE("one interface's requests do not use up another's", "[nodes]")
     crowd t;
     t.glean_numbered(0, 1000);
     (void)t.take();
-    CHECK(t.verdict_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) == "-> a (ARP)");
+    CHECK(t.verdict_of(udp_packet("10.64.1.0", "10.0.0.77").ethernet(mac_of(1, 1)), 1) ==
+          "-> a (ARP)");
 }
 
 TEST_CASE("neighbours are confirmed however many others are asked for", "[nodes]")
@@ -275,7 +276,8 @@ TEST_CASE("neighbours are confirmed however many others are asked for", "[nodes]
     (void)t.take();
     t.advance(1s);
     const auto sent = t.take();
-    CHECK(std::count_if(sent.begin(), sent.end(), [](const auto& p) { return p.ethernet().destination == his_mac; }) == 1);
+    CHECK(std::count_if(sent.begin(), sent.end(),
+                        [](const auto& p) { return p.ethernet().destination == his_mac; }) == 1);
 }
 
 TEST_CASE("who was never asked for does not fail", "[nodes]")
@@ -344,9 +346,9 @@ TEST_CASE("few strangers pass for one who was asked for while thousands are", "[
 TEST_CASE("states have names", "[nodes]")
 {
     std::string names;
-    for (auto state : {neighbour_state::incomplete, neighbour_state::reachable, neighbour_state::stale,
-                       neighbour_state::probe, neighbour_state::failed, neighbour_state::permanent,
-                       neighbour_state::inactive})
+    for (auto state : {neighbour_state::incomplete, neighbour_state::reachable,
+                       neighbour_state::stale, neighbour_state::probe, neighbour_state::failed,
+                       neighbour_state::permanent, neighbour_state::inactive})
         names += fmt::format("{} ", to_string(state));
     CHECK(names == "incomplete reachable stale probe failed permanent inactive ");
 }

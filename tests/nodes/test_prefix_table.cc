@@ -400,7 +400,7 @@ ip4_prefix churned_prefix(std::mt19937& random)
 {
     if (random() % 2 == 0)
         return network(address(10, 1, random() % 8, random() % 256),
-                      static_cast<uint8_t>(17 + random() % 8));
+                       static_cast<uint8_t>(17 + random() % 8));
     return network(address(10, 1, random() % 8, random() % 2 * 128), random() % 2 ? 25 : 32);
 }
 

@@ -32,7 +32,8 @@ result<ip4::route_list> parsed(std::string_view text, size_t piece = 1u << 20)
     return parser.finish();
 }
 
-const std::string no_network = "expected a network such as 10.0.0.0/24, with no bits set beyond its length";
+const std::string no_network =
+    "expected a network such as 10.0.0.0/24, with no bits set beyond its length";
 const std::string no_next_hop = "expected a next hop's address, such as 10.0.0.1";
 
 size_t at_once(size_t)
@@ -101,37 +102,29 @@ TEST_CASE("a route file says what it says, in pieces of any size", "[nodes]")
 
 TEST_CASE("every error of a route file has its line and column", "[nodes]")
 {
-    CHECK(fault("16.0.0.0/8 via 10.0.0.2\n16.0.0/8 via 10.0.0.2\n") ==
-          "f:2:1: " + no_network);
-    CHECK(fault("16.0.0.1/8 via 10.0.0.2\n") ==
-          "f:1:1: " + no_network);
-    CHECK(fault("16.0.0.0/33 blackhole\n") ==
-          "f:1:1: " + no_network);
+    CHECK(fault("16.0.0.0/8 via 10.0.0.2\n16.0.0/8 via 10.0.0.2\n") == "f:2:1: " + no_network);
+    CHECK(fault("16.0.0.1/8 via 10.0.0.2\n") == "f:1:1: " + no_network);
+    CHECK(fault("16.0.0.0/33 blackhole\n") == "f:1:1: " + no_network);
     CHECK(fault(" 127.1.0.0/16 blackhole\n") ==
           "f:1:2: a network in loopback (127.0.0.0/8), which is never routed");
     CHECK(fault("16.0.0.0/8\n") == "f:1:11: expected `via' or `blackhole'");
-    CHECK(fault("16.0.0.0/8 dev eth0\n") ==
-          "f:1:12: expected `via' or `blackhole'");
-    CHECK(fault("16.0.0.0/8 via # where?\n") ==
-          "f:1:16: " + no_next_hop);
-    CHECK(fault("16.0.0.0/8 via 10.0.0.2,10.0.0.300\n") ==
-          "f:1:25: " + no_next_hop);
-    CHECK(fault("16.0.0.0/8 via 10.0.0.2,\n") ==
-          "f:1:25: " + no_next_hop);
+    CHECK(fault("16.0.0.0/8 dev eth0\n") == "f:1:12: expected `via' or `blackhole'");
+    CHECK(fault("16.0.0.0/8 via # where?\n") == "f:1:16: " + no_next_hop);
+    CHECK(fault("16.0.0.0/8 via 10.0.0.2,10.0.0.300\n") == "f:1:25: " + no_next_hop);
+    CHECK(fault("16.0.0.0/8 via 10.0.0.2,\n") == "f:1:25: " + no_next_hop);
     CHECK(fault("16.0.0.0/8 via 10.0.0.2,11.0.0.2\n") ==
           "f:1:25: this next hop is on no connected network");
-    CHECK(fault("16.0.0.0/8 via 10.0.0.2 10.0.0.3\n") ==
-          "f:1:25: expected the end of the line");
+    CHECK(fault("16.0.0.0/8 via 10.0.0.2 10.0.0.3\n") == "f:1:25: expected the end of the line");
     CHECK(fault("del\n") == "f:1:4: " + no_network);
-    CHECK(fault("del 16.0.0.0/8 via 10.0.0.2\n") ==
-          "f:1:16: expected the end of the line");
+    CHECK(fault("del 16.0.0.0/8 via 10.0.0.2\n") == "f:1:16: expected the end of the line");
 }
 
 TEST_CASE("errors of a route file say nothing of what is in it", "[nodes]")
 {
     node_tester t;
-    const file foreign{"root:$6$secret:1:::\nsecret/8 via 10.0.1.9\n16.0.0.0/8 secret\n16.0.0.0/8 via secret\n"
-                       "16.0.0.0/8 via 10.0.1.9 secret\n"};
+    const file foreign{
+        "root:$6$secret:1:::\nsecret/8 via 10.0.1.9\n16.0.0.0/8 secret\n16.0.0.0/8 via secret\n"
+        "16.0.0.0/8 via 10.0.1.9 secret\n"};
     const auto said = t.command("ip route load " + foreign.path);
     CHECK(std::count(said.begin(), said.end(), '\n') == 4);
     CHECK(said.find("secret") == std::string::npos);
@@ -175,7 +168,8 @@ TEST_CASE("what is no file of text is refused", "[nodes]")
           "directory");
     CHECK(t.command("ip route load /nonexistent") ==
           "error: /nonexistent: No such file or directory");
-    CHECK(t.command("ip route load /tmp") == "error: /tmp: expected a regular file, found a directory");
+    CHECK(t.command("ip route load /tmp") ==
+          "error: /tmp: expected a regular file, found a directory");
     CHECK(t.command("ip route load /dev/zero") ==
           "error: /dev/zero: expected a regular file, found a device");
     const file binary{std::string(100'000, '\0')};
@@ -225,10 +219,12 @@ TEST_CASE("a load gives way, and next hops it holds are let go", "[nodes]")
     const file many{text};
     size_t pauses = 0;
     const auto hops = t.hops().next_hops().size();
-    const auto done = ip4::load_routes(t.ip4(), many.path, [] { return true; }, [&](size_t) {
-        ++pauses;
-        return SIZE_MAX;
-    });
+    const auto done = ip4::load_routes(
+        t.ip4(), many.path, [] { return true; },
+        [&](size_t) {
+            ++pauses;
+            return SIZE_MAX;
+        });
     REQUIRE(done.has_value());
     CHECK(done->added == count);
     CHECK(pauses > 20);
@@ -242,12 +238,15 @@ TEST_CASE("a load that is ended says how far it came", "[nodes]")
 {
     node_tester t;
     const auto list = parsed("16.0.0.0/8 blackhole\n17.0.0.0/8 blackhole\n");
-    const auto done = ip4::apply_routes(t.ip4(), *list, "f", [](size_t applied) { return size_t{applied == 0}; });
+    const auto done =
+        ip4::apply_routes(t.ip4(), *list, "f", [](size_t applied) { return size_t{applied == 0}; });
     REQUIRE_FALSE(done.has_value());
     CHECK(done.error().message == "f: the load was ended; 1 of 2 routes were applied");
     const file some{"16.0.0.0/8 blackhole\n"};
-    CHECK(ip4::load_routes(t.ip4(), some.path, [] { return false; }, at_once).error().message ==
-          some.path + ": its reading was ended");
+    CHECK(ip4::load_routes(
+              t.ip4(), some.path, [] { return false; }, at_once)
+              .error()
+              .message == some.path + ": its reading was ended");
 }
 
 TEST_CASE("a network that goes during a load ends it with the place", "[nodes]")

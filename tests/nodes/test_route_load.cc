@@ -83,16 +83,20 @@ TEST_CASE("there is a bound to the loads that run", "[nodes]")
 {
     node_tester t;
     {
-        slow_load one{t, 100, "rate 1"}, two{t, 100, "rate 1"}, three{t, 100, "rate 1"}, four{t, 100, "rate 1"};
-        CHECK(t.command("ip route load /nonexistent") == "error: 4 loads run already, the most there can be");
+        slow_load one{t, 100, "rate 1"}, two{t, 100, "rate 1"}, three{t, 100, "rate 1"},
+            four{t, 100, "rate 1"};
+        CHECK(t.command("ip route load /nonexistent") ==
+              "error: 4 loads run already, the most there can be");
     }
-    CHECK(t.command("ip route load /nonexistent") == "error: /nonexistent: No such file or directory");
+    CHECK(t.command("ip route load /nonexistent") ==
+          "error: /nonexistent: No such file or directory");
 }
 
 TEST_CASE("a rate that cannot be kept is refused", "[nodes]")
 {
     node_tester t;
-    CHECK(t.command("ip route load /nonexistent rate 0") == "error: rate: 0 is not from 1 to 1000000000");
+    CHECK(t.command("ip route load /nonexistent rate 0") ==
+          "error: rate: 0 is not from 1 to 1000000000");
     CHECK(t.command("ip route load /nonexistent rate 10") ==
           "error: rate: nothing can wait here; expected a session, such as weftctl's");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes, addresses, links and neighbours change at random; after each step every address must find what a model finds that
-// goes through all there is.
+// Routes, addresses, links and neighbours change at random; after each step every address must find
+// what a model finds that goes through all there is.
 #include "tests/nodes/node_tester.hh"
 
 #include <random>
@@ -34,7 +34,8 @@ struct model {
         for (const auto& [i, own] : addresses) {
             if (own.address == a)
                 return {};
-            if (own.network().contains(a) && a != own.network().network && a != own.network().last())
+            if (own.network().contains(a) && a != own.network().network &&
+                a != own.network().last())
                 found = i;
         }
         return found;
@@ -113,7 +114,8 @@ private:
     // Of few, so that they meet: 10.0.0-5.x, or beyond the connected networks.
     [[nodiscard]] net::ip4_address address()
     {
-        return {10u << 24 | below(6) << 8 | std::array<uint32_t, 8>{0, 1, 2, 9, 130, 140, 200, 255}[below(8)]};
+        return {10u << 24 | below(6) << 8 |
+                std::array<uint32_t, 8>{0, 1, 2, 9, 130, 140, 200, 255}[below(8)]};
     }
     [[nodiscard]] net::ip4_prefix network()
     {
@@ -155,7 +157,8 @@ void walk::change_route()
     }
     for (uint32_t paths = r.blackhole ? 0 : 1 + below(3); paths > 0; --paths)
         r.via.push_back(address());
-    const bool good = std::all_of(r.via.begin(), r.via.end(), [&](auto a) { return model_.towards(a).has_value(); });
+    const bool good = std::all_of(r.via.begin(), r.via.end(),
+                                  [&](auto a) { return model_.towards(a).has_value(); });
     const auto done = r.blackhole ? t_.ip4().add_blackhole(to) : t_.ip4().add_route(to, r.via);
     CHECK(done.has_value() == good);
     if (done)
@@ -190,12 +193,20 @@ void walk::change_port()
 void walk::step()
 {
     switch (below(8)) {
-    case 0: change_port(); break;
+    case 0:
+        change_port();
+        break;
     case 1:
-    case 2: change_address(); break;
+    case 2:
+        change_address();
+        break;
     case 3:
-    case 4: change_neighbour(); break;
-    default: change_route(); break;
+    case 4:
+        change_neighbour();
+        break;
+    default:
+        change_route();
+        break;
     }
     t_.run();
 }

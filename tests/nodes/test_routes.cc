@@ -156,7 +156,8 @@ net::ip4_prefix nth(uint32_t n)
     return {{(16u << 24) + (n << 8)}, 24};
 }
 
-// Changes while a large table is gone through: some routes go, some come, and so many that the table is laid out anew.
+// Changes while a large table is gone through: some routes go, some come, and so many that the
+// table is laid out anew.
 void churn(node_tester& t, std::map<uint32_t, std::string>& model, uint32_t round)
 {
     for (uint32_t n = round; n < 20'000; n += 97)
@@ -170,7 +171,8 @@ void churn(node_tester& t, std::map<uint32_t, std::string>& model, uint32_t roun
 
 } // namespace
 
-TEST_CASE("the routes of a dead link leave a large table in pieces, whatever changes meanwhile", "[nodes]")
+TEST_CASE("the routes of a dead link leave a large table in pieces, whatever changes meanwhile",
+          "[nodes]")
 {
     node_tester t;
     auto& routes = t.ip4().routes();
@@ -213,7 +215,8 @@ TEST_CASE("a link that comes back while its routes are leaving has them all", "[
 TEST_CASE("a route that finds no memory to come back is tried again", "[nodes]")
 {
     node_tester t;
-    auto table = ip4::prefix_table::make([](const std::function<void()>& release) { release(); }, 1);
+    auto table =
+        ip4::prefix_table::make([](const std::function<void()>& release) { release(); }, 1);
     ip4::route_table routes{t.hops(), std::move(table.value())};
     const auto balance = t.hops().balance({t.hops().acquire(1, ip("10.0.1.9")).value()}).value();
     const auto judge = [&] {
@@ -223,7 +226,8 @@ TEST_CASE("a route that finds no memory to come back is tried again", "[nodes]")
     REQUIRE(routes.set(prefix("16.0.0.0/30"), route_source::fixed, balance));
     t.set_carrier("b", false);
     judge();
-    REQUIRE(routes.set(prefix("17.0.0.0/30"), route_source::fixed, special(adjacency_kind::blackhole)));
+    REQUIRE(
+        routes.set(prefix("17.0.0.0/30"), route_source::fixed, special(adjacency_kind::blackhole)));
     t.set_carrier("b", true);
     judge();
     CHECK(routes.left_out() == 1);

@@ -226,7 +226,8 @@ TEST_CASE("a route rests while its next hop's network is away", "[nodes]")
     CHECK(way_to(t, "16.0.0.1") == "unreachable");
     CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.0.1")) == "ip4-lookup: no_route -> a");
     CHECK(add(t, 1, "10.0.1.1/24") == "");
-    CHECK(way_to(t, "16.0.0.1").starts_with("rewrite b via 10.0.1.2 ")); // the neighbour set by hand is back, too
+    CHECK(way_to(t, "16.0.0.1")
+              .starts_with("rewrite b via 10.0.1.2 ")); // the neighbour set by hand is back, too
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
 }
 
@@ -239,7 +240,8 @@ TEST_CASE("a route follows its next hop's network to another interface", "[nodes
     REQUIRE(t.ip4().remove_address(1, own_address("10.0.1.1/24")));
     CHECK(ways_to(t, "17.0.0.1") == "glean c via 10.0.2.9");
     CHECK(add(t, 0, "10.0.1.1/24") == "");
-    CHECK(way_to(t, "16.0.0.1") == "glean a via 10.0.1.9"); // not by the MAC that was b's neighbour's
+    CHECK(way_to(t, "16.0.0.1") ==
+          "glean a via 10.0.1.9"); // not by the MAC that was b's neighbour's
     CHECK(ways_to(t, "17.0.0.1") == "glean a via 10.0.1.9, glean c via 10.0.2.9");
     t.hear_from("10.0.1.9", mac_of(0, 9), 0);
     CHECK(way_to(t, "16.0.0.1").starts_with("rewrite a via 10.0.1.9"));
@@ -265,7 +267,8 @@ TEST_CASE("what is down is no way: its routes give way and come back", "[nodes]"
     CHECK(add_route(t, "10.0.2.0/24", "10.0.0.9") == ""); // another way to c's network
     const auto by_carrier = [&](bool up) { t.set_carrier("c", up); };
     const auto by_hand = [&](bool up) { t.set_up("c", up); };
-    for (const std::function<void(bool)>& set : {std::function<void(bool)>{by_carrier}, {by_hand}}) {
+    for (const std::function<void(bool)>& set :
+         {std::function<void(bool)>{by_carrier}, {by_hand}}) {
         const auto before = prefixes(t);
         CHECK(way_to(t, "18.0.0.1").starts_with("rewrite c"));
         set(false);

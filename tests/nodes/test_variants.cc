@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every variant of the forwarding nodes gives the same packets the same verdicts, the same bytes and the same counts as the
-// plain variant, on sound, malformed and random packets mixed over vectors of all sizes.
-#include "graph/node_run.hh"
+// Every variant of the forwarding nodes gives the same packets the same verdicts, the same bytes
+// and the same counts as the plain variant, on sound, malformed and random packets mixed over
+// vectors of all sizes.
 #include "control/show/statistics.hh"
+#include "graph/node_run.hh"
 #include "tests/nodes/node_tester.hh"
 
 #include <random>
@@ -22,18 +23,18 @@ unsigned one_of(random_source& random, unsigned count)
 std::string any_destination(random_source& random)
 {
     static const std::array some{
-        "16.1.2.3",    "16.200.0.1",  "17.0.0.9",        "17.5.5.5",  "18.0.0.1",  "10.0.0.1",
-        "10.0.1.1",    "10.0.1.2",    "10.0.1.77",       "10.0.0.2",  "224.0.0.5", "255.255.255.255",
-        "10.0.1.255",  "127.0.0.1",   "0.0.0.0",         "240.1.1.1", "99.9.9.9",  "192.0.2.1",
+        "16.1.2.3",   "16.200.0.1", "17.0.0.9",  "17.5.5.5",  "18.0.0.1",  "10.0.0.1",
+        "10.0.1.1",   "10.0.1.2",   "10.0.1.77", "10.0.0.2",  "224.0.0.5", "255.255.255.255",
+        "10.0.1.255", "127.0.0.1",  "0.0.0.0",   "240.1.1.1", "99.9.9.9",  "192.0.2.1",
     };
     return some[one_of(random, some.size())];
 }
 
 std::string any_source(random_source& random)
 {
-    static const std::array some{"10.0.0.2", "10.0.0.99", "8.8.8.8",   "10.0.0.1", "10.0.1.1",
-                                 "0.0.0.1",  "127.0.0.1", "224.0.0.1", "223.255.255.255",
-                                 "10.0.1.0", "10.0.0.255", "10.0.2.255"};
+    static const std::array some{"10.0.0.2",        "10.0.0.99", "8.8.8.8",    "10.0.0.1",
+                                 "10.0.1.1",        "0.0.0.1",   "127.0.0.1",  "224.0.0.1",
+                                 "223.255.255.255", "10.0.1.0",  "10.0.0.255", "10.0.2.255"};
     return some[one_of(random, 3) == 0 ? one_of(random, some.size()) : one_of(random, 3)];
 }
 
@@ -45,28 +46,69 @@ packet_builder some_packet(random_source& random)
     p.udp(static_cast<uint16_t>(random()), static_cast<uint16_t>(random()));
     p.payload(one_of(random, 64)).ttl(static_cast<uint8_t>(2 + one_of(random, 200)));
     switch (one_of(random, 30)) {
-    case 0: p.ethernet(mac_of(0, 7)); break;
-    case 1: p.ethernet(net::mac_address{{255, 255, 255, 255, 255, 255}}); break;
-    case 2: p.ether_type(static_cast<uint16_t>(random())); break;
-    case 3: p.version(static_cast<uint8_t>(one_of(random, 16))); break;
-    case 4: p.header_words(static_cast<uint8_t>(one_of(random, 16))); break;
-    case 5: p.total_length(static_cast<uint16_t>(random() % 128)); break;
-    case 6: p.header_checksum(static_cast<uint16_t>(random())); break;
-    case 7: p.ttl(static_cast<uint8_t>(one_of(random, 3))); break;
-    case 8: p.options(4 * one_of(random, 11)); break;
-    case 9: p.frame_bytes(one_of(random, 60)); break;
-    case 10: p.frame_bytes(100 + one_of(random, 1400), 0xee); break;
-    case 11: p.payload(900 + one_of(random, 400)); break;
-    case 12: p.payload(900 + one_of(random, 400)).dont_fragment(); break;
-    case 13: p.fragment(static_cast<uint16_t>(one_of(random, 100)), true); break;
-    case 14: p.icmp_echo(); break;
-    case 15: p.arp(1, mac_of(0, 2), "10.0.0.2", net::mac_address{}, "10.0.0.1"); break;
-    case 16: p.tag(static_cast<uint16_t>(random())); break;
-    case 17: p.tag(0x6000).ether_type(one_of(random, 2) == 0 ? 0x8100 : 0x0800); break;
+    case 0:
+        p.ethernet(mac_of(0, 7));
+        break;
+    case 1:
+        p.ethernet(net::mac_address{{255, 255, 255, 255, 255, 255}});
+        break;
+    case 2:
+        p.ether_type(static_cast<uint16_t>(random()));
+        break;
+    case 3:
+        p.version(static_cast<uint8_t>(one_of(random, 16)));
+        break;
+    case 4:
+        p.header_words(static_cast<uint8_t>(one_of(random, 16)));
+        break;
+    case 5:
+        p.total_length(static_cast<uint16_t>(random() % 128));
+        break;
+    case 6:
+        p.header_checksum(static_cast<uint16_t>(random()));
+        break;
+    case 7:
+        p.ttl(static_cast<uint8_t>(one_of(random, 3)));
+        break;
+    case 8:
+        p.options(4 * one_of(random, 11));
+        break;
+    case 9:
+        p.frame_bytes(one_of(random, 60));
+        break;
+    case 10:
+        p.frame_bytes(100 + one_of(random, 1400), 0xee);
+        break;
+    case 11:
+        p.payload(900 + one_of(random, 400));
+        break;
+    case 12:
+        p.payload(900 + one_of(random, 400)).dont_fragment();
+        break;
+    case 13:
+        p.fragment(static_cast<uint16_t>(one_of(random, 100)), true);
+        break;
+    case 14:
+        p.icmp_echo();
+        break;
+    case 15:
+        p.arp(1, mac_of(0, 2), "10.0.0.2", net::mac_address{}, "10.0.0.1");
+        break;
+    case 16:
+        p.tag(static_cast<uint16_t>(random()));
+        break;
+    case 17:
+        p.tag(0x6000).ether_type(one_of(random, 2) == 0 ? 0x8100 : 0x0800);
+        break;
     case 18:
-    case 19: p.payload(one_of(random, 12)).frame_bytes(60, 0xee); break;
-    case 20: p.protocol(6).fragment(static_cast<uint16_t>(one_of(random, 3)), one_of(random, 2) == 0); break;
-    default: break;
+    case 19:
+        p.payload(one_of(random, 12)).frame_bytes(60, 0xee);
+        break;
+    case 20:
+        p.protocol(6).fragment(static_cast<uint16_t>(one_of(random, 3)), one_of(random, 2) == 0);
+        break;
+    default:
+        break;
     }
     return p;
 }
@@ -82,7 +124,8 @@ byte_string some_bytes(random_source& random)
 }
 
 // What differs between two tallies, in words.
-std::string difference(const std::map<std::string, uint64_t>& a, const std::map<std::string, uint64_t>& b)
+std::string difference(const std::map<std::string, uint64_t>& a,
+                       const std::map<std::string, uint64_t>& b)
 {
     std::string words;
     for (const auto* side : {&a, &b})
@@ -142,17 +185,18 @@ outcome run(variant which, const circumstances& given)
     outcome found;
     [[maybe_unused]] const auto before = t.counted();
     for (unsigned vector = 0; vector < 60; ++vector) {
-        // as much time passes between two vectors in each run, so that what is limited in rate is so alike
+        // as much time passes between two vectors in each run, so that what is limited in rate is
+        // so alike
         t.engine.main().set_replayed_time(rte_get_tsc_hz() * (1000 + vector));
         const unsigned size = vector < 40 ? 1 + vector : 1 + one_of(random, vector_size);
         for (unsigned i = 0; i < size; ++i) {
             const auto from = static_cast<interface_index>(one_of(random, 2));
             auto bytes = given.only_good ? packet_builder{}
-                                         .ethernet(mac_of(from, 1), mac_of(from, 2))
-                                         .ip4("10.0.9.9", any_destination(random))
-                                         .udp()
-                                         .bytes()
-                                   : some_bytes(random);
+                                               .ethernet(mac_of(from, 1), mac_of(from, 2))
+                                               .ip4("10.0.9.9", any_destination(random))
+                                               .udp()
+                                               .bytes()
+                                         : some_bytes(random);
             t.inject("ethernet-input", t.make(bytes, from));
         }
         t.run();
@@ -176,7 +220,8 @@ outcome run(variant which, const circumstances& given)
 
 TEST_CASE("variants: all give the same fates, bytes and counts")
 {
-    const circumstances given{.seed = GENERATE(1u, 2u, 3u), .only_good = GENERATE(false, true),
+    const circumstances given{.seed = GENERATE(1u, 2u, 3u),
+                              .only_good = GENERATE(false, true),
                               .many_addresses = GENERATE(false, true)};
     const outcome plain = run(variant::plain, given);
     CHECK(plain.sent.size() > 100);
@@ -195,7 +240,8 @@ TEST_CASE("variants: all give the same fates, bytes and counts")
     }
 }
 
-TEST_CASE("variants: each stands by a node that exists, and the best that the processor runs is active")
+TEST_CASE(
+    "variants: each stands by a node that exists, and the best that the processor runs is active")
 {
     node_tester t;
     REQUIRE_FALSE(registered_variants().empty());

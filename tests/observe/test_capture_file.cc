@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Capture files: what is written is read again, and what makes no sense is refused by byte.
-#include "observe/capture_file.hh"
 #include "graph/packet.hh"
+#include "observe/capture_file.hh"
 
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -122,7 +122,8 @@ TEST_CASE("a comment that makes no sense is refused by its word", "[capture]")
     CHECK(fault("weft: node=a vector=1 colour=red later") == "read");
     CHECK_THAT(fault("weft: vector=1"), Contains("names no node"));
     CHECK_THAT(fault("weft: node=a"), Contains("names no vector"));
-    CHECK_THAT(fault("weft: node=a vector=1 l3=256"), Contains("l3=256 is not a number from 0 to 255"));
+    CHECK_THAT(fault("weft: node=a vector=1 l3=256"),
+               Contains("l3=256 is not a number from 0 to 255"));
     CHECK_THAT(fault("weft: node=a vector=-1"), Contains("vector=-1"));
     CHECK_THAT(fault("weft: node=a vector=1 next_hop=10.0.0"), Contains("10.0.0"));
     CHECK_THAT(fault("weft: node=a vector=1 adjacency=3 (open"), Contains("`('"));
@@ -134,8 +135,8 @@ TEST_CASE("a file that is cut off anywhere but between blocks is refused", "[cap
     const auto file = sample_file();
     const blocks whole{file};
     for (size_t size = 0; size < file.size(); ++size) {
-        const bool between = size > 0 && std::find(whole.at.begin(), whole.at.end(), size) !=
-                                             whole.at.end();
+        const bool between =
+            size > 0 && std::find(whole.at.begin(), whole.at.end(), size) != whole.at.end();
         const auto fault = fault_of({file.begin(), file.begin() + static_cast<ptrdiff_t>(size)});
         INFO(size);
         CHECK((fault == "read") == between);
@@ -170,10 +171,12 @@ TEST_CASE("what is wrong with a file is said with its byte", "[capture]")
     CHECK_THAT(fault_of(bad), Contains("at byte 0: a section of another byte order"));
     bad = file;
     poke(bad, b.at[1] + 8, uint16_t{101});
-    CHECK_THAT(fault_of(bad), Contains(fmt::format("at byte {}: an interface of link type 101", b.at[1])));
+    CHECK_THAT(fault_of(bad),
+               Contains(fmt::format("at byte {}: an interface of link type 101", b.at[1])));
     bad = file;
     poke(bad, b.at[3] + 8, uint32_t{2});
-    CHECK_THAT(fault_of(bad), Contains(fmt::format("at byte {}: a packet of interface 2, but 2", b.at[3])));
+    CHECK_THAT(fault_of(bad),
+               Contains(fmt::format("at byte {}: a packet of interface 2, but 2", b.at[3])));
     bad = file;
     poke(bad, b.at[3] + 20, uint32_t{10'000});
     CHECK_THAT(fault_of(bad), Contains("a packet of 10000 bytes is larger than its block"));
@@ -188,6 +191,7 @@ TEST_CASE("what is wrong with a file is said with its byte", "[capture]")
 TEST_CASE("a file that is none, or too much, is refused by name", "[capture]")
 {
     CHECK_THAT(read_recording("/nowhere/x").error().message, Contains("/nowhere/x: No such file"));
-    CHECK_THAT(read_recording("/tmp").error().message, Contains("/tmp: expected a regular file, found a directory"));
+    CHECK_THAT(read_recording("/tmp").error().message,
+               Contains("/tmp: expected a regular file, found a directory"));
     CHECK_THAT(read_recording("/dev/null").error().message, Contains("found a device"));
 }

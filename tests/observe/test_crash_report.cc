@@ -85,9 +85,9 @@ void run_graph_with(node_function function)
 // An IPv4 packet in place of the numbered one.
 void crash_with_headers(node_run& run, frame& in) noexcept
 {
-    constexpr std::array<uint8_t, 34> bytes{2,    0,    0,    0, 1,  1,  2,  0, 0, 0,  0xa, 2,
-                                            8,    0,    0x45, 0, 0,  20, 0,  0, 0, 0,  64,  17,
-                                            0xab, 0xcd, 10,   0, 0,  2,  10, 0, 1, 2};
+    constexpr std::array<uint8_t, 34> bytes{2,    0,    0,    0, 1, 1,  2,  0, 0, 0, 0xa, 2,
+                                            8,    0,    0x45, 0, 0, 20, 0,  0, 0, 0, 64,  17,
+                                            0xab, 0xcd, 10,   0, 0, 2,  10, 0, 1, 2};
     rte_pktmbuf_append(in.packets[0]->mbuf(), bytes.size() - sizeof(payload));
     std::memcpy(in.packets[0]->data(), bytes.data(), bytes.size());
     in.packets[0]->metadata().l3_offset = 14;
@@ -111,7 +111,8 @@ TEST_CASE("a crash in a node says which, with how many packets, and where", "[cr
     CHECK(seen.by(SIGSEGV));
     CHECK_THAT(seen.text, Contains(": SIGSEGV at address 0x0, instruction at 0x"));
     CHECK_THAT(seen.text, Contains("\nthread 0 main, tid "));
-    CHECK_THAT(seen.text, Contains("\nnode bad, vector of 5 packets\nfirst packet: 12 bytes, interface 0"));
+    CHECK_THAT(seen.text,
+               Contains("\nnode bad, vector of 5 packets\nfirst packet: 12 bytes, interface 0"));
     CHECK_THAT(seen.text, Contains("  0000: 00 00 00 00 00 00 00 00 00 00 00 00\n"));
     // both functions are known to this file alone
     const auto top = seen.text.find("  #0 ");
@@ -126,7 +127,8 @@ TEST_CASE("the first packet's headers are told in words", "[crash]")
     const auto seen = crash_of([] { run_graph_with(crash_with_headers); });
     INFO(seen.text);
     CHECK_THAT(seen.text, Contains("first packet: 34 bytes, interface 0, network header at 14\n"));
-    CHECK_THAT(seen.text, Contains("  ethernet 02:00:00:00:0a:02 -> 02:00:00:00:01:01 type 0x0800\n"));
+    CHECK_THAT(seen.text,
+               Contains("  ethernet 02:00:00:00:0a:02 -> 02:00:00:00:01:01 type 0x0800\n"));
     CHECK_THAT(seen.text, Contains("  ipv4 10.0.0.2 -> 10.0.1.2 protocol 17 ttl 64 length 20\n"));
 }
 
@@ -168,7 +170,8 @@ TEST_CASE("a crash on a worker names the worker", "[crash]")
     });
     INFO(seen.text);
     CHECK(seen.by(SIGSEGV));
-    CHECK_THAT(seen.text, Contains("\nthread 1 worker-1, tid ") && Contains("\nnode bad, vector of "));
+    CHECK_THAT(seen.text,
+               Contains("\nthread 1 worker-1, tid ") && Contains("\nnode bad, vector of "));
 }
 
 TEST_CASE("a process that crashes or overruns its stack is named", "[crash]")
@@ -186,8 +189,9 @@ TEST_CASE("a process that crashes or overruns its stack is named", "[crash]")
     const auto overrun = crash_of([&] { run([](process&) { (void)dig(0); }); });
     INFO(overrun.text);
     CHECK(overrun.by(SIGSEGV));
-    CHECK_THAT(overrun.text, Contains("\nprocess digger overran its stack of ") && Contains(" bytes\n") &&
-                                 Contains("dig") && Contains("end of the report"));
+    CHECK_THAT(overrun.text, Contains("\nprocess digger overran its stack of ") &&
+                                 Contains(" bytes\n") && Contains("dig") &&
+                                 Contains("end of the report"));
 }
 
 TEST_CASE("an abort ends as one, also on a thread that is none of the graph's", "[crash]")
@@ -196,5 +200,6 @@ TEST_CASE("an abort ends as one, also on a thread that is none of the graph's", 
     INFO(seen.text);
     CHECK(seen.by(SIGABRT));
     CHECK_THAT(seen.text, Contains(": SIGABRT sent by process ") &&
-                              Contains(", not one of the graph's, tid ") && Contains("end of the report"));
+                              Contains(", not one of the graph's, tid ") &&
+                              Contains("end of the report"));
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The capture of vectors: its commands, what gets into the file, and its replay.
-#include "observe/dispatch_capture.hh"
 #include "graph/adjacency_names.hh"
+#include "observe/dispatch_capture.hh"
 #include "observe/replay.hh"
-#include "tests/graph/graph_tester.hh"
 #include "tests/base/temporary_directory.hh"
+#include "tests/graph/graph_tester.hh"
 
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -31,9 +31,10 @@ node_descriptor transmitter(std::string_view name)
 
 // in -> first -> judge -> out | drop
 struct captured_graph {
-    graph_tester tester{{source("in", {"first"}), relay("first", {"judge"}),
-                         relay("judge", {"out"}, note_and_drop_third, {{0, "third", "every third is"}}),
-                         transmitter("out")}};
+    graph_tester tester{
+        {source("in", {"first"}), relay("first", {"judge"}),
+         relay("judge", {"out"}, note_and_drop_third, {{0, "third", "every third is"}}),
+         transmitter("out")}};
     temporary_directory directory;
     const std::string file = directory.file("c.pcapng");
 
@@ -226,8 +227,8 @@ TEST_CASE("a replay does what was recorded, the same each time", "[capture][repl
     CHECK(first["packets"] == 300);
     CHECK(first["vectors"] == 2);
     CHECK(first["waiting"] == 0);
-    CHECK(first["reasons"] == nlohmann::ordered_json::parse(
-                                  R"([{"count": 100, "node": "judge", "reason": "third"}])"));
+    CHECK(first["reasons"] ==
+          nlohmann::ordered_json::parse(R"([{"count": 100, "node": "judge", "reason": "third"}])"));
     REQUIRE(first["sent"].size() == 1);
     CHECK(first["sent"][0]["packets"] == 200);
     CHECK(first["sent"][0]["bytes"] == 200 * sizeof(payload));
@@ -263,7 +264,8 @@ TEST_CASE("a capture ends before its file is larger than a replay reads", "[capt
 {
     captured_graph g;
     auto& capture = g.tester.engine.module<dispatch_capture>();
-    capture_request small{g.file, {g.tester.engine.registry().find("first")->id}, {"first"}, 1000, 75'000, 65535};
+    capture_request small{
+        g.file, {g.tester.engine.registry().find("first")->id}, {"first"}, 1000, 75'000, 65535};
     auto buffers = dispatch_capture::make_buffers(g.tester.engine, small, nullptr);
     REQUIRE(capture.begin(std::move(small), std::move(buffers)));
     g.tester.send("in", 300);
@@ -319,8 +321,7 @@ TEST_CASE("a replayed packet has the metadata that it had", "[capture][replay]")
     p.flags = packet_metadata::locally_made;
     p.icmp_type = 3;
     p.icmp_mtu = 1400;
-    graph_tester t{{source("in", {"out"}),
-                    relay("out", {}, [](node_run& run, frame& in) noexcept {
+    graph_tester t{{source("in", {"out"}), relay("out", {}, [](node_run& run, frame& in) noexcept {
                         seen_mark = in.packets[0]->metadata();
                         seen_note = in.packets[0]->note();
                         swallow(run, in);
@@ -349,13 +350,15 @@ TEST_CASE("what cannot be replayed is refused by packet", "[capture][replay]")
     CHECK_THAT(fault([](auto& p) { p.node = "in"; }), Contains("`in' is given no vectors here"));
     CHECK_THAT(fault([](auto& p) { p.length = 1500; }),
                Contains(place + "12 of its 1500 bytes were recorded"));
-    CHECK_THAT(fault([](auto& p) { p.reason = "judge:fourth"; }), Contains("no reason `judge:fourth'"));
+    CHECK_THAT(fault([](auto& p) { p.reason = "judge:fourth"; }),
+               Contains("no reason `judge:fourth'"));
     CHECK_THAT(fault([](auto& p) {
                    p.adjacency = 9;
                    p.adjacency_text = "via b";
                }),
                Contains(place + "its adjacency does not exist here: `via b'"));
-    CHECK_THAT(fault([](auto& p) { p.flags = packet_metadata::aimed; }), Contains("no interface `'"));
+    CHECK_THAT(fault([](auto& p) { p.flags = packet_metadata::aimed; }),
+               Contains("no interface `'"));
     const std::vector<std::byte> large(4000);
     CHECK_THAT(fault([&](auto& p) {
                    p.bytes = large;

@@ -7,7 +7,8 @@
 
 WEFT_PLUGIN("twice-a-node", "1.0", "Has a node that exists already, and an edge to nowhere");
 const weft::node_registration again{{.name = "ip4-input"}};
-const weft::node_registration nowhere{{.name = "nowhere", .nexts = {{0, "no-such-node"}}, .joined_later = true}};
+const weft::node_registration nowhere{
+    {.name = "nowhere", .nexts = {{0, "no-such-node"}}, .joined_later = true}};
 #elif defined(variant_twice_a_command)
 #include "control/command/command.hh"
 
@@ -17,7 +18,8 @@ const weft::command_registration again{"show version", "Versions of something el
 #include "control/config/config.hh"
 
 WEFT_PLUGIN("stray-key", "1.0", "Has a key of the configuration that is not its own");
-const weft::config::registration stray{{.name = "stray",
-                                        .stage = weft::config::stage::last,
-                                        .keys = {{"elsewhere.colour", weft::config::text(), "A colour."}}}};
+const weft::config::registration stray{
+    {.name = "stray",
+     .stage = weft::config::stage::last,
+     .keys = {{"elsewhere.colour", weft::config::text(), "A colour."}}}};
 #endif

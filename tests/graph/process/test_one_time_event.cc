@@ -17,7 +17,8 @@ std::string data_text(const std::optional<event>& e)
     return e ? std::to_string(e->as<int>()) : "clock";
 }
 
-// Starts a process that opens a one-time event, tells its type, runs `body` and holds the event from then on.
+// Starts a process that opens a one-time event, tells its type, runs `body` and holds the event
+// from then on.
 process_id start_holder(process_tester& t, event_type& type, process_function body)
 {
     return t.start([&type, body = std::move(body)](process& self) {
@@ -34,10 +35,11 @@ TEST_CASE("a one-time event is delivered once, with its data", "[graph][process]
 {
     process_tester t;
     event_type type = 0;
-    const auto id =
-        start_holder(t, type, [&](process& self) { t.note(data_text(self.wait_event_of(type, 10s))); });
+    const auto id = start_holder(
+        t, type, [&](process& self) { t.note(data_text(self.wait_event_of(type, 10s))); });
     CHECK((type & one_time_bit) != 0);
-    CHECK(t.status(id).waits_for == fmt::format("one-time event {} or clock", type & ~one_time_bit));
+    CHECK(t.status(id).waits_for ==
+          fmt::format("one-time event {} or clock", type & ~one_time_bit));
     CHECK(t.signal(id, usual, 1)); // not what it waits for
     CHECK(t.log.empty());
     CHECK(t.signal(id, type, 42));
@@ -109,8 +111,8 @@ TEST_CASE("a one-time event has its place in a queue that is full", "[graph][pro
 {
     process_tester t;
     event_type type = 0;
-    const auto id =
-        start_holder(t, type, [&](process& self) { t.note(data_text(self.wait_event_of(type, 1h))); });
+    const auto id = start_holder(
+        t, type, [&](process& self) { t.note(data_text(self.wait_event_of(type, 1h))); });
     while (t.loop.signal(id, {.type = usual, .payload = {}}))
         ;
     CHECK(t.status(id).events_pending == main_loop::max_queued_events);
@@ -179,9 +181,8 @@ TEST_CASE("a grace period that does not end is told as such", "[graph][process]"
     tester.publish();
     tester.engine.rcu().online(1); // a worker that stands still
     std::string told;
-    REQUIRE(tester.engine.loop().start("changer", [&](process& self) {
-        told = wait_grace_period(self, 3s).error().message;
-    }));
+    REQUIRE(tester.engine.loop().start(
+        "changer", [&](process& self) { told = wait_grace_period(self, 3s).error().message; }));
     tester.engine.run_main_once();
     tester.clock.advance(3s);
     tester.engine.run_main_once();

@@ -54,7 +54,8 @@ TEST_CASE("a file that hung up is ready", "[graph][process]")
     close(fds[0]);
 }
 
-TEST_CASE("a file in an error state ends one wait, and then lets the main thread sleep", "[graph][process]")
+TEST_CASE("a file in an error state ends one wait, and then lets the main thread sleep",
+          "[graph][process]")
 {
     process_tester t;
     std::array<int, 2> fds{};

@@ -47,7 +47,8 @@ namespace {
         _exit(3);
     process_tester t;
     t.start("careful", [](process& self) { self.sleep_for(1s); });
-    t.start("greedy", [](process&) { overrun_stack(0); }, 128 * 1024);
+    t.start(
+        "greedy", [](process&) { overrun_stack(0); }, 128 * 1024);
     _exit(0);
 }
 

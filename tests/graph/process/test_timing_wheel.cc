@@ -337,10 +337,12 @@ TEST_CASE("a wheel counts what it does", "[graph][timing_wheel]")
 
 // Started, moved and stopped at random while the clock goes on by random steps: a timer may expire
 // only in the first advance() that reaches its deadline or the next tick after it.
-TEST_CASE("under random steps of the clock no timer is early or a tick late", "[graph][timing_wheel]")
+TEST_CASE("under random steps of the clock no timer is early or a tick late",
+          "[graph][timing_wheel]")
 {
     struct one {
-        timer clock{[](timer& t, void* self) { static_cast<one*>(self)->expire(t.expires_at()); }, this};
+        timer clock{[](timer& t, void* self) { static_cast<one*>(self)->expire(t.expires_at()); },
+                    this};
         const duration* now;
         const duration* before; // the advance() before
         bool wrong = false;
