@@ -192,6 +192,9 @@ private:
     int fd_ = -1;                  // stands in the thread's epoll
     uint8_t in_vain_ = 0;          // sleeps that the file ended in a row, and nothing had come
     uint64_t in_vain_vectors_ = 0; // what the node had brought at the last of them
+    uint8_t unheard_ =
+        0; // sleeps in a row that ended with packets waiting, and the file had said nothing
+    uint64_t unheard_vectors_ = 0; // what the node had brought at the end of the last of them
     uint64_t file_again_ = 0;      // TSC from which on the file is waited for again
     input_pace pace_;
     input_activity* activity_ = nullptr;

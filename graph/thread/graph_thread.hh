@@ -168,8 +168,9 @@ public:
     [[nodiscard]] int epoll_file() const noexcept { return epoll_fd_; }
     void disarm_inputs() noexcept; // after the sleep
     // Sleeps until an input's file is ready or the thread is woken, for at most `limit`; 0 only
-    // looks which files are. Files that would end every sleep are left out from then on.
-    void wait_for_inputs(duration limit) noexcept;
+    // looks which files are. Files that would end every sleep are left out from then on. False if
+    // nothing was ready.
+    bool wait_for_inputs(duration limit) noexcept;
     // A worker's life: loops, sleeps when idle, returns after stop was asked for.
     void run(const std::atomic<bool>& stop) noexcept;
 
@@ -234,6 +235,8 @@ private:
     void continue_handed(const handed_packet* handed, uint32_t count) noexcept;
     void keep_files(plan& next) noexcept;
     void note_ready(int fd, bool failed) noexcept;
+    void give_up_file(node_run& node, uint64_t until) noexcept;
+    [[gnu::cold]] void note_unheard() noexcept;
     void run_pending() noexcept;
     void run_node(node_run& node) noexcept;
     [[gnu::cold]] void watch(const node_run& node, frame& work, trace_buffer& buffer) noexcept;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <rte_cycles.h>
 #include <rte_pause.h>
 #include <sys/epoll.h>
@@ -24,6 +25,11 @@ constexpr duration back_off = 900us;
 // if it is in an error state: it would be ready for ever.
 constexpr uint8_t max_in_vain = 8;
 constexpr uint64_t file_rest = 1; // seconds
+// A file is given up for good when so many whole sleeps in a row ended with packets waiting of
+// which it had said nothing: there are drivers that offer interrupts which never come (DPDK's em
+// with MSI-X).
+constexpr uint8_t max_unheard = 4;
+constexpr uint64_t never = std::numeric_limits<uint64_t>::max();
 
 } // namespace
 
@@ -87,7 +93,7 @@ void graph_thread::keep_files(plan& next) noexcept
     if (plan_ == nullptr)
         return;
     for (node_run* old : plan_->inputs()) {
-        if (old->fd_ < 0)
+        if (old->fd_ < 0 && old->file_again_ != never)
             continue;
         const auto inputs = next.inputs();
         const auto same = std::find_if(inputs.begin(), inputs.end(), [&](const node_run* run) {
@@ -96,14 +102,17 @@ void graph_thread::keep_files(plan& next) noexcept
         if (same != inputs.end()) {
             (*same)->fd_ = old->fd_;
             (*same)->file_again_ = old->file_again_;
+            (*same)->unheard_ = old->unheard_;
             continue;
         }
+        if (old->fd_ < 0)
+            continue;
         old->wait_(*old, false); // it may be armed: this thread was about to sleep
         epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, old->fd_, nullptr);
     }
 }
 
-void graph_thread::wait_for_inputs(duration limit) noexcept
+bool graph_thread::wait_for_inputs(duration limit) noexcept
 {
     std::array<epoll_event, 8> events;
     const timespec timeout{.tv_sec = 0, .tv_nsec = limit.count()};
@@ -120,6 +129,7 @@ void graph_thread::wait_for_inputs(duration limit) noexcept
         else [[maybe_unused]]
             const auto drained = read(wake_fd_, &value, sizeof value);
     }
+    return count > 0;
 }
 
 void graph_thread::note_ready(int fd, bool failed) noexcept
@@ -132,13 +142,30 @@ void graph_thread::note_ready(int fd, bool failed) noexcept
                              ? static_cast<uint8_t>(node->in_vain_ + 1)
                              : uint8_t{0};
         node->in_vain_vectors_ = vectors;
-        if (!failed && node->in_vain_ < max_in_vain)
-            continue;
-        epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
-        node->fd_ = -1;
-        node->in_vain_ = 0;
-        node->file_again_ = rte_rdtsc() + file_rest * rte_get_tsc_hz();
+        node->unheard_ = 0;
+        if (failed || node->in_vain_ >= max_in_vain)
+            give_up_file(*node, rte_rdtsc() + file_rest * rte_get_tsc_hz());
     }
+}
+
+void graph_thread::give_up_file(node_run& node, uint64_t until) noexcept
+{
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, node.fd_, nullptr);
+    node.fd_ = -1;
+    node.in_vain_ = 0;
+    node.file_again_ = until;
+}
+
+// After a whole sleep that no file ended.
+void graph_thread::note_unheard() noexcept
+{
+    for (node_run* node : plan_->inputs())
+        node->unheard_vectors_ = node->counters_->vectors.get();
+    run_once();
+    for (node_run* node : plan_->inputs())
+        if (node->fd_ >= 0 && node->counters_->vectors.get() != node->unheard_vectors_ &&
+            ++node->unheard_ >= max_unheard)
+            give_up_file(*node, never);
 }
 
 void graph_thread::run(const std::atomic<bool>& stop) noexcept
@@ -163,16 +190,19 @@ void graph_thread::sleep(const std::atomic<bool>& stop) noexcept
 {
     const duration limit = arm_inputs();
     sleeping_.store(true, std::memory_order_seq_cst);
+    bool unheard = false;
     const bool work = woken_.exchange(false, std::memory_order_seq_cst) || stop.load() ||
                       published_.load() != plan_ || run_once() > 0;
     if (!work) {
         sleeps_.add(1);
         engine_.rcu().offline(index_);
-        wait_for_inputs(limit);
+        unheard = !wait_for_inputs(limit) && limit == max_sleep;
         engine_.rcu().online(index_);
     }
     sleeping_.store(false, std::memory_order_seq_cst);
     disarm_inputs();
+    if (unheard)
+        note_unheard();
 }
 
 } // namespace weft

@@ -40,6 +40,14 @@ struct interrupt_file {
         CHECK(read(opened, &value, sizeof value) == sizeof value);
     }
     static int wait(node_run&, bool) noexcept { return opened; }
+    // As a driver does whose interrupt is to be acknowledged.
+    static int wait_and_clear(node_run&, bool arm) noexcept
+    {
+        uint64_t value = 0;
+        if (!arm) [[maybe_unused]]
+            const auto drained = read(opened, &value, sizeof value);
+        return opened;
+    }
 
     static inline std::atomic<int> opened{-1};
 };
@@ -326,6 +334,42 @@ TEST_CASE("a file that is ready for nothing does not keep the main thread awake"
     watch.join();
     CHECK(loops > 0);
     CHECK(loops < 3000);
+}
+
+namespace {
+
+// Brings packets one after the other, each once its thread is asleep, and says so to the file or
+// not.
+void wake_by(graph_tester& t, bool raise)
+{
+    for (unsigned n = 1; n <= 6; ++n) {
+        const auto sleeps = t.engine.thread(1).sleeps();
+        REQUIRE(wait_for([&] { return t.engine.thread(1).sleeps() > sleeps; }));
+        t.at("in", 1).wanted = 1;
+        if (raise)
+            interrupt_file::raise();
+        REQUIRE(wait_for([&] { return t.at("end", 1).packets.get() == n; }));
+    }
+}
+
+} // namespace
+
+TEST_CASE("a file whose interrupts never come is waited for no more", "[graph][input][thread]")
+{
+    const bool heard = GENERATE(false, true);
+    const interrupt_file file;
+    graph_tester t{{input(node_state::adaptive, interrupt_file::wait_and_clear), sink("end")}, {0}};
+    t.start();
+    REQUIRE(wait_for(
+        [&] { return t.store("in", 1).activity.quiet.load() && t.engine.thread(1).sleeps() > 2; }));
+    wake_by(t, heard);
+    const auto before = t.engine.thread(1).loops();
+    if (heard) {
+        std::this_thread::sleep_for(500ms);
+        CHECK(t.engine.thread(1).loops() - before < 50); // two in each 100 ms
+    } else {
+        CHECK(wait_for([&] { return t.engine.thread(1).loops() - before > 1000; })); // two in each ms
+    }
 }
 
 TEST_CASE("an input to which nothing can come is not looked at", "[graph][input][thread]")
