@@ -21,4 +21,8 @@ struct pool_shape {
 // with signals blocked.
 void take_buffer_memory(const config::value& root);
 
+// A driver is closed that does not give back the buffers in its rings (DPDK's af_xdp): those that
+// are missing at the end are no fault of the graph's then.
+void forgive_missing_buffers() noexcept;
+
 } // namespace weft::drivers

@@ -2,6 +2,7 @@
 // Sets up DPDK ports.
 #include "drivers/dpdk/port.hh"
 
+#include "drivers/dpdk/buffers.hh"
 #include "drivers/dpdk/claims.hh"
 #include "drivers/dpdk/device_arguments.hh"
 #include "drivers/dpdk/tx_cleanup.hh"
@@ -92,6 +93,10 @@ port::~port()
 {
     if (!is_open())
         return;
+    removal_.forget();
+    if (driver_of(options_.device) == "net_af_xdp")
+        forgive_missing_buffers();
+    const quiet_dpdk parting; // some disable interrupts twice, and call that an error
     if (started_)
         rte_eth_dev_stop(id_);
     rte_eth_dev_close(id_);
@@ -131,12 +136,14 @@ result<void> port::open()
     return set_address();
 }
 
-// Devices of which nobody says that they have gone: their files fail, or their Linux interface is
-// another one now.
+// The kernel asks for what vfio-pci has. Of others nobody says that they have gone: their files
+// fail, or their Linux interface is another one now.
 bool port::has_gone()
 {
     if (!started_)
         return false;
+    if (removal_.asked())
+        return true;
     pollfd file{.fd = file_, .events = 0, .revents = 0};
     if (file_ >= 0 && poll(&file, 1, 0) > 0)
         return true;
@@ -156,6 +163,7 @@ void port::unplug()
 {
     if (!is_open())
         return;
+    removal_.forget();
     const quiet_dpdk parting; // what is gone cannot be taken leave of
     rte_eth_dev_info info{};
     rte_eth_dev_info_get(id_, &info);
@@ -183,6 +191,7 @@ result<void> port::probe()
     id_ = found;
     socket_ = rte_eth_dev_socket_id(id_);
     kernel_index_ = kernel_index_of(options_.device);
+    removal_.listen(name);
     return {};
 }
 
@@ -199,6 +208,11 @@ result<void> port::configure()
     const uint16_t rx_count = options_.queues;
     tx_count_ =
         std::min<uint16_t>(info.max_tx_queues, static_cast<uint16_t>(engine_.thread_count()));
+    // It has interrupts only with as many queues of either kind. The main thread, the last in turn,
+    // has little to send.
+    if (std::string_view{info.driver_name} == "net_vmxnet3" && rx_count > 1 &&
+        tx_count_ == rx_count + 1)
+        tx_count_ = rx_count;
     rte_eth_conf conf{};
     conf.intr_conf.rxq = 1; // an idle worker sleeps on it
     if (rx_count > 1 && info.flow_type_rss_offloads != 0) {
@@ -363,8 +377,12 @@ link_status port::link() const
     else if (code != 0)
         return {};
     const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
-    return {tap_ ? tap_->up() : link.link_status == RTE_ETH_LINK_UP, known ? link.link_speed : 0,
-            link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX};
+    bool up = link.link_status == RTE_ETH_LINK_UP;
+    if (tap_)
+        up = tap_->up();
+    else if (kernel_index_ != 0) // its driver calls it up whatever there is behind
+        up = tap_carrier::is_up(std::string{argument_of(options_.device, "iface")});
+    return {up, known ? link.link_speed : 0, link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX};
 }
 
 hardware_status port::hardware() const

@@ -4,6 +4,7 @@
 
 #include "base/result.hh"
 #include "drivers/dpdk/device.hh"
+#include "drivers/dpdk/removal.hh"
 #include "drivers/dpdk/tap_carrier.hh"
 #include "nodes/interface/interface.hh"
 
@@ -96,9 +97,10 @@ private:
     bool started_ = false;
     std::optional<tap_carrier> tap_; // once started, where it is a TAP
     bool has_interrupts_ = false;    // asked once: DPDK logs every question
-    int file_ = -1;                  // of receive queue 0, the driver's
-    unsigned kernel_index_ = 0;      // of the Linux interface that it attaches to
-    uint16_t room_ = 0;              // bytes of a frame that a buffer holds
+    removal removal_;
+    int file_ = -1;             // of receive queue 0, the driver's
+    unsigned kernel_index_ = 0; // of the Linux interface that it attaches to
+    uint16_t room_ = 0;         // bytes of a frame that a buffer holds
     uint16_t mtu_;
     uint16_t id_ = no_port;
     int socket_ = -1;

@@ -87,6 +87,11 @@ bool tap_carrier::is_tap(int file) noexcept
     return ioctl(file, TUNGETIFF, &request) == 0 && (request.ifr_flags & IFF_TAP) != 0;
 }
 
+bool tap_carrier::is_up(const std::string& interface)
+{
+    return flags_up(open_socket().get(), interface).value_or(false);
+}
+
 bool tap_carrier::up() const
 {
     // The usual case, and the one that takes no lock of the kernel's. A number tells it from

@@ -23,6 +23,9 @@ public:
     // Whether the file is a TAP's at all.
     [[nodiscard]] static bool is_tap(int file) noexcept;
 
+    // The same of an interface of the daemon's own namespace. False if there is none of that name.
+    [[nodiscard]] static bool is_up(const std::string& interface);
+
 private:
     const int tap_;
     unique_fd home_;   // the daemon's namespace
