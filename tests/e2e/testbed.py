@@ -199,8 +199,11 @@ class Tap:
 class Weft:
     """A weftd in a namespace of its own, with a configuration file of its own."""
 
-    def __init__(self, config, environment=None, wait=True):
-        """`config` is YAML's tree or its text; @SOCKET@ in it stands for the socket."""
+    def __init__(self, config, environment=None, wait=True, prepare=None):
+        """`config` is YAML's tree or its text; @SOCKET@ in it stands for the socket.
+
+        `prepare` is called with the namespace before the daemon starts in it.
+        """
         self.directory = tempfile.mkdtemp(prefix="weft-e2e-")
         self.socket = os.path.join(self.directory, "cli.sock")
         self.config = os.path.join(self.directory, "router.yaml")
@@ -212,6 +215,8 @@ class Weft:
             file.write(text.replace("@SOCKET@", self.socket))
         self.process = None
         try:
+            if prepare:
+                prepare(self.namespace)
             self.start(environment, wait)
         except BaseException:
             self.close()
@@ -406,8 +411,8 @@ class Test(unittest.TestCase):
         return namespace
 
     @classmethod
-    def router(cls, configuration):
-        weft = Weft(configuration)
+    def router(cls, configuration, **options):
+        weft = Weft(configuration, **options)
         cls.cleanup.callback(weft.close)
         cls.routers.append(weft)
         return weft

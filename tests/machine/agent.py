@@ -36,6 +36,8 @@ def serve(request):
 
 
 def main():
+    while not os.path.exists(PORT):  # udev has not come so far
+        time.sleep(0.1)
     port = os.open(PORT, os.O_RDWR)
     lock = threading.Lock()
 

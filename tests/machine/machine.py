@@ -24,6 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(os.path.dirname(HERE), "e2e"))
 
 import guest  # noqa: E402
+import packets  # noqa: E402, F401
 import root  # noqa: E402
 import testbed  # noqa: E402
 
@@ -81,7 +82,7 @@ class Peer(testbed.Namespace):
     def take(self, interface, address=None, gateway=None, mtu=None):
         """Gives the TAP, which QEMU has made, its address."""
         more = ["mtu", str(mtu)] if mtu else []
-        self.run("ip", "link", "set", interface, "up", *more)
+        self.run("ip", "link", "set", "dev", interface, "up", *more)
         if address:
             self.run("ip", "address", "add", address, "dev", interface)
         if gateway:

@@ -11,7 +11,7 @@ import root
 
 KERNEL = "Kernel command line: IOMMU, hugepages, isolated cores"
 BIND = "Bind the ports to vfio-pci"
-KINDS = {"e1000e": 1, "vmxnet3": 2, "virtio-net-pci": 2}  # and the receive queues that QEMU's have
+KINDS = ["e1000e", "vmxnet3", "virtio-net-pci"]
 
 
 def command_line():
@@ -25,12 +25,13 @@ class Deploy(machine.Test):
     @classmethod
     def topology(cls):
         cls.providers, cls.hosts, cls.ports = {}, {}, {}
-        for number, (kind, queues) in enumerate(KINDS.items()):
+        for number, kind in enumerate(KINDS):
+            queues = 2 if kind.startswith("virtio") else 1  # of the TAP; the others have theirs in any case
             cls.providers[kind] = cls.peer(f"provider{number}")
             cls.hosts[kind] = cls.peer(f"host{number}")
             cls.ports[kind] = [
-                guest.Port(f"wan{number}", kind, cls.providers[kind], queues if kind.startswith("virtio") else 1),
-                guest.Port(f"lan{number}", kind, cls.hosts[kind], queues if kind.startswith("virtio") else 1),
+                guest.Port(f"wan{number}", kind, cls.providers[kind], queues),
+                guest.Port(f"lan{number}", kind, cls.hosts[kind], queues),
             ]
         every = [port for pair in cls.ports.values() for port in pair]
         cls.router = cls.boot(every, command_line(), cpus=4, memory="5G")
@@ -75,9 +76,6 @@ class Deploy(machine.Test):
 
     def configure(self, kind):
         text = self.own(document.block("3. A first configuration", "interfaces:"), kind)
-        self.assertIn("queues: 2}", text)
-        if KINDS[kind] < 2:
-            text = text.replace(", queues: 2}", "}")
         self.router.write(machine.CONFIG, text)
         self.router.run(document.block("3. A first configuration", "--check"))
 
