@@ -3,6 +3,7 @@
 // thread.
 #include "graph/engine.hh"
 
+#include "graph/feature_arc.hh"
 #include "graph/init.hh"
 #include "graph/process_table.hh"
 
@@ -32,6 +33,7 @@ engine::engine(const clock_source& clock, node_registry nodes, engine_options op
         node->thread = 0;
         polls_files_ = true;
     }
+    static_cast<void>(module<feature_arcs>()); // adds slots, before the first plan
 }
 
 engine::~engine()

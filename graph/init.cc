@@ -2,10 +2,9 @@
 // Orders and runs init functions.
 #include "graph/init.hh"
 
+#include "graph/order.hh"
+
 #include <algorithm>
-#include <fmt/ranges.h>
-#include <map>
-#include <set>
 
 namespace weft {
 
@@ -15,73 +14,6 @@ std::vector<const init_registration*>& init_registrations()
 {
     static std::vector<const init_registration*> list;
     return list;
-}
-
-using function_map = std::map<std::string_view, const init_registration*>;
-using predecessor_map = std::map<std::string_view, std::set<std::string_view>>;
-
-result<function_map> by_name(const std::vector<const init_registration*>& functions)
-{
-    function_map found;
-    for (const auto* f : functions)
-        if (const auto [at, fresh] = found.emplace(f->name, f); !fresh)
-            return fail(errc::exists, "two init functions are called `{}': {}:{} and {}:{}",
-                        f->name, at->second->where.file_name(), at->second->where.line(),
-                        f->where.file_name(), f->where.line());
-    return found;
-}
-
-result<predecessor_map> predecessors(const function_map& functions)
-{
-    predecessor_map wanted;
-    for (const auto& [name, f] : functions) {
-        wanted[name];
-        for (auto other : f->after)
-            wanted[name].insert(other);
-        for (auto other : f->before)
-            wanted[other].insert(name);
-    }
-    for (const auto& [name, others] : wanted)
-        for (auto other : others)
-            for (auto asked : {name, other})
-                if (!functions.contains(asked))
-                    return fail(errc::not_found,
-                                "the init functions `{}' and `{}' are to be ordered, "
-                                "but `{}' does not exist",
-                                other, name, asked);
-    return wanted;
-}
-
-// Walks back along predecessors that remain until a name comes again.
-std::string cycle_of(const predecessor_map& remaining)
-{
-    std::vector<std::string_view> way{remaining.begin()->first};
-    while (true) {
-        const auto next = *remaining.at(way.back()).begin();
-        const bool seen = std::find(way.begin(), way.end(), next) != way.end();
-        way.push_back(next);
-        if (seen)
-            return fmt::format(
-                "{}", fmt::join(std::vector(std::find(way.begin(), way.end(), next), way.end()),
-                                " after "));
-    }
-}
-
-// One who waits for another, and whether the other asked for it.
-bool asked_by(const init_registration& earlier, const init_registration& later)
-{
-    return std::find(later.after.begin(), later.after.end(), earlier.name) == later.after.end();
-}
-
-// The last one in `order` that has to come before `what`.
-init_step step_of(const init_registration& what, const predecessor_map& wanted,
-                  const std::vector<init_step>& order)
-{
-    const auto& earlier = wanted.at(what.name);
-    for (auto at = order.rbegin(); at != order.rend(); ++at)
-        if (earlier.contains(at->what->name))
-            return {&what, at->what, asked_by(*at->what, what)};
-    return {&what, nullptr, false};
 }
 
 // Calls what `call` makes of each step until one fails; all of them if `all`.
@@ -162,27 +94,18 @@ result<std::vector<init_step>> init_order(init_phase phase)
 
 result<std::vector<init_step>> init_order(std::vector<const init_registration*> functions)
 {
-    const auto named = by_name(functions);
-    if (!named)
-        return pass(named);
-    const auto wanted = predecessors(*named);
-    if (!wanted)
-        return pass(wanted);
-    auto remaining = *wanted;
-    std::vector<init_step> order;
-    while (!remaining.empty()) {
-        const auto ready = std::find_if(remaining.begin(), remaining.end(),
-                                        [](const auto& entry) { return entry.second.empty(); });
-        if (ready == remaining.end())
-            return fail(errc::invalid_argument, "init functions wait for each other: {}",
-                        cycle_of(remaining));
-        const auto name = ready->first;
-        order.push_back(step_of(*named->at(name), *wanted, order));
-        remaining.erase(ready);
-        for (auto& entry : remaining)
-            entry.second.erase(name);
-    }
-    return order;
+    std::vector<order_item> items;
+    for (const auto* f : functions)
+        items.push_back({f->name, f->after, f->before, f->where});
+    const auto order = order_of("init functions", items);
+    if (!order)
+        return pass(order);
+    std::vector<init_step> steps;
+    for (const auto& step : *order)
+        steps.push_back({functions[step.item],
+                         step.waited_for ? functions[*step.waited_for] : nullptr,
+                         step.asked_by_other});
+    return steps;
 }
 
 result<void> check_init_order()

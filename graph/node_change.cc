@@ -55,7 +55,7 @@ result<node_id> node_registry::add(std::shared_ptr<const node_descriptor> what)
         release(entry.id);
         return fail(errc::invalid_argument, "{}", fmt::join(faults, "\n"));
     }
-    add_forms(entry);
+    add_variants(entry);
     entry.keeps_descriptor = std::move(what);
     entry.added = true;
     return entry.id;

@@ -196,7 +196,7 @@ result<node_registry> node_registry::of(std::span<const node_registration* const
         registry.join(entry, faults);
     for (auto& entry : registry.nodes_)
         registry.join_siblings(entry, faults);
-    registry.add_forms();
+    registry.add_variants();
     if (!faults.empty())
         return fail(errc::invalid_argument, "{}", fmt::join(faults, "\n"));
     return registry;
@@ -258,14 +258,14 @@ void node_registry::join_siblings(node_entry& entry, std::vector<std::string>& f
     entry.slot_owners = owner.slot_owners;
 }
 
-void node_registry::add_forms()
+void node_registry::add_variants()
 {
     for (auto& entry : nodes_)
-        add_forms(entry);
+        add_variants(entry);
 }
 
 // The best variant that the processor runs is the active one.
-void node_registry::add_forms(node_entry& entry)
+void node_registry::add_variants(node_entry& entry)
 {
     if (entry.descriptor->function == nullptr)
         return;

@@ -167,8 +167,8 @@ public:
 
 private:
     [[nodiscard]] result<node_entry*> append(std::string name, const node_descriptor& descriptor);
-    void add_forms();
-    void add_forms(node_entry& entry);
+    void add_variants();
+    void add_variants(node_entry& entry);
     void join(node_entry& entry, std::vector<std::string>& faults);
     void join_siblings(node_entry& entry, std::vector<std::string>& faults);
     [[nodiscard]] std::vector<node_entry*> sharing(const node_entry& entry, bool clones_too);

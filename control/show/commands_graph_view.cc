@@ -4,6 +4,7 @@
 #include "control/command/command.hh"
 #include "control/show/graph_rates.hh"
 #include "graph/engine.hh"
+#include "graph/feature_arc.hh"
 
 #include <algorithm>
 #include <array>
@@ -22,8 +23,10 @@ constexpr duration measured = 1s;
 std::vector<const node_entry*> running_nodes(engine& engine)
 {
     std::vector<const node_entry*> found;
+    const auto& arcs = engine.module<feature_arcs>();
     for (const auto& entry : engine.registry().all())
-        if (!entry.descriptor->is_template || entry.clone_of != no_node)
+        if ((!entry.descriptor->is_template || entry.clone_of != no_node) &&
+            !arcs.is_idle(entry.id))
             found.push_back(&entry);
     std::sort(found.begin(), found.end(), [](auto* a, auto* b) { return a->name < b->name; });
     return found;

@@ -5,6 +5,7 @@
 #include "nodes/interface/worker_handoff.hh"
 
 #include "graph/engine.hh"
+#include "graph/feature_arc.hh"
 #include "graph/flow_hash.hh"
 #include "graph/thread/hand_over.hh"
 #include "graph/thread/input_control.hh"
@@ -27,11 +28,18 @@ struct context {
     explicit context(const node_setup& setup)
         : table{setup.engine.module<handoff_table>()},
           engine{setup.engine},
-          go_on{setup.engine.registry().at(setup.id).nexts[to_ethernet_input]}
+          arc{setup.engine.module<feature_arcs>().find("device-input")},
+          ethernet_input{setup.engine.registry().at(setup.id).nexts[to_ethernet_input]}
     {}
     const handoff_table& table;
     weft::engine& engine;
-    node_id go_on; // there
+    // Where packets go on there: through the features of their interface if there are any.
+    [[nodiscard]] node_id go_on() const noexcept
+    {
+        return arc == nullptr ? ethernet_input : arc->entry.load(std::memory_order_relaxed);
+    }
+    const feature_arcs::arc* arc;
+    node_id ethernet_input;
 };
 
 void worker_handoff(node_run& run, frame& in) noexcept
@@ -53,7 +61,7 @@ void worker_handoff(node_run& run, frame& in) noexcept
         if (verdicts[i] == undecided) // and with it all for its thread
             hand_over_chosen(
                 run, in, i, [&](uint32_t k) noexcept { return threads[k] == threads[i]; },
-                {ctx.engine.thread(threads[i]), ctx.go_on, room_for_others}, congestion,
+                {ctx.engine.thread(threads[i]), ctx.go_on(), room_for_others}, congestion,
                 verdicts.data());
     run.enqueue(in, verdicts.data());
 }

@@ -5,6 +5,7 @@
 #include "base/text_table.hh"
 #include "control/command/command.hh"
 #include "control/config/config.hh"
+#include "graph/feature_arc.hh"
 #include "nodes/interface/interface.hh"
 
 #include <algorithm>
@@ -18,25 +19,20 @@ using namespace weft;
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-// Puts the node on the packets' way, or takes it off: ip4-input's slot for ip4-lookup leads to the
-// one or the other. Takes effect with the next plan.
-result<void> lead_through(node_registry& nodes, bool on)
+result<void> switch_all(engine& engine, bool on)
 {
-    const node_id counter = nodes.find("dscp-counter")->id;
-    const node_id lookup = nodes.find("ip4-lookup")->id;
-    const node_entry& input = *nodes.find("ip4-input");
-    const auto slot = std::find(input.nexts.begin(), input.nexts.end(), on ? lookup : counter);
-    if (slot == input.nexts.end())
-        return {}; // it is as it is to be
-    return nodes.update_next(input.id, static_cast<size_t>(slot - input.nexts.begin()),
-                             on ? counter : lookup);
+    for (const auto& i : interfaces_of(engine).all())
+        if (auto done = engine.module<feature_arcs>().set("dscp-counter", i->index, on); !done)
+            return done;
+    return {};
 }
 
-bool is_on(const engine& engine)
+bool is_on(engine& engine)
 {
-    const auto& nexts = engine.registry().find("ip4-input")->nexts;
-    return std::find(nexts.begin(), nexts.end(), engine.registry().find("dscp-counter")->id) !=
-           nexts.end();
+    const auto& all = interfaces_of(engine).all();
+    return std::any_of(all.begin(), all.end(), [&](const auto& i) {
+        return engine.module<feature_arcs>().is_on("dscp-counter", i->index);
+    });
 }
 
 void check(const config::value& root, config::problems& problems)
@@ -56,14 +52,14 @@ result<void> apply(const config::value& root, engine& engine)
     const auto* own = root.find("dscp-counter");
     if (own == nullptr || !own->get("enabled", true))
         return {};
-    if (own->find("interfaces") != nullptr) {
-        auto& counted = engine.module<counts>().counted();
-        counted.fill(false);
-        for (const auto& name : own->list<std::string>("interfaces"))
-            counted[interfaces_of(engine).find(name)->index] = true;
-    }
-    return lead_through(engine.registry(),
-                        true); // the first plan is made when all sections are applied
+    if (own->find("interfaces") == nullptr)
+        return switch_all(engine, true);
+    for (const auto& name : own->list<std::string>("interfaces"))
+        if (auto done = engine.module<feature_arcs>().set(
+                "dscp-counter", interfaces_of(engine).find(name)->index, true);
+            !done)
+            return done;
+    return {};
 }
 
 const config::registration section{{
@@ -129,17 +125,13 @@ const command_registration clear_dscp{"clear dscp", "Counts packets by DSCP from
 
 result<json> set(command_context& context)
 {
-    const bool on = context.arguments.text("state") == "on";
-    const auto lead = [on](node_registry& nodes) { return lead_through(nodes, on); };
-    if (auto done =
-            context.engine.change_graph(lead, on ? "set dscp-counter on" : "set dscp-counter off");
-        !done)
+    if (auto done = switch_all(context.engine, context.arguments.text("state") == "on"); !done)
         return pass(done);
     return json("");
 }
 
 const command_registration set_dscp{"set dscp-counter <state:on|off>",
-                                    "Puts the counter on the packets' way, or takes it off", set};
+                                    "Switches the counter of all interfaces on or off", set};
 
 } // namespace
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// dscp-counter: counts the packets of each DSCP (RFC 2474) between ip4-input and ip4-lookup.
+// dscp-counter: counts the packets of each DSCP (RFC 2474) as a feature on the arc ip4-unicast.
 #include "dscp_counter.hh"
 
 #include "base/net/headers.hh"
+#include "graph/feature_arc.hh"
 #include "graph/node_run.hh"
 #include "graph/plugin.hh"
 
@@ -14,25 +15,24 @@ namespace {
 
 using namespace weft;
 
-enum next : next_index { to_lookup };
+enum next : next_index { to_lookup }; // where features go that nothing was switched on for
 
 // One for each thread, so that no counter has two writers.
 struct context {
     explicit context(const node_setup& setup)
         : packets{setup.engine.module<counts>().of(setup.thread)},
-          counted{setup.engine.module<counts>().counted()}
+          onward{setup.engine.module<feature_arcs>().next_of(setup.id)}
     {}
     counter* packets;
-    const std::array<bool, max_interfaces>& counted;
+    feature_next onward; // the next feature of the packet's interface, or ip4-lookup
 };
 
 void dscp_counter(node_run& run, frame& in) noexcept
 {
     const auto& mine = run.context<context>();
     run.each(in, [&](packet& p) noexcept -> verdict {
-        if (mine.counted[p.metadata().interface])
-            mine.packets[p.network<net::ip4_header>().tos >> 2].add(1);
-        return to_lookup;
+        mine.packets[p.network<net::ip4_header>().tos >> 2].add(1);
+        return mine.onward.of(p);
     });
 }
 
@@ -43,6 +43,9 @@ const node_registration registration{{
     .context = context_of<context>(),
     .joined_later = true,
 }};
+
+// Switched on for interfaces: show features, set interface feature.
+const feature_registration feature{"dscp-counter", "ip4-unicast"};
 
 } // namespace
 

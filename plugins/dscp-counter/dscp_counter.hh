@@ -4,7 +4,6 @@
 
 #include "base/counter.hh"
 #include "graph/engine.hh"
-#include "nodes/interface/interface.hh"
 
 #include <array>
 #include <vector>
@@ -21,13 +20,10 @@ public:
     {
         for (unsigned thread = 0; thread < engine.thread_count(); ++thread)
             all_.emplace_back(dscp_count);
-        counted_.fill(true);
     }
 
     // What one thread writes.
     [[nodiscard]] weft::counter* of(unsigned thread) noexcept { return all_[thread].data(); }
-    // Which interfaces' packets are counted, by index; set before packets come.
-    [[nodiscard]] std::array<bool, weft::max_interfaces>& counted() noexcept { return counted_; }
 
     // Of all threads, since the last clear().
     [[nodiscard]] uint64_t sum(size_t dscp) const noexcept { return raw(dscp) - cleared_[dscp]; }
@@ -48,7 +44,6 @@ private:
     }
 
     std::vector<weft::counter_array> all_; // by thread
-    std::array<bool, weft::max_interfaces> counted_;
     std::array<uint64_t, dscp_count> cleared_{};
 };
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugins built out of the tree against an installed weft: the sample counts by DSCP, bad ones are refused by name."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -43,7 +44,7 @@ class Plugins(testbed.TwoHosts):
         cls.root = tempfile.mkdtemp(prefix="weft-plugins-")
         cls.cleanup.callback(shutil.rmtree, cls.root)
         prefix = package.install(cls.root)
-        for source in ("plugins/dscp-counter", "tests/e2e/plugins"):
+        for source in ("plugins/dscp-counter", "plugins/dscp-marker", "tests/e2e/plugins"):
             build = os.path.join(cls.root, os.path.basename(source))
             package.add_plugins(source, prefix, build)
         cls.directory = os.path.join(prefix, package.PLUGINS)
@@ -100,7 +101,8 @@ class Plugins(testbed.TwoHosts):
         )
         self.assertRegex(self.weft.cli("show dscp"), r"(?m)^ +46 EF +5$")
         next_nodes = self.weft.json("show node ip4-input")["nodes"][0]["nexts"]
-        self.assertEqual(next_nodes[0]["node"], "dscp-counter")
+        self.assertEqual(next_nodes[0]["node"], "ip4-unicast-features")
+        self.assertEqual(self.weft.cli("show interface a features").strip(), "ip4-unicast: dscp-counter")
 
     def test_the_sample_leaves_the_way_and_comes_back(self):
         self.learn()
@@ -112,13 +114,57 @@ class Plugins(testbed.TwoHosts):
         self.assertEqual(self.counts(), {})
         self.weft.cli("set dscp-counter on")
         self.send_both_ways(8, 4)
-        self.assertTrue(testbed.eventually(lambda: self.counts() == {8: 4}), self.counts())
+        self.assertTrue(testbed.eventually(lambda: self.counts() == {8: 8}), self.counts())  # of both
+
+    def test_two_plugins_stand_on_one_arc(self):
+        self.learn()
+        self.weft.cli("set interface feature a dscp-marker on")
+        self.assertEqual(self.weft.cli("show interface a features").strip(), "ip4-unicast: dscp-marker -> dscp-counter")
+        self.weft.cli("clear dscp")
+        self.tap_b.drain()
+        self.send(self.tap_a, testbed.CLIENT_MAC, self.weft.macs["a"], "10.0.0.2", "10.0.1.2", 10, 4)
+        came = self.tap_b.receive(lambda frame: frame.source_port == 1000, count=4)
+        self.assertEqual({frame.data[15] for frame in came}, {46 << 2 | 1})  # ECN stays
+        self.assertEqual({packets.checksum(frame.data[14:34]) for frame in came}, {0})
+        self.assertTrue(testbed.eventually(lambda: self.counts() == {46: 4}), self.counts())
+        self.weft.cli("set interface feature a dscp-marker off")
+        self.assertIn("dscp-marker                  off", self.weft.cli("show features"))
+
+    def test_features_stand_in_the_order_that_they_ask_for(self):
+        def order(weft):
+            arcs = {arc["arc"]: arc["features"] for arc in weft.json("show features")["arcs"]}
+            return [feature["name"] for feature in arcs["ip4-unicast"]]
+
+        self.assertEqual(order(self.weft), ["dscp-marker", "dscp-counter"])
+        source = os.path.join(self.root, "behind")
+        shutil.copytree(os.path.join(testbed.ROOT, "plugins/dscp-marker"), source)
+        with open(os.path.join(source, "dscp_marker.cc"), "r+", encoding="utf-8") as file:
+            text = file.read()
+            self.assertIn('"ip4-unicast", {}, {"dscp-counter"}', text)
+            file.seek(0)
+            file.truncate()
+            file.write(text.replace('"ip4-unicast", {}, {"dscp-counter"}', '"ip4-unicast", {"dscp-counter"}'))
+        build = os.path.join(source, "build")
+        package.run("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={self.root}/usr")
+        package.run("cmake", "--build", build)
+        shutil.copy(os.path.join(self.directory, "dscp-counter.so"), build)
+        with open(self.weft.config, encoding="utf-8") as file:
+            config = json.load(file)
+        config["plugins"] = {"path": build}
+        config["interfaces"] = {"n": {"device": "null", "features": ["dscp-marker", "dscp-counter"]}}
+        for key in ("throwing", "idle", "dscp-counter"):
+            del config[key]
+        config["cli"]["socket"] = "@SOCKET@"
+        weft = testbed.Weft(config)
+        self.addCleanup(weft.close)
+        self.assertEqual(order(weft), ["dscp-counter", "dscp-marker"])
+        self.assertEqual(weft.cli("show interface n features").strip(), "ip4-unicast: dscp-counter -> dscp-marker")
 
     def test_what_is_loaded_is_listed(self):
         listed = self.plugins()
         self.assertEqual(
             {name for name, plugin in listed.items() if plugin["state"] == "loaded"},
-            {"dscp-counter", "bystander"},
+            {"dscp-counter", "dscp-marker", "bystander"},
         )
         sample = listed["dscp-counter"]
         self.assertEqual(sample["version"], "1.0.0")
