@@ -7,7 +7,8 @@ namespace weft {
 namespace {
 
 // Frames as they come in from a port.
-const feature_arc_registration input{"device-input", "ethernet-input", {"device-input", "worker-handoff"}};
+const feature_arc_registration input{
+    "device-input", "ethernet-input", {"device-input", "worker-handoff"}};
 // Frames for an interface, whoever made them.
 const feature_arc_registration output{"interface-output", "interface-output", {}};
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every driver that needs no hardware: what it carries, what it can be told, and what it says where it cannot."""
 
-import os
 import shutil
 import tempfile
 

@@ -129,7 +129,10 @@ class HostilePeers(testbed.Test):
         self.assert_answers()
         self.connected()
         files = f"/proc/{self.weft.process.pid}/fd"
-        sockets = lambda: sum("socket:" in os.readlink(os.path.join(files, f)) for f in os.listdir(files))
+
+        def sockets():
+            return sum("socket:" in os.readlink(os.path.join(files, f)) for f in os.listdir(files))
+
         self.assertTrue(testbed.eventually(lambda: sockets() <= 5), "they are not closed")
 
     def test_a_bell_that_blocks_holds_no_worker_up(self):

@@ -151,7 +151,10 @@ class PacketGenerator(testbed.Test):
         for _ in range(10):
             self.start("s", words)
             self.start("t", words + " size 60-1500 random rate 100000")
-            moving = lambda: all(s["packets"] > 0 for s in self.streams().values())
+
+            def moving():
+                return all(s["packets"] > 0 for s in self.streams().values())
+
             self.assertTrue(testbed.eventually(moving), self.streams())
             self.weft.cli("packet-generator disable s")
             self.weft.cli("packet-generator delete t")

@@ -368,7 +368,8 @@ TEST_CASE("a file whose interrupts never come is waited for no more", "[graph][i
         std::this_thread::sleep_for(500ms);
         CHECK(t.engine.thread(1).loops() - before < 50); // two in each 100 ms
     } else {
-        CHECK(wait_for([&] { return t.engine.thread(1).loops() - before > 1000; })); // two in each ms
+        CHECK(
+            wait_for([&] { return t.engine.thread(1).loops() - before > 1000; })); // two in each ms
     }
 }
 

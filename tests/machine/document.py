@@ -31,5 +31,3 @@ def block(heading, holds):
     if len(fitting) != 1:
         raise AssertionError(f"docs/deploy.md, {heading}: {len(fitting)} blocks have `{holds}'")
     return fitting[0]
-
-

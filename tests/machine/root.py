@@ -151,7 +151,7 @@ def _make(work):
         "--aptopt=Acquire::Languages none",
         f"--include={','.join(PACKAGES)}",
         f"--essential-hook=sync-in {conf} /",
-        f"--customize-hook=systemctl --root=$1 enable machine-agent.service",
+        "--customize-hook=systemctl --root=$1 enable machine-agent.service",
         f"--customize-hook=systemctl --root=$1 mask {' '.join(MASKED)}",
         "--customize-hook=passwd --root $1 -d root",
         "--customize-hook=echo router >$1/etc/hostname",

@@ -78,7 +78,8 @@ def faults(samples, totals):
         found.append(f"{grown:.0f} more descriptors are open")
     if samples and samples[-1].pause > PAUSE_BOUND + samples[-1].vector:
         found.append(
-            f"a worker paused for {samples[-1].pause:.0f} us; {PAUSE_BOUND:.0f} and a vector's {samples[-1].vector:.0f} are allowed"
+            f"a worker paused for {samples[-1].pause:.0f} us; {PAUSE_BOUND:.0f} and a vector's "
+            f"{samples[-1].vector:.0f} are allowed"
         )
     return found
 
