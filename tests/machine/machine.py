@@ -4,8 +4,13 @@
     class Name(machine.Test):
         @classmethod
         def topology(cls):
-            cls.lan = cls.host("lan", "10.0.0.2/24", "10.0.0.1")
-            cls.router = cls.boot([guest.Port("lan0", "e1000e", cls.lan)])
+            cls.lan = cls.peer("lan")
+            port = guest.Port("lan0", "e1000e", cls.lan)
+            cls.router = cls.boot([port])
+            cls.router.use(port)
+            cls.router.configure({"lan": (port, {"addresses": ["10.0.0.1/24"]})})
+            cls.router.start()
+            cls.lan.take("lan0", "10.0.0.2/24", "10.0.0.1")
 
 Set WEFT_MACHINE_CONSOLE=1 to see a guest's console and journal when a test fails.
 """

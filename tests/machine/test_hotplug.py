@@ -31,7 +31,7 @@ class HotPlug(machine.Test):
     def state(self, port):
         return self.router.interface(port.name)["device"]
 
-    def becomes(self, port, state, within=25):
+    def becomes(self, port, state, within=40):
         self.assertTrue(
             machine.eventually(lambda: self.state(port) == state, within, 0.5),
             f"{port.name} is {self.state(port)}, not {state}\n{self.router.journal()}",
@@ -40,24 +40,20 @@ class HotPlug(machine.Test):
     def plug(self, port):
         self.router.monitor("device_add", **port.device())
         there = f"test -e /sys/bus/pci/devices/{port.address}/driver"
-        self.assertTrue(machine.eventually(lambda: self.router.run(there, check=False)[0] == 0, 15, 0.3))
+        self.assertTrue(machine.eventually(lambda: self.router.run(there, check=False)[0] == 0, 40, 0.3))
 
     def pull(self, port):
-        """As from its slot, where Linux is asked first. Returns how many seconds the guest needed to let it go."""
+        """As from its slot, where Linux is asked first; until the machine no longer has it."""
         self.router.monitor("device_del", id=port.name)
         gone = f"test ! -e /sys/bus/pci/devices/{port.address}"
         self.assertTrue(
-            machine.eventually(lambda: self.router.run(gone, check=False)[0] == 0, 25, 0.3),
+            machine.eventually(lambda: self.router.run(gone, check=False)[0] == 0, 40, 0.3),
             f"{port.name} is still there\n{self.router.journal()}\n{self.router.log()}",
         )
-        self.assertTrue(machine.eventually(lambda: self.unplugged(port), 15, 0.3))
+        self.assertTrue(machine.eventually(lambda: self.unplugged(port), 40, 0.3))
 
     def unplugged(self, port):
-        return all(device["id"] != f"{port.name}" for device in self.peripherals())
-
-    def peripherals(self):
-        rows = self.router.monitor("qom-list", path="/machine/peripheral")
-        return [{"id": row["name"]} for row in rows]
+        return all(row["name"] != port.name for row in self.router.monitor("qom-list", path="/machine/peripheral"))
 
     def test_ports_come_and_go(self):
         for port in self.late:
@@ -76,7 +72,7 @@ class HotPlug(machine.Test):
         self.addCleanup(pinging.kill)
         self.addCleanup(through.kill)
         self.pull(port)
-        self.becomes(port, "gone", 5)
+        self.becomes(port, "gone", 15)
         self.assertTrue(self.client.reaches("10.0.1.2", 5, 5), self.router.journal())
         self.plug(port)  # driverctl binds it, as it was told before
         self.becomes(port, "present")
