@@ -61,6 +61,14 @@ std::string_view to_string(adjacency_kind kind) noexcept
     return "?";
 }
 
+void adjacency::set_rewrite(std::span<const std::byte> header) noexcept
+{
+    rewrite_bytes = static_cast<uint8_t>(std::min(header.size(), max_rewrite));
+    rewrite = {};
+    std::copy_n(header.begin(), rewrite_bytes, rewrite.begin());
+    plain_mtu = rewrite_bytes == sizeof(net::ethernet_header) ? mtu : uint16_t{0};
+}
+
 forwarding::forwarding(engine& engine)
     : engine_{engine},
       adjacencies_{map_table<adjacency>(max_adjacencies)},
@@ -108,8 +116,7 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
     fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
     if (hop.mac) {
         const net::ethernet_header header{*hop.mac, hot.mac, net::ether_type::ip4};
-        fresh.rewrite_bytes = sizeof header;
-        std::memcpy(fresh.rewrite.data(), &header, sizeof header);
+        fresh.set_rewrite(std::as_bytes(std::span{&header, 1}));
     }
     to = fresh;
 }
@@ -237,7 +244,8 @@ bool forwarding::is_outdated(const next_hop& hop, next_hop_index index) const
     adjacency now;
     write(now, hop, index);
     const adjacency& live = adjacencies_[hop.adjacency];
-    return now.mtu != live.mtu || now.rewrite != live.rewrite;
+    return now.mtu != live.mtu || now.rewrite_bytes != live.rewrite_bytes ||
+           now.rewrite != live.rewrite;
 }
 
 void forwarding::interface_changed(interface_index interface)

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -45,21 +46,28 @@ enum class adjacency_kind : uint8_t {
 // The first adjacencies and load balances stand for the kinds that need no next hop.
 inline constexpr uint32_t special_count = static_cast<uint32_t>(adjacency_kind::glean);
 
-// Everything that lookup and rewrite need, in one cache line. Never changed once a worker can see
-// it: a change is a new adjacency, and the old one is freed after a grace period.
+// Everything that lookup and rewrite need; but for long rewrites, in one cache line. Never changed
+// once a worker can see it: a change is a new adjacency, and the old one is freed after a grace
+// period.
 struct alignas(64) adjacency {
+    static constexpr size_t max_rewrite = 96; // bytes
+
     verdict lookup_verdict = next_index{0}; // of ip4-lookup
     adjacency_kind kind = adjacency_kind::unreachable;
-    uint8_t rewrite_bytes = 0; // 14: the Ethernet header
+    uint8_t rewrite_bytes = 0; // of the link's header, which ends where the network header begins
     bool watched = false;      // lookup notes its use
     uint8_t used = 0;          // set by workers, while it is watched: the one thing that changes
     interface_index interface = no_interface;
     uint16_t mtu = 0;
+    uint16_t plain_mtu = 0;    // the MTU where the rewrite is an Ethernet header alone; else 0
     net::ip4_address next_hop; // glean: whom to ask for; 0.0.0.0: the packet's destination
     next_hop_index owner = 0;
-    std::array<std::byte, 16> rewrite{};
+    alignas(32) std::array<std::byte, max_rewrite> rewrite{};
+
+    // Takes over a link's header of max_rewrite bytes at most.
+    void set_rewrite(std::span<const std::byte> header) noexcept;
 };
-static_assert(sizeof(adjacency) == 64);
+static_assert(sizeof(adjacency) == 128 && offsetof(adjacency, rewrite) == 32);
 
 // What lookup reads instead of an adjacency: its index and, in the top bit, whether it is anything
 // but a rewrite that is not watched, so that a packet on its usual way leaves the adjacency to

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-rewrite: decrements the TTL, writes the next hop's Ethernet header, and sends the packet out.
+// ip4-rewrite: decrements the TTL, writes the link's header to the next hop, and sends the packet
+// out.
 #include "nodes/ip4/ip4_rewrite.hh"
 
 #include "nodes/ethernet/trace.hh"
@@ -25,6 +26,24 @@ verdict refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint
     return to_icmp_error;
 }
 
+// Lets the frame begin so that a link's header of so many bytes ends where the network header
+// begins. False: the buffer has no room for that.
+bool make_room(packet& p, uint32_t bytes) noexcept
+{
+    packet_metadata& metadata = p.metadata();
+    const int more = static_cast<int>(bytes) - metadata.l3_offset;
+    if (more == 0) [[likely]]
+        return true;
+    rte_mbuf* const mbuf = p.mbuf();
+    if (more > rte_pktmbuf_headroom(mbuf))
+        return false;
+    mbuf->data_off = static_cast<uint16_t>(mbuf->data_off - more);
+    mbuf->data_len = static_cast<uint16_t>(mbuf->data_len + more);
+    mbuf->pkt_len += static_cast<uint32_t>(more);
+    metadata.l3_offset = static_cast<uint8_t>(bytes);
+    return true;
+}
+
 } // namespace
 
 verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept
@@ -39,11 +58,11 @@ verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept
         p.length() - metadata.l3_offset > to.mtu &&
         rte_pktmbuf_trim(p.mbuf(), static_cast<uint16_t>(p.length() - end)) != 0)
         return drop(too_big);
+    if (!make_room(p, to.rewrite_bytes)) [[unlikely]]
+        return drop(no_room);
     if ((metadata.flags & packet_metadata::locally_made) == 0) [[likely]]
         decrement_ttl(header);
-    // ip4 packets stand behind an Ethernet header's room, whatever they came in with
-    std::memcpy(p.data() + metadata.l3_offset - sizeof(net::ethernet_header), to.rewrite.data(),
-                sizeof(net::ethernet_header));
+    std::memcpy(p.data(), to.rewrite.data(), to.rewrite_bytes);
     metadata.interface = to.interface;
     return to_output;
 }
@@ -64,7 +83,8 @@ const node_registration registration{{
     .name = "ip4-rewrite",
     .function = ip4_rewrite,
     .nexts = {{rewrite::to_output, "interface-output"}, {rewrite::to_icmp_error, "ip4-icmp-error"}},
-    .reasons = {{rewrite::too_big, "too_big", "the packet is larger than the interface's MTU"}},
+    .reasons = {{rewrite::too_big, "too_big", "the packet is larger than the interface's MTU"},
+                {rewrite::no_room, "no_room", "the buffer has no room for the link's header"}},
     .context = context_of<context>(),
     .format_trace = trace_rewrite,
 }};

@@ -13,7 +13,7 @@ namespace weft::ip4 {
 
 namespace rewrite {
 enum next : next_index { to_output, to_icmp_error };
-enum reasons : uint16_t { too_big };
+enum reasons : uint16_t { too_big, no_room };
 
 struct context {
     explicit context(const node_setup& setup) : ip4{setup.engine.module<tables>()} {}

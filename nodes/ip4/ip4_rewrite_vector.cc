@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-rewrite for many packets at once: what fits its interface's MTU is rewritten without a look
-// at anything else.
+// ip4-rewrite for many packets at once: what comes behind an Ethernet header, leaves behind one and
+// fits its interface's MTU is rewritten without a look at anything else.
 #include "graph/node_run_vector.hh"
 #include "nodes/ip4/ip4_rewrite.hh"
 
@@ -56,9 +56,7 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
     const forwarding& hops = run.context<rewrite::context>().ip4.hops();
     const adjacency* const adjacencies = hops.adjacencies();
     packet* const* const packets = in.packets.data();
-    // Where the first one's header stands, those of all others stand as well, and none has a flag,
-    // but for odd ones.
-    const uint32_t offset = packets[0]->metadata().l3_offset;
+    constexpr uint32_t offset = sizeof(net::ethernet_header); // and no flag
     packet_set odd;
     odd.find(in.count, [&](uint32_t i) noexcept {
         packet& p = *packets[i];
@@ -66,9 +64,9 @@ void ip4_rewrite(node_run& run, frame& in) noexcept
         const adjacency& to = adjacencies[metadata.adjacency];
         // The frame holds the packet, as ip4-input has seen; what is behind it only makes this
         // stricter.
-        if (metadata.place() != offset || p.length() - offset > to.mtu) [[unlikely]]
+        if (metadata.place() != offset || p.length() - offset > to.plain_mtu) [[unlikely]]
             return true;
-        forward(p.data() + offset - sizeof(net::ethernet_header), to.rewrite.data());
+        forward(p.data(), to.rewrite.data());
         p.metadata().interface = to.interface;
         return false;
     });

@@ -3,6 +3,8 @@
 #include "nodes/interface/interface.hh"
 #include "tests/nodes/node_tester.hh"
 
+#include <numeric>
+
 using namespace weft;
 using namespace weft::test;
 
@@ -50,6 +52,15 @@ void in_each_form(node_tester& t)
         t.use_variant(which);
 }
 
+// As an interface of another kind would have it.
+void set_rewrite(node_tester& t, std::string_view next_hop, const byte_string& header)
+{
+    for (auto index : t.hops().next_hops())
+        if (t.hops().at(index).address == ip(next_hop))
+            const_cast<ip4::adjacency&>(t.hops().adjacency_at(t.hops().at(index).adjacency))
+                .set_rewrite(std::as_bytes(std::span{header}));
+}
+
 packet_builder sized(uint16_t bytes)
 {
     return packet_builder{}.ip4().udp().payload(bytes - 28u);
@@ -88,6 +99,44 @@ TEST_CASE("the next hop's Ethernet header is written, and no byte behind the hea
     CHECK(out.ethernet().source == mac_of(1, 1));
     CHECK(out.ethernet().type == net::ether_type::ip4);
     CHECK(byte_string(out.bytes.begin() + 14, out.bytes.end()) == one_hop_on(sent.bytes()));
+}
+
+TEST_CASE("a link's header of any length is written in front of the network header", "[nodes]")
+{
+    const size_t bytes = GENERATE(0, 4, 14, 18, 22, 64, 96);
+    const size_t came_behind = GENERATE(14, 18, 22);
+    node_tester t;
+    in_each_form(t);
+    t.add_route("16.0.0.0/8", {"10.0.1.2"});
+    byte_string header(bytes, 0);
+    std::iota(header.begin(), header.end(), uint8_t{1});
+    set_rewrite(t, "10.0.1.2", header);
+    const auto whole = udp_packet("10.0.0.2", "16.0.0.1").payload(99).bytes();
+    packet* p = t.make(whole);
+    REQUIRE(rte_pktmbuf_prepend(p->mbuf(), static_cast<uint16_t>(came_behind - 14)) != nullptr);
+    t.inject("ip4-lookup", p);
+    p->metadata().l3_offset = static_cast<uint8_t>(came_behind);
+    t.run();
+    const auto out = t.take_one();
+    INFO(bytes << " bytes behind " << came_behind);
+    REQUIRE(out.bytes.size() == bytes + whole.size() - 14);
+    CHECK(std::equal(header.begin(), header.end(), out.bytes.begin()));
+    CHECK(std::equal(out.bytes.begin() + static_cast<ptrdiff_t>(bytes), out.bytes.end(),
+                     one_hop_on(whole).begin()));
+}
+
+TEST_CASE("a link's header that the buffer has no room for is a counted drop", "[nodes]")
+{
+    node_tester t;
+    t.add_route("16.0.0.0/8", {"10.0.1.2"});
+    set_rewrite(t, "10.0.1.2", byte_string(96, 7));
+    packet* p = t.make(udp_packet("10.0.0.2", "16.0.0.1").bytes());
+    REQUIRE(rte_pktmbuf_prepend(p->mbuf(), rte_pktmbuf_headroom(p->mbuf())) != nullptr);
+    rte_pktmbuf_adj(p->mbuf(), 81); // with 14 bytes of Ethernet one byte too few
+    std::memmove(p->data(), p->data() + (RTE_PKTMBUF_HEADROOM - 81), 14 + 28);
+    t.inject("ip4-lookup", p);
+    t.run();
+    CHECK(t.counted() == counts{{"ip4-rewrite: no_room", 1}});
 }
 
 TEST_CASE("a packet of the MTU passes, one byte more does not", "[nodes]")
