@@ -9,7 +9,7 @@ namespace weft::ip4 {
 
 namespace {
 
-constexpr size_t first_capacity = 1024;
+constexpr size_t first_capacity = 512; // one page
 
 } // namespace
 
