@@ -118,6 +118,7 @@ inline constexpr uint8_t protocol_unreachable = 2;
 inline constexpr uint8_t port_unreachable = 3;
 inline constexpr uint8_t fragmentation_needed = 4;
 inline constexpr uint8_t source_route_failed = 5;
+inline constexpr uint8_t communication_prohibited = 13; // RFC 1812 section 5.2.7.1
 
 // Whether messages of this type are about another packet, whose beginning they quote behind their
 // header.

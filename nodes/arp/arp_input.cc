@@ -106,7 +106,7 @@ bool is_own(const interface_table& interfaces, const net::mac_address& mac) noex
 // Whether its sender can be trusted; consumed where that does not matter to the router.
 verdict check_sender(const context& ctx, const message& m) noexcept
 {
-    const auto& own = ctx.ip4.own();
+    const auto& own = ctx.ip4.view_of(m.interface).own;
     if (is_own(ctx.interfaces,
                m.mac)) // a loop, or an invented sender: packets for it would come back
         return drop(own_mac);
@@ -114,8 +114,10 @@ verdict check_sender(const context& ctx, const message& m) noexcept
         return drop(duplicate_address);
     if (own.source_for(m.sender, m.interface).value == 0)
         return consumed; // without an address the interface takes part in no ARP
-    // a probe (RFC 5227) asks with no sender; answered, never learned
-    if (m.sender.value != 0 && ctx.ip4.interface_towards(m.sender) != m.interface)
+    // a probe (RFC 5227) asks with no sender; answered, never learned. Whom the router asked may be
+    // on no network: a route says that it is there.
+    if (m.sender.value != 0 && own.interface_towards(m.sender) != m.interface &&
+        !ctx.asked.has(m.interface, m.sender))
         return m.for_us ? drop(foreign_sender) : consumed;
     return to_output;
 }
@@ -174,7 +176,8 @@ verdict decide(node_run& run, packet& p, News&& news) noexcept
     const verdict form = check_format(p);
     if (form != to_output)
         return form;
-    const message m{ctx.ip4.own(), p.metadata().interface, p.network<net::arp_header>()};
+    const interface_index rx = p.metadata().interface;
+    const message m{ctx.ip4.view_of(rx).own, rx, p.network<net::arp_header>()};
     if (!m.confirms() && ctx.ip4.forwards_to(m.interface, m.sender, m.mac))
         return answer(run, p, m);
     const verdict sender = check_sender(ctx, m);

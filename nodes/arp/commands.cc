@@ -25,8 +25,14 @@ void check_address(const config::value& item, const config::value& interfaces,
     const auto a = address->as<net::ip4_address>();
     if (const auto name = ip4::unroutable({a, 32}); !name.empty())
         problems.add(*address, "{} lies in {}", address->text(), name);
+    const auto vrf_of = [&](const config::value& settings) {
+        return settings.get<std::string>("vrf", std::string{vrf_table::default_name});
+    };
+    const std::string vrf = vrf_of(*interfaces.find(item.find("interface")->text()));
     for (const auto& [name, at, settings] : interfaces.entries())
-        for (const auto& own : settings.list<net::ip4_interface_address>("addresses")) {
+        for (const auto& own : vrf_of(settings) == vrf
+                                   ? settings.list<net::ip4_interface_address>("addresses")
+                                   : std::vector<net::ip4_interface_address>{}) {
             const auto network = own.network();
             if (own.address == a)
                 problems.add(*address, "{} is an address of interface {}", address->text(), name);
@@ -98,12 +104,14 @@ result<json> show(command_context& context)
     engine& engine = context.engine;
     const duration now = engine.loop().now();
     json rows = json::array();
+    const auto& vrfs = engine.module<vrf_table>();
     for (const auto* n : engine.module<neighbour_table>().all())
         rows.push_back({{"age", std::chrono::duration<double>(now - n->since).count()},
                         {"address", net::to_string(n->address)},
                         {"state", to_string(n->state)},
                         {"macaddress", net::to_string(n->mac)},
                         {"interface", interfaces_of(engine).at(n->interface).name},
+                        {"vrf", vrfs.name_of(vrfs.of(n->interface))},
                         {"waiting", n->waiting.size()}});
     json used = json::array();
     for (const auto& i : interfaces_of(engine).all())
@@ -151,12 +159,13 @@ result<void> check_place(engine& engine, const interface& i, net::ip4_address a)
     const std::string text = net::to_string(a);
     if (const auto name = ip4::unroutable({a, 32}); !name.empty())
         return fail(errc::invalid_argument, "{} lies in {}", text, name);
-    if (ip4.own().contains(a))
+    const vrf_index vrf = ip4.vrf_of(i.index);
+    if (ip4.own(vrf).contains(a))
         return fail(errc::invalid_argument, "{} is an address of this router", text);
-    if (const auto towards = ip4.interface_towards(a); towards && *towards != i.index)
+    if (const auto towards = ip4.interface_towards(a, vrf); towards && *towards != i.index)
         return fail(errc::invalid_argument, "{} is on a network of interface {}", text,
                     interfaces_of(engine).at(*towards).name);
-    if (ip4.table().lookup(a) == ip4::forwarding::special(ip4::adjacency_kind::broadcast))
+    if (ip4.own(vrf).is_broadcast(a))
         return fail(errc::invalid_argument, "{} is the first or the broadcast address of a network",
                     text);
     return {};

@@ -243,7 +243,7 @@ void neighbour_table::ask_again(neighbour& n, token_bucket& budget, duration now
 
 bool neighbour_table::request(neighbour& n, duration now)
 {
-    const auto own = ip4_.own().source_for(n.address, n.interface);
+    const auto own = ip4_.own(ip4_.vrf_of(n.interface)).source_for(n.address, n.interface);
     // A neighbour that is being confirmed is asked directly (RFC 1122 section 2.3.2.1).
     const bool direct = n.state == neighbour_state::probe;
     if (!send(n.interface, 1, direct ? n.mac : net::broadcast_mac, own, n.address))
@@ -349,7 +349,7 @@ result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address 
 // In force or waiting, as its interface's networks are.
 result<void> neighbour_table::set_permanent(neighbour& n)
 {
-    const bool near = ip4_.interface_towards(n.address) == n.interface;
+    const bool near = ip4_.is_near(n.interface, n.address);
     set_state(n, neighbour_state::inactive);
     if (!near) {
         ip4_.neighbour_down(n.interface, n.address);
@@ -386,7 +386,7 @@ void neighbour_table::follow_networks(interface_index i)
 {
     for (auto at = table_.lower_bound({i, {}}); at != table_.end() && at->first.first == i;) {
         neighbour& n = (at++)->second;
-        const bool near = ip4_.interface_towards(n.address) == i;
+        const bool near = ip4_.is_near(i, n.address);
         if (!is_configured(n) && !near)
             erase(n);
         else if (is_configured(n) && near != (n.state == neighbour_state::permanent))

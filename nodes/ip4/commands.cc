@@ -12,24 +12,88 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+// The VRF that an argument names, or `otherwise`.
+result<vrf_index> vrf_of(command_context& context, std::string_view name, vrf_index otherwise)
+{
+    if (!context.arguments.has(name))
+        return otherwise;
+    return vrf_named(context.engine, context.arguments.text(name));
+}
+
+result<route_vrfs> vrfs_of(command_context& context)
+{
+    const auto in = vrf_of(context, "vrf", default_vrf);
+    if (!in)
+        return pass(in);
+    const auto through = vrf_of(context, "via-vrf", *in);
+    if (!through)
+        return pass(through);
+    return route_vrfs{*in, *through};
+}
+
+// The paths that a command gives: `via` and `dev`, whichever there are.
+result<std::vector<route_path>> paths_of(command_context& context)
+{
+    interface_index dev = no_interface;
+    if (context.arguments.has("interface")) {
+        const auto i = interface_of(context);
+        if (!i)
+            return pass(i);
+        dev = (*i)->index;
+    }
+    std::vector<route_path> paths;
+    for (const auto& text : context.arguments.all("via"))
+        paths.emplace_back(*net::parse<net::ip4_address>(text), dev);
+    if (paths.empty())
+        paths.emplace_back(net::ip4_address{}, dev);
+    return paths;
+}
+
+// What the arguments `distance' and `metric' say of a static route.
+result<route_rank> rank_of(command_context& context)
+{
+    const auto usual = default_distance(route_source::fixed);
+    const auto distance = number_within(context.arguments, "distance", 1, max_distance, usual);
+    if (!distance)
+        return pass(distance);
+    const auto metric = number_within(context.arguments, "metric", 0, UINT32_MAX, 0);
+    if (!metric)
+        return pass(metric);
+    return route_rank{route_source::fixed, static_cast<uint8_t>(*distance),
+                      static_cast<uint32_t>(*metric)};
+}
+
 result<json> route_add(command_context& context)
 {
-    std::vector<net::ip4_address> via;
-    for (const auto& text : context.arguments.all("via"))
-        via.push_back(*net::parse<net::ip4_address>(text));
+    const auto rank = rank_of(context);
+    if (!rank)
+        return pass(rank);
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
-    if (auto done = context.engine.module<tables>().add_route(*to, via); !done)
+    const auto vrfs = vrfs_of(context);
+    const auto paths = paths_of(context);
+    if (!vrfs)
+        return pass(vrfs);
+    if (!paths)
+        return pass(paths);
+    if (auto done = context.engine.module<tables>().add_route(*to, *paths, *vrfs, *rank); !done)
         return pass(done);
     return json("");
 }
 
-result<json> blackhole_add(command_context& context)
+result<json> special_add(command_context& context)
 {
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
+    const auto vrf = vrf_of(context, "vrf", default_vrf);
+    if (!vrf)
+        return pass(vrf);
     if (const auto range = unroutable(*to); !range.empty())
         return fail(errc::invalid_argument, "{} lies in {} and is never routed",
                     net::to_string(*to), range);
-    if (auto done = context.engine.module<tables>().add_blackhole(*to); !done)
+    const auto rank = rank_of(context);
+    if (!rank)
+        return pass(rank);
+    const auto kind = *special_route_kind(context.arguments.text("type"));
+    if (auto done = context.engine.module<tables>().add_special(*to, kind, *vrf, *rank); !done)
         return pass(done);
     return json("");
 }
@@ -37,17 +101,40 @@ result<json> blackhole_add(command_context& context)
 result<json> route_del(command_context& context)
 {
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
-    if (auto done = context.engine.module<tables>().remove_route(*to); !done)
+    const auto vrf = vrf_of(context, "vrf", default_vrf);
+    if (!vrf)
+        return pass(vrf);
+    const auto rank = rank_of(context);
+    if (!rank)
+        return pass(rank);
+    const bool one = context.arguments.has("distance") || context.arguments.has("metric");
+    if (auto done = context.engine.module<tables>().remove_route(
+            *to, *vrf, one ? std::optional{*rank} : std::nullopt);
+        !done)
         return pass(done);
     return json("");
 }
 
-const command_registration add{"ip route add <prefix:prefix> via <via:address>...",
+#define WEFT_RANK "[distance <distance:number>] [metric <metric:number>]"
+
+const command_registration add{"ip route add <prefix:prefix> via <via:address>... [vrf <vrf:vrf>] "
+                               "[via-vrf <via-vrf:vrf>] " WEFT_RANK,
                                "Adds or replaces a static route over one next hop or several",
                                route_add};
-const command_registration add_blackhole{"ip route add <prefix:prefix> blackhole",
-                                         "Adds or replaces a route that drops", blackhole_add};
-const command_registration del{"ip route del <prefix:prefix>", "Removes a static route", route_del};
+const command_registration add_on_link{
+    "ip route add <prefix:prefix> via <via:address> dev <interface:interface> [vrf "
+    "<vrf:vrf>] " WEFT_RANK,
+    "The same over a next hop that is on no network of the interface's", route_add};
+const command_registration add_device{
+    "ip route add <prefix:prefix> dev <interface:interface> [vrf <vrf:vrf>] " WEFT_RANK,
+    "Adds a route to hosts that are behind an interface", route_add};
+const command_registration add_special{
+    "ip route add <prefix:prefix> <type:blackhole|unreachable|prohibit> [vrf <vrf:vrf>] " WEFT_RANK,
+    "Adds or replaces a route that drops, in silence or with an ICMP error", special_add};
+const command_registration del{"ip route del <prefix:prefix> [vrf <vrf:vrf>] " WEFT_RANK,
+                               "Removes a static route, at all distances and metrics or at one",
+                               route_del};
+#undef WEFT_RANK
 
 result<json> change_address(command_context& context, bool add_it)
 {

@@ -17,8 +17,14 @@ namespace {
 struct seen_address {
     net::ip4_interface_address address;
     std::string interface;
+    std::string vrf;
     const config::value* where;
 };
+
+std::string vrf_in(const config::value& settings, std::string_view key = "vrf")
+{
+    return settings.get<std::string>(key, std::string{vrf_table::default_name});
+}
 
 std::vector<seen_address> all_addresses(const config::value& root)
 {
@@ -29,7 +35,8 @@ std::vector<seen_address> all_addresses(const config::value& root)
     for (const auto& [name, key_at, settings] : interfaces->entries())
         if (const auto* list = settings.find("addresses"))
             for (const auto& item : list->items())
-                found.push_back({item.as<net::ip4_interface_address>(), name, &item});
+                found.push_back(
+                    {item.as<net::ip4_interface_address>(), name, vrf_in(settings), &item});
     return found;
 }
 
@@ -52,6 +59,8 @@ void check_addresses(const config::value& root, config::problems& problems)
         for (size_t k = 0; k < i; ++k) {
             const auto mine = all[i].address.network();
             const auto other = all[k].address.network();
+            if (all[i].vrf != all[k].vrf)
+                continue;
             if (all[i].address.address == all[k].address.address)
                 problems.add(*all[i].where, "{} is an address of interface {} already (line {})",
                              all[i].where->text(), all[k].interface, all[k].where->at().line);
@@ -85,39 +94,114 @@ const config::registration addresses{{
     .apply = apply_addresses,
 }};
 
-bool on_a_network(net::ip4_address a, const std::vector<seen_address>& all)
+// Why an address is no next hop's in a VRF; empty if it may be one, now or once it has a network.
+std::string_view why_no_next_hop(net::ip4_address a, std::string_view vrf,
+                                 const std::vector<seen_address>& all)
 {
-    bool near = false;
+    if (!unroutable({a, 32}).empty())
+        return "is no address of one host";
+    std::string_view why;
     for (const auto& own : all) {
         const auto network = own.address.network();
-        const bool end = own.address.length < 31 && (a == network.network || a == network.last());
+        if (own.vrf != vrf)
+            continue;
         if (own.address.address == a)
-            return false;
-        near = near || (!end && network.contains(a));
+            return "is an address of this router";
+        if (own.address.length < 31 && (a == network.network || a == network.last()))
+            why = "is the first or the broadcast address of a network";
     }
-    return near;
+    return why;
 }
 
-void check_route(const config::value& route, const std::vector<seen_address>& all,
-                 config::problems& problems)
+bool is_configured_vrf(const config::value& root, const std::string& name)
+{
+    const auto* vrfs = root.find("vrfs");
+    return name == vrf_table::default_name || (vrfs != nullptr && vrfs->find(name) != nullptr);
+}
+
+void check_vrfs(const config::value& route, const config::value& root, config::problems& problems)
+{
+    for (const char* key : {"vrf", "via-vrf"})
+        if (const auto* vrf = route.find(key);
+            vrf != nullptr && !is_configured_vrf(root, vrf->text()))
+            problems.add(*vrf, "no VRF `{}' is configured under `vrfs'", vrf->text());
+}
+
+// Next hops and the interface that they are behind, of a route or of one of its `paths'.
+void check_path(const config::value& path, const config::value& route, const config::value& root,
+                const std::vector<seen_address>& all, config::problems& problems)
+{
+    const auto* dev = path.find("dev");
+    const auto* interfaces = root.find("interfaces");
+    const auto* behind =
+        dev == nullptr || interfaces == nullptr ? nullptr : interfaces->find(dev->text());
+    const auto via = path.list<net::ip4_address>("via");
+    if (dev != nullptr && behind == nullptr)
+        problems.add(*dev, "no interface `{}' is configured", dev->text());
+    else if (dev != nullptr && via.empty() && vrf_in(*behind) != vrf_in(route))
+        problems.add(*dev, "interface {} is in VRF {}; expected `via' to go there by", dev->text(),
+                     vrf_in(*behind));
+    const std::string through =
+        behind != nullptr ? vrf_in(*behind)
+                          : vrf_in(route, route.find("via-vrf") != nullptr ? "via-vrf" : "vrf");
+    for (auto address : via)
+        if (const auto why = why_no_next_hop(address, through, all); !why.empty())
+            problems.add(*path.find("via"), "next hop {} {}", net::to_string(address), why);
+}
+
+// How many paths a route has, and where they stand.
+std::pair<size_t, const config::value*> count_paths(const config::value& route)
+{
+    if (const auto* paths = route.find("paths"))
+        return {paths->items().size(), paths};
+    const auto count = route.list<net::ip4_address>("via").size();
+    return {count > 0 || route.find("dev") == nullptr ? count : 1, route.find("via")};
+}
+
+void check_kind(const config::value& route, config::problems& problems)
+{
+    const std::string kind = route.get<std::string>("type", "unicast");
+    const auto [count, where] = count_paths(route);
+    if (kind != "unicast" && count > 0)
+        problems.add(where != nullptr ? *where : *route.find("dev"),
+                     "a route of type {} has no next hop", kind);
+    if (kind == "unicast" && count == 0)
+        problems.add(route,
+                     "a route needs `via' with one next hop or several, `dev', `paths', or a "
+                     "`type' such as blackhole");
+    if (count > forwarding::max_paths)
+        problems.add(*where, "{} next hops, more than {}", count, forwarding::max_paths);
+    const auto* paths = route.find("paths");
+    if (paths == nullptr)
+        return;
+    for (const char* key : {"via", "dev"})
+        if (const auto* other = route.find(key))
+            problems.add(*other, "`paths' stands in place of it");
+    for (const auto& path : paths->items())
+        if (path.find("via") == nullptr && path.find("dev") == nullptr)
+            problems.add(path, "a path needs `via' or `dev'");
+}
+
+void check_route(const config::value& route, const config::value& root,
+                 const std::vector<seen_address>& all, config::problems& problems)
 {
     const auto* to = route.find("to");
-    const auto via = route.list<net::ip4_address>("via");
-    const std::string kind = route.get<std::string>("type", "unicast");
     if (const auto range = unroutable(to->as<net::ip4_prefix>()); !range.empty())
         problems.add(*to, "{} lies in {} and is never routed", to->text(), range);
-    if (kind == "blackhole" && !via.empty())
-        problems.add(*route.find("via"), "a blackhole has no next hop");
-    if (kind == "unicast" && via.empty())
-        problems.add(route,
-                     "a route needs `via' with one next hop or several, or `type: blackhole'");
-    if (via.size() > forwarding::max_paths)
-        problems.add(*route.find("via"), "{} next hops, more than {}", via.size(),
-                     forwarding::max_paths);
-    for (auto address : via)
-        if (!on_a_network(address, all))
-            problems.add(*route.find("via"), "next hop {} is on no interface's network",
-                         net::to_string(address));
+    check_vrfs(route, root, problems);
+    check_kind(route, problems);
+    check_path(route, route, root, all, problems);
+    if (const auto* paths = route.find("paths"))
+        for (const auto& path : paths->items())
+            check_path(path, route, root, all, problems);
+}
+
+route_rank rank_of(const config::value& route)
+{
+    return {route_source::fixed,
+            static_cast<uint8_t>(
+                route.get<uint16_t>("distance", default_distance(route_source::fixed))),
+            route.get<uint32_t>("metric", 0)};
 }
 
 void check_routes(const config::value& root, config::problems& problems)
@@ -126,14 +210,62 @@ void check_routes(const config::value& root, config::problems& problems)
     if (routes == nullptr)
         return;
     const auto all = all_addresses(root);
-    std::map<net::ip4_prefix, int> lines;
+    std::map<std::tuple<std::string, net::ip4_prefix, route_rank>, int> lines;
     for (const auto& route : routes->items()) {
-        check_route(route, all, problems);
+        check_route(route, root, all, problems);
         const auto* to = route.find("to");
-        const auto [first, fresh] = lines.emplace(to->as<net::ip4_prefix>(), to->at().line);
+        const auto [first, fresh] = lines.emplace(
+            std::tuple{vrf_in(route), to->as<net::ip4_prefix>(), rank_of(route)}, to->at().line);
         if (!fresh)
             problems.add(*to, "{} has a route already (line {})", to->text(), first->second);
     }
+}
+
+// The paths that a route lists, or those that its `via' and `dev' are.
+result<std::vector<route_path>> paths_of(const config::value& route, engine& engine)
+{
+    std::vector<route_path> paths;
+    const auto add = [&](const config::value& from,
+                         const std::vector<net::ip4_address>& via) -> result<void> {
+        interface_index dev = no_interface;
+        if (const auto* name = from.find("dev")) {
+            const auto* i = interfaces_of(engine).find(name->text());
+            if (i == nullptr)
+                return fail(errc::not_found, "no interface `{}'", name->text());
+            dev = i->index;
+        }
+        const auto weight = from.get<uint16_t>("weight", 1);
+        for (auto address : via)
+            paths.emplace_back(address, dev, weight);
+        if (via.empty())
+            paths.emplace_back(net::ip4_address{}, dev, weight);
+        return {};
+    };
+    if (const auto* listed = route.find("paths")) {
+        for (const auto& one : listed->items())
+            if (auto done = add(one, one.list<net::ip4_address>("via")); !done)
+                return pass(done);
+    } else if (auto done = add(route, route.list<net::ip4_address>("via")); !done) {
+        return pass(done);
+    }
+    return paths;
+}
+
+result<void> apply_route(const config::value& route, engine& engine)
+{
+    auto& ip4 = engine.module<tables>();
+    const auto to = route.find("to")->as<net::ip4_prefix>();
+    const auto in = vrf_named(engine, vrf_in(route));
+    const auto through =
+        route.find("via-vrf") == nullptr ? in : vrf_named(engine, vrf_in(route, "via-vrf"));
+    if (!in || !through)
+        return in ? pass(through) : pass(in);
+    if (const auto kind = special_route_kind(route.get<std::string>("type", "unicast")))
+        return ip4.add_special(to, *kind, *in, rank_of(route));
+    const auto paths = paths_of(route, engine);
+    if (!paths)
+        return pass(paths);
+    return ip4.add_route(to, *paths, {*in, *through}, rank_of(route));
 }
 
 result<void> apply_routes(const config::value& root, engine& engine)
@@ -141,28 +273,44 @@ result<void> apply_routes(const config::value& root, engine& engine)
     const auto* routes = root.find("routes");
     if (routes == nullptr)
         return {};
-    auto& ip4 = engine.module<tables>();
-    for (const auto& route : routes->items()) {
-        const auto to = route.find("to")->as<net::ip4_prefix>();
-        const auto via = route.list<net::ip4_address>("via");
-        auto done = via.empty() ? ip4.add_blackhole(to) : ip4.add_route(to, via);
-        if (!done)
+    for (const auto& route : routes->items())
+        if (auto done = apply_route(route, engine); !done)
             return fail(done.error().code, "{}: {}", route.path(), done.error().message);
-    }
     return {};
 }
 
 const config::registration routes{{
     .name = "ip4-routes",
     .stage = config::stage::routes,
-    .keys = {{"routes[].to", config::ip4_prefix(), "The prefix that the route leads to.", true},
-             {"routes[].via", config::one_or_list_of(config::ip4_address()),
-              "The next hop, or several over which flows are spread."},
-             {"routes[].type", config::one_of({"unicast", "blackhole"}),
-              "blackhole: packets are dropped and counted (default unicast)."}},
+    .keys =
+        {{"routes[].to", config::ip4_prefix(), "The prefix that the route leads to.", true},
+         {"routes[].via", config::one_or_list_of(config::ip4_address()),
+          "The next hop, or several over which flows are spread."},
+         {"routes[].dev", config::text("an interface's name"),
+          "The interface behind which the next hop is, whatever its networks; without `via`, the "
+          "destinations themselves are."},
+         {"routes[].paths[].via", config::ip4_address(),
+          "A path's next hop; `paths` stands in place of `via` and `dev`."},
+         {"routes[].paths[].dev", config::text("an interface's name"),
+          "The interface behind which a path's next hop is, as `dev`."},
+         {"routes[].paths[].weight", config::number(1, forwarding::max_weight),
+          "A path's share of the flows (default 1)."},
+         {"routes[].distance", config::number(1, max_distance),
+          "Administrative distance: of the routes to a prefix that have a path, the one with the "
+          "least forwards (default 1)."},
+         {"routes[].metric", config::number(0, UINT32_MAX),
+          "Of static routes with one distance that have a path, the one with the least metric "
+          "forwards (default 0)."},
+         {"routes[].vrf", config::text("a VRF's name"),
+          "The VRF whose packets the route is for (default `default`)."},
+         {"routes[].via-vrf", config::text("a VRF's name"),
+          "The VRF that the next hops are in; without: the route's own."},
+         {"routes[].type", config::one_of({"unicast", "blackhole", "unreachable", "prohibit"}),
+          "blackhole: packets are dropped in silence; unreachable, prohibit: with an ICMP error "
+          "(default unicast)."}},
     .check = check_routes,
     .apply = apply_routes,
-    .also_reads = {"interfaces"},
+    .also_reads = {"interfaces", "vrfs"},
 }};
 
 // Read when the configuration is checked too, so that --check tells all that is wrong with them.
@@ -172,13 +320,15 @@ void check_route_files(const config::value& root, config::problems& problems)
     if (files == nullptr)
         return;
     const auto all = all_addresses(root);
-    const auto usable = [&](net::ip4_address a) { return on_a_network(a, all); };
+    const auto why_not = [&](net::ip4_address a) {
+        return why_no_next_hop(a, vrf_table::default_name, all);
+    };
     for (const auto& file : files->items()) {
         if (!file.text().starts_with('/')) {
             problems.add(file, "{} is not an absolute path", quote(file.text()));
             continue;
         }
-        const auto list = read_route_file(file.text(), usable, [] { return true; });
+        const auto list = read_route_file(file.text(), why_not, [] { return true; });
         if (!list)
             for (std::string_view left = list.error().message; !left.empty();) {
                 const auto line = left.substr(0, left.find('\n'));

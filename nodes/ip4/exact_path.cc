@@ -57,11 +57,11 @@ result<flow_key> flow_of(const command_arguments& args)
 }
 
 // The word that `show errors' has for it where ip4-lookup drops.
-std::string drop_reason(engine& engine, verdict of)
+std::string drop_reason(engine& engine, verdict of, adjacency_kind kind)
 {
     const auto& lookup = *engine.registry().find("ip4-lookup");
-    if (of == lookup::to_icmp_error)
-        of = drop(lookup::no_route);
+    if (is_refusal(kind))
+        of = drop(lookup::refusal_of(kind));
     return !of.is_drop() ? "" : std::string{lookup.descriptor->reasons[of.reason()].name};
 }
 
@@ -81,7 +81,7 @@ json path_json(engine& engine, const tables& ip4, adjacency_index index,
         std::memcpy(mac.bytes.data(), to.rewrite.data(), sizeof mac);
         path["macaddress"] = net::to_string(mac);
     }
-    if (const auto reason = drop_reason(engine, to.lookup_verdict); !reason.empty())
+    if (const auto reason = drop_reason(engine, to.lookup_verdict, to.kind); !reason.empty())
         path["drop_reason"] = reason;
     return path;
 }
@@ -94,9 +94,16 @@ result<json> show(command_context& context)
     const auto& ip4 = context.engine.module<tables>();
     const auto destination = net::from_wire(flow->destination);
     const uint64_t seed = context.engine.module<settings>().flow_seed.load();
-    const auto match = ip4.table().match(destination);
-    const auto route = ip4.table().lookup(destination);
-    const auto index = lookup::pick(ip4, destination, seed, *flow).adjacency();
+    const auto vrf = context.arguments.has("vrf")
+                         ? vrf_named(context.engine, context.arguments.text("vrf"))
+                         : default_vrf;
+    if (!vrf)
+        return pass(vrf);
+    const auto match = ip4.table(*vrf).match(destination);
+    const auto route = ip4.table(*vrf).lookup(destination);
+    const auto index = lookup::pick(ip4.hops(), ip4.hops().paths(), route, seed, [&] {
+                           return *flow;
+                       }).adjacency();
     const auto buckets = ip4.hops().buckets_of(route).size();
     json found{{"source", net::to_string(net::from_wire(flow->source))},
                {"destination", net::to_string(destination)},
@@ -132,7 +139,8 @@ std::string show_text(const json& data)
 
 const command_registration exact_path{
     "show ip fib exact-path <source:address> <destination:address> [protocol <protocol:word>] "
-    "[source-port <source-port:number>] [destination-port <destination-port:number>]",
+    "[source-port <source-port:number>] [destination-port <destination-port:number>] "
+    "[vrf <vrf:vrf>]",
     "Where one flow goes (default protocol: udp if a port is given, else icmp)", show, show_text};
 
 } // namespace

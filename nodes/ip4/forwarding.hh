@@ -6,6 +6,7 @@
 #include "base/net/address.hh"
 #include "base/result.hh"
 #include "graph/node.hh"
+#include "nodes/fib/vrfs.hh"
 #include "nodes/interface/interface.hh"
 
 #include <array>
@@ -17,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -32,16 +34,24 @@ using load_balance_index = uint32_t;
 using next_hop_index = uint32_t;
 
 enum class adjacency_kind : uint8_t {
-    unreachable, // no route, or none of its next hops is usable: ICMP net unreachable
-    blackhole,   // dropped in silence, counted
-    local,       // for this router
-    multicast,   // not forwarded, counted
-    broadcast,   // likewise
-    martian,     // likewise
-    glean,       // the next hop's MAC is not known
-    rewrite,     // complete
+    unreachable,      // no route, or none of its next hops is usable: ICMP net unreachable
+    blackhole,        // dropped in silence, counted
+    local,            // for this router
+    multicast,        // not forwarded, counted
+    broadcast,        // likewise
+    martian,          // likewise
+    host_unreachable, // a route says so: ICMP host unreachable
+    prohibited,       // likewise: ICMP communication administratively prohibited
+    glean,            // the next hop's MAC is not known
+    rewrite,          // complete
 };
 [[nodiscard]] std::string_view to_string(adjacency_kind) noexcept;
+// Whether the sender is told that the packet goes nowhere.
+[[nodiscard]] constexpr bool is_refusal(adjacency_kind kind) noexcept
+{
+    return kind == adjacency_kind::unreachable || kind == adjacency_kind::host_unreachable ||
+           kind == adjacency_kind::prohibited;
+}
 
 // The first adjacencies and load balances stand for the kinds that need no next hop.
 inline constexpr uint32_t special_count = static_cast<uint32_t>(adjacency_kind::glean);
@@ -105,17 +115,27 @@ struct load_balance {
 static_assert(sizeof(load_balance) == 16);
 
 // A next hop that routes and neighbours share: an address on an interface, or (0.0.0.0) whatever is
-// connected to the interface.
+// connected to the interface. One whose network is not there yet has no interface and no adjacency
+// of its own.
 struct next_hop {
     interface_index interface = no_interface;
+    vrf_index vrf = default_vrf; // whose networks it is on
     net::ip4_address address;
-    adjacency_index adjacency = 0; // special_count or above
+    adjacency_index adjacency = 0; // special_count or above; 0 without an interface
     bool interface_up = false;     // administratively, and its link
-    bool on_link = true;           // its interface has a network with it
+    bool on_link = true;           // its interface has a network with it, or a route says so
+    bool pinned = false;           // a route says so
     uint32_t users = 0;            // load balances and neighbours
     bool watched = false;          // whether packets go to it is noted
     std::optional<net::mac_address> mac;
     std::vector<load_balance_index> balances; // that lead here
+};
+
+// One of several paths and its share of the flows.
+struct weighted_hop {
+    next_hop_index hop = 0;
+    uint16_t weight = 1; // 1 to 256
+    auto operator<=>(const weighted_hop&) const = default;
 };
 
 // Main thread writes; workers read adjacencies() and pick().
@@ -124,15 +144,18 @@ public:
     static constexpr size_t max_adjacencies = 1u << 17;
     static constexpr size_t max_load_balances = 1u << 17;
     static constexpr size_t max_paths = 64;
+    static constexpr uint16_t max_weight = 256;
+    static constexpr size_t max_buckets = 4096;
 
     explicit forwarding(engine& engine);
     ~forwarding();
     forwarding(const forwarding&) = delete;
     forwarding& operator=(const forwarding&) = delete;
 
-    // The next hop, made if it is new; each call is balanced by a release.
-    [[nodiscard]] result<next_hop_index> acquire(interface_index interface,
-                                                 net::ip4_address address);
+    // The next hop, made if it is new; each call is balanced by a release. `no_interface`: its
+    // network is not there yet.
+    [[nodiscard]] result<next_hop_index>
+    acquire(interface_index interface, net::ip4_address address, vrf_index vrf = default_vrf);
     void release(next_hop_index index);
     [[nodiscard]] const next_hop& at(next_hop_index index) const { return next_hops_.at(index); }
     // The neighbour's MAC became known, changed or was lost.
@@ -142,10 +165,12 @@ public:
     void watch(next_hop_index index, bool on);
     // Whether packets went to it since it is watched; true if it is not, or could not be.
     [[nodiscard]] bool used(next_hop_index index) const;
-    [[nodiscard]] std::optional<next_hop_index> find(interface_index interface,
-                                                     net::ip4_address address) const;
-    // Its network came or went.
+    [[nodiscard]] std::optional<next_hop_index>
+    find(interface_index interface, net::ip4_address address, vrf_index vrf = default_vrf) const;
+    // Its network came or went. Without effect on one that is pinned.
     void set_on_link(next_hop_index index, bool on_link);
+    // A route says that it is there, whatever networks its interface has.
+    void pin(next_hop_index index);
     // Its network moved to another interface: every load balance leads there instead.
     result<void> move(next_hop_index index, interface_index to);
     // An interface's state, link or MTU changed: its adjacencies and all that use them follow. A
@@ -155,15 +180,16 @@ public:
     [[nodiscard]] std::vector<next_hop_index> next_hops() const;
 
     // The load balance over these next hops, shared with all routes that have the same; each call
-    // is balanced by a release.
-    [[nodiscard]] result<load_balance_index> balance(std::vector<next_hop_index> hops);
+    // is balanced by a release. One that is named twice counts once.
+    [[nodiscard]] result<load_balance_index> weighted_balance(std::vector<weighted_hop> hops);
+    [[nodiscard]] result<load_balance_index> balance(const std::vector<next_hop_index>& hops);
     void hold_balance(load_balance_index index); // once more
     void release_balance(load_balance_index index);
     [[nodiscard]] static load_balance_index special(adjacency_kind kind) noexcept
     {
         return static_cast<load_balance_index>(kind);
     }
-    [[nodiscard]] const std::vector<next_hop_index>& hops_of(load_balance_index index) const;
+    [[nodiscard]] const std::vector<weighted_hop>& hops_of(load_balance_index index) const;
     [[nodiscard]] uint32_t users_of(load_balance_index index) const; // routes and other holders
     // What each bucket leads to just now.
     [[nodiscard]] std::vector<adjacency_index> buckets_of(load_balance_index index) const;
@@ -207,19 +233,23 @@ public:
     [[nodiscard]] const adjacency* adjacencies() const noexcept { return adjacencies_; }
 
 private:
-    struct balance_entry {
-        std::vector<next_hop_index> hops;
-        uint32_t users = 0;
-        std::unique_ptr<atomic_path[]> buckets;
-        std::vector<uint8_t>
-            served_by; // of each bucket: whose path it has, by place in `hops`; or nobody
-    };
     static constexpr uint8_t nobody = 0xff;
     static_assert(max_paths < nobody);
+    struct balance_entry {
+        std::vector<weighted_hop> hops;
+        uint32_t users = 0;
+        std::unique_ptr<atomic_path[]> buckets;
+        struct bucket {
+            uint8_t own = 0;            // whose it is, by place in `hops`
+            uint8_t served_by = nobody; // whose path it has just now
+        };
+        std::vector<bucket> shares;
+    };
 
     [[nodiscard]] adjacency_index take_adjacency();
     void rebuild(next_hop_index index);
     void refill(load_balance_index index);
+    static void share_out(balance_entry& entry);
     void serve(balance_entry& entry) const;
     [[nodiscard]] bool any_usable(const balance_entry& entry) const;
     [[nodiscard]] bool is_outdated(const next_hop& hop, next_hop_index index) const;
@@ -241,10 +271,10 @@ private:
     std::vector<adjacency_index> free_adjacencies_;
     std::vector<load_balance_index> free_balances_;
     std::unordered_map<next_hop_index, next_hop> next_hops_;
-    std::map<std::pair<interface_index, net::ip4_address>, next_hop_index> by_address_;
+    std::map<std::tuple<interface_index, vrf_index, net::ip4_address>, next_hop_index> by_address_;
     next_hop_index last_next_hop_ = 0;
     std::unordered_map<load_balance_index, balance_entry> entries_;
-    std::map<std::vector<next_hop_index>, load_balance_index>
+    std::map<std::vector<weighted_hop>, load_balance_index>
         by_hops_;                   // the hops in order of their indices
     std::vector<uint8_t> has_path_; // of each load balance
     std::vector<load_balance_index> changed_;

@@ -3,86 +3,20 @@
 #pragma once
 
 #include "graph/engine.hh"
+#include "nodes/fib/vrfs.hh"
 #include "nodes/ip4/forwarding.hh"
-#include "nodes/ip4/routes.hh"
+#include "nodes/ip4/vrf.hh"
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace weft::ip4 {
-
-// The router's own addresses as the workers read them: immutable, replaced as a whole.
-class own_addresses {
-public:
-    struct owned {
-        net::ip4_address address;
-        uint8_t length;
-        interface_index interface;
-    };
-
-    own_addresses() = default;
-    explicit own_addresses(std::vector<owned> all);
-
-    // Most foreign addresses are told by one bit, without a search.
-    [[nodiscard]] bool contains(net::ip4_address a) const noexcept
-    {
-        return may_contain(a) && search(a);
-    }
-    // Whether it is the first or the last address of a network of the router's, which no host has.
-    [[nodiscard]] bool is_broadcast(net::ip4_address a) const noexcept
-    {
-        return may_contain(a) && search_ends(a);
-    }
-    // The filter by itself, for variants that test many addresses at once: where the bit slot_of(a)
-    // is clear, `a` is neither.
-    static constexpr size_t filter_bits = 4096; // 512 bytes: stays in the first-level cache
-    template <class Word>                       // a word, or a vector of them
-    [[nodiscard, gnu::always_inline]] static Word slot_of(Word address) noexcept
-    {
-        return (address * 0x9e37'79b1u) >> 20;
-    }
-    [[nodiscard]] const uint32_t* filter() const noexcept { return filter_.data(); }
-    // All addresses and ends of networks, in wire order, if they are few enough to be compared one
-    // by one; else empty.
-    static constexpr size_t few = 12;
-    [[nodiscard]] std::span<const uint32_t> few_on_wire() const noexcept
-    {
-        return {wire_.data(), known_ <= few ? known_ : 0};
-    }
-    [[nodiscard]] bool on_interface(net::ip4_address a, interface_index interface) const noexcept;
-    // The address with which the router speaks to `peer` from an interface: of the peer's network
-    // if it has one there, else the interface's first; 0.0.0.0 if it has none.
-    [[nodiscard]] net::ip4_address source_for(net::ip4_address peer,
-                                              interface_index interface) const noexcept;
-    // The one with which it speaks from an interface that has none, as a router that has an
-    // identifier would (RFC 1812 section 5.2.5): the first that was configured; 0.0.0.0 if there is
-    // none.
-    [[nodiscard]] net::ip4_address any_source() const noexcept
-    {
-        return all_.empty() ? net::ip4_address{} : all_.front().address;
-    }
-    [[nodiscard]] const std::vector<owned>& all() const noexcept { return all_; }
-
-private:
-    [[nodiscard]] bool may_contain(net::ip4_address a) const noexcept
-    {
-        const uint32_t slot = slot_of(a.value);
-        return (filter_[slot / 32] >> slot % 32 & 1) != 0;
-    }
-    [[nodiscard]] bool search(net::ip4_address a) const noexcept;
-    [[nodiscard]] bool search_ends(net::ip4_address a) const noexcept;
-    void know(net::ip4_address a) noexcept;
-
-    std::array<uint32_t, filter_bits / 32> filter_{};
-    std::array<uint32_t, few> wire_{};
-    size_t known_ = 0;       // addresses and ends
-    std::vector<owned> all_; // in order of configuration
-};
 
 // Whether a route's packets are for no one host in particular, so that they are neither forwarded
 // nor answered with errors (RFC 1812 section 4.3.2.7).
@@ -117,8 +51,26 @@ public:
     virtual outcome hold(packet* p, net::ip4_address next_hop, interface_index interface) = 0;
 };
 
-// Main thread, unless a member says otherwise.
-class tables {
+// Where a static route leads. By way of an interface (`dev`) the next hop is there, whatever
+// networks that has, and without an address (0.0.0.0) the packet's destination is.
+struct route_path {
+    route_path(net::ip4_address next_hop, interface_index interface = no_interface,
+               uint16_t its_weight = 1) noexcept // not explicit: most paths are an address alone
+        : via{next_hop}, dev{interface}, weight{its_weight}
+    {}
+    net::ip4_address via;
+    interface_index dev;
+    uint16_t weight; // 1 to 256: its share of the flows
+};
+
+struct route_vrfs {
+    vrf_index in = default_vrf;      // whose packets the route is for
+    vrf_index through = default_vrf; // on whose networks its next hops are
+};
+
+// The route tables, addresses and neighbours' routes of all VRFs. Main thread, unless a member says
+// otherwise.
+class tables final : public vrf_user {
 public:
     // For how long routes are judged anew before others get their turn, and the process that goes
     // on with it.
@@ -126,10 +78,16 @@ public:
     static constexpr std::string_view judging_process = "ip4-routes";
 
     explicit tables(engine& engine);
-    ~tables();
+    // Goes on with judging routes anew; true when all VRFs' are done.
+    bool judge_some(std::chrono::steady_clock::duration budget);
+    // Routes that have a path again, but no memory to forward by it.
+    [[nodiscard]] size_t left_out() const noexcept;
+    void judge_left_out();
+    ~tables() override;
 
-    // Addresses of the router's own. Errors: the address or an overlapping network is on an
-    // interface already; it is no unicast address, or the network's own or broadcast address.
+    // Addresses of the router's own, in the interface's VRF. Errors: the address or an overlapping
+    // network is on an interface of that VRF already; it is no unicast address, or the network's
+    // own or broadcast address.
     result<void> add_address(interface_index interface, const net::ip4_interface_address& address);
     result<void> remove_address(interface_index interface,
                                 const net::ip4_interface_address& address);
@@ -138,18 +96,37 @@ public:
     using address_observer = std::function<void(interface_index, net::ip4_address, bool added)>;
     void observe_addresses(address_observer observer);
     // The interface on which a neighbour of this address would be, whether it is up or not.
-    [[nodiscard]] std::optional<interface_index> interface_towards(net::ip4_address a) const;
+    [[nodiscard]] std::optional<interface_index>
+    interface_towards(net::ip4_address a, vrf_index vrf = default_vrf) const;
 
-    // Static routes. Adding one that exists replaces it. Errors: a next hop that is on no
-    // interface's network or is the router itself; a prefix within the martian, loopback or
-    // multicast ranges. A route stays when its next hops cannot be used, gives way to the next
-    // shorter prefix, and comes back: when their interface and its link do, and wherever their
-    // network does.
-    result<void> add_route(const net::ip4_prefix& to, const std::vector<net::ip4_address>& via);
-    result<void> add_blackhole(const net::ip4_prefix& to);
-    result<void> remove_route(const net::ip4_prefix& to);
+    // Whether a neighbour of this address may be on an interface: on a network of its, or where a
+    // route says so.
+    [[nodiscard]] bool is_near(interface_index i, net::ip4_address a) const;
+
+    // Static routes. Adding one of the same distance and metric replaces it. Errors: a next hop
+    // that nobody can have (why_no_next_hop); a prefix within the martian, loopback or multicast
+    // ranges. A route waits while its next hops cannot be used, gives way to the next shorter
+    // prefix, and comes back: when their interface and its link do, and wherever their network
+    // does.
+    result<void> add_route(const net::ip4_prefix& to, const std::vector<route_path>& via,
+                           route_vrfs vrf = {}, const route_rank& rank = route_source::fixed);
+    // Without a next hop: blackhole, host_unreachable or prohibited.
+    result<void> add_special(const net::ip4_prefix& to, adjacency_kind kind,
+                             vrf_index vrf = default_vrf,
+                             const route_rank& rank = route_source::fixed);
+    result<void> add_blackhole(const net::ip4_prefix& to, vrf_index vrf = default_vrf)
+    {
+        return add_special(to, adjacency_kind::blackhole, vrf);
+    }
+    // At all distances and metrics, or at one.
+    result<void> remove_route(const net::ip4_prefix& to, vrf_index vrf = default_vrf,
+                              const std::optional<route_rank>& rank = {});
     // The load balance over these next hops, held once for the caller. Errors as add_route's.
-    [[nodiscard]] result<load_balance_index> balance_via(const std::vector<net::ip4_address>& via);
+    [[nodiscard]] result<load_balance_index> balance_via(const std::vector<route_path>& via,
+                                                         vrf_index through = default_vrf);
+    // Why an address is no next hop's: it is the router's own, or an end of a network; empty if it
+    // may be one, now or once it has a network.
+    [[nodiscard]] std::string_view why_no_next_hop(net::ip4_address a, vrf_index vrf) const;
 
     // A neighbour's MAC became known or changed, or is lost. It has a host route while the longest
     // other prefix that covers it is the connected network of its interface; so it waits for a
@@ -171,14 +148,51 @@ public:
     [[nodiscard]] std::string_view why_unusable(const next_hop& hop) const;
 
     [[nodiscard]] forwarding& hops() noexcept { return hops_; }
-    [[nodiscard]] route_table& routes() noexcept { return routes_; }
+    [[nodiscard]] route_table& routes(vrf_index vrf = default_vrf) noexcept
+    {
+        return vrfs_[vrf]->routes;
+    }
+    [[nodiscard]] const lookup_table& table(vrf_index vrf = default_vrf) const noexcept
+    {
+        return vrfs_[vrf]->routes.table();
+    }
+    [[nodiscard]] const own_addresses& own(vrf_index vrf = default_vrf) const noexcept
+    {
+        return vrfs_[vrf]->view.load(std::memory_order_relaxed)->own;
+    }
+    [[nodiscard]] bool has(vrf_index vrf) const noexcept
+    {
+        return vrf < vrfs_.size() && vrfs_[vrf] != nullptr;
+    }
+    [[nodiscard]] vrf_index vrf_of(interface_index i) const noexcept { return names_.of(i); }
+
+    result<void> add_vrf(vrf_index vrf) override;
+    [[nodiscard]] result<void> may_remove_vrf(vrf_index vrf) const override;
+    [[nodiscard]] result<void> may_bind(interface_index i) const override;
+    void remove_vrf(vrf_index vrf) override;
+    void bind(interface_index i, vrf_index vrf) override;
 
     // Any thread, inside a loop.
-    [[nodiscard]] const own_addresses& own() const noexcept
+    // The VRF of what came in by an interface.
+    [[nodiscard]] const vrf_view& view_of(interface_index rx) const noexcept
+    {
+        return *views_[rx < max_interfaces ? rx : 0].load(std::memory_order_acquire);
+    }
+    // Whether there may be packets of another VRF than the default one. If not, their table is
+    // default_table().
+    [[nodiscard]] bool several_vrfs() const noexcept
+    {
+        return several_vrfs_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] const prefix_table::reader& default_table() const noexcept
+    {
+        return default_table_;
+    }
+    // Those of all VRFs: what is not among them is no VRF's.
+    [[nodiscard]] const own_addresses& own_anywhere() const noexcept
     {
         return *own_.load(std::memory_order_acquire);
     }
-    [[nodiscard]] const prefix_table& table() const noexcept { return routes_.table(); }
     [[nodiscard]] const forwarding& hops() const noexcept { return hops_; }
     // Whether packets for a neighbour leave by this interface to this MAC address.
     [[nodiscard]] bool forwards_to(interface_index i, net::ip4_address a,
@@ -187,24 +201,32 @@ public:
 private:
     [[nodiscard]] result<void> check_address(interface_index i,
                                              const net::ip4_interface_address& a) const;
-    void publish_own(std::vector<own_addresses::owned> all);
+    [[nodiscard]] result<std::unique_ptr<vrf>> make_vrf(vrf_index index, lookup_table table);
+    void publish(vrf& of, own_addresses own);
+    void publish_own(vrf_index vrf, std::vector<own_addresses::owned> all);
     result<void> set_connected(interface_index i, const net::ip4_prefix& network);
     result<void> install(const own_addresses::owned& address);
     void withdraw(const own_addresses::owned& address, std::span<const own_addresses::owned> rest);
     void interface_changed(interface_index i);
-    void relink(const net::ip4_prefix& network);
+    void relink(const net::ip4_prefix& network, vrf_index vrf);
     void settle();
     struct neighbour_hop {
         next_hop_index hop;
         bool routed; // its host route is in the table
     };
+    [[nodiscard]] result<next_hop_index> hop_of(const route_path& way, vrf_index through);
     [[nodiscard]] bool is_on_connected(interface_index i, net::ip4_address a) const;
     result<void> judge_neighbour(net::ip4_address a, interface_index i, neighbour_hop& n);
-    void judge_neighbours(const net::ip4_prefix& within);
+    void judge_neighbours(const net::ip4_prefix& within, vrf_index vrf);
 
     engine& engine_;
+    vrf_table& names_;
     forwarding hops_;
-    route_table routes_;
+    std::shared_ptr<trie_blocks> blocks_;                              // made with the first VRF
+    std::vector<std::unique_ptr<vrf>> vrfs_;                           // by number
+    std::array<std::atomic<const vrf_view*>, max_interfaces> views_{}; // never null
+    std::atomic<bool> several_vrfs_{false};
+    prefix_table::reader default_table_;
     std::atomic<const own_addresses*> own_;
     packet_holder* holder_ = nullptr;
     std::array<bool, max_interfaces> was_up_{};
@@ -215,5 +237,8 @@ private:
 // Whether a prefix lies in a range that is never routed (RFC 1812 section 5.3.7, RFC 1122
 // section 3.2.1.3); the range's name, empty if not.
 [[nodiscard]] std::string_view unroutable(const net::ip4_prefix& prefix) noexcept;
+
+// What a static route of type `blackhole', `unreachable' or `prohibit' does; none for other words.
+[[nodiscard]] std::optional<adjacency_kind> special_route_kind(std::string_view type) noexcept;
 
 } // namespace weft::ip4

@@ -45,7 +45,8 @@ bool eligible(const tables& ip4, const packet& p, const net::ip4_header& header)
     constexpr uint8_t never = packet_metadata::locally_made | packet_metadata::layer3_broadcast;
     if ((p.metadata().flags & never) != 0 || header.fragment_offset() != 0)
         return false;
-    if (is_no_host(ip4.table().lookup(net::from_wire(header.destination))))
+    if (is_no_host(
+            ip4.view_of(p.metadata().interface).table.lookup(net::from_wire(header.destination))))
         return false;
     if (header.protocol != net::ip_protocol::icmp)
         return true;
@@ -58,7 +59,8 @@ bool eligible(const tables& ip4, const packet& p, const net::ip4_header& header)
 const adjacency& way_back(const context& ctx, const packet& p, net::ip4_address sender) noexcept
 {
     const uint64_t seed = ctx.how.flow_seed.load(std::memory_order_relaxed);
-    const path way = lookup::pick(ctx.ip4, sender, seed, flow_of(p).reversed());
+    const path way =
+        lookup::pick(ctx.ip4, p.metadata().interface, sender, seed, flow_of(p).reversed());
     return ctx.ip4.hops().adjacency_at(way.adjacency());
 }
 
@@ -66,7 +68,7 @@ const adjacency& way_back(const context& ctx, const packet& p, net::ip4_address 
 net::ip4_address source_of(const context& ctx, const packet& p, net::ip4_address sender,
                            const adjacency& back) noexcept
 {
-    const own_addresses& own = ctx.ip4.own();
+    const own_addresses& own = ctx.ip4.view_of(p.metadata().interface).own;
     const bool as_received =
         ctx.how.icmp_from_rx.load(std::memory_order_relaxed) || back.interface == no_interface;
     const auto source =

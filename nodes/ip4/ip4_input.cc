@@ -23,9 +23,9 @@ bool is_martian(net::ip4_address a) noexcept
 
 // The TTL matters for forwarding only (RFC 1812 section 5.3.1): a packet to this router is taken
 // with any, and one to where nothing is forwarded is dropped for that.
-verdict expire(node_run& run, const tables& ip4, packet& p, verdict onward) noexcept
+verdict expire(node_run& run, const vrf_view& vrf, packet& p, verdict onward) noexcept
 {
-    const auto route = ip4.table().lookup(net::from_wire(p.network<net::ip4_header>().destination));
+    const auto route = vrf.table.lookup(net::from_wire(p.network<net::ip4_header>().destination));
     if (route == forwarding::special(adjacency_kind::local) || is_no_host(route))
         return onward;
     run.count(ttl_expired);
@@ -70,7 +70,8 @@ verdict decide(node_run& run, const tables& ip4, packet& p) noexcept
         cut(p, offset + total);
     const auto source = net::from_wire(header.source);
     const auto destination = net::from_wire(header.destination);
-    const own_addresses& own = ip4.own();
+    const vrf_view& vrf = ip4.view_of(p.metadata().interface);
+    const own_addresses& own = vrf.own;
     if (is_martian(source) || own.is_broadcast(source))
         return drop(martian_source);
     if (own.contains(source))
@@ -83,7 +84,7 @@ verdict decide(node_run& run, const tables& ip4, packet& p) noexcept
         return drop(tcp_fragment);
     const verdict onward = header_bytes == sizeof(net::ip4_header) ? to_lookup : to_options;
     if (header.ttl <= 1) [[unlikely]]
-        return expire(run, ip4, p, onward);
+        return expire(run, vrf, p, onward);
     return onward;
 }
 

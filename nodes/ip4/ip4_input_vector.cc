@@ -152,7 +152,7 @@ WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const known_sources&
 void ip4_input(node_run& run, frame& in) noexcept
 {
     const tables& ip4 = run.context<input::context>().ip4;
-    const known_sources known{ip4.own()};
+    const known_sources known{ip4.own_anywhere()}; // whether its VRF has it, decide() looks
     packet* const* const packets = in.packets.data();
     packet_set odd;
     in.pad();

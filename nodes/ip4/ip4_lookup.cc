@@ -10,11 +10,14 @@ namespace lookup {
 
 namespace {
 
-void tell_unreachable(node_run& run, packet& p) noexcept
+// RFC 1812 section 5.2.7.1.
+void tell_unreachable(node_run& run, packet& p, adjacency_kind kind) noexcept
 {
-    run.count(no_route);
+    run.count(refusal_of(kind));
     p.note().icmp_type = net::icmp4::unreachable;
-    p.note().icmp_code = net::icmp4::net_unreachable;
+    p.note().icmp_code = kind == adjacency_kind::prohibited ? net::icmp4::communication_prohibited
+                         : kind == adjacency_kind::host_unreachable ? net::icmp4::host_unreachable
+                                                                    : net::icmp4::net_unreachable;
 }
 
 } // namespace
@@ -23,7 +26,7 @@ verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept
 {
     const adjacency& way = hops.adjacency_at(p.metadata().adjacency);
     if (way.lookup_verdict == to_icmp_error) [[unlikely]]
-        tell_unreachable(run, p);
+        tell_unreachable(run, p, way.kind);
     if (way.watched) [[unlikely]]
         hops.note_use(p.metadata().adjacency);
     return way.lookup_verdict;
@@ -35,18 +38,33 @@ namespace {
 
 using lookup::context;
 
-void ip4_lookup(node_run& run, frame& in) noexcept
+// `table_of` gives the reader of a packet's table.
+template <class TableOf>
+void look_up(node_run& run, frame& in, const context& ctx, TableOf&& table_of) noexcept
 {
-    const tables& ip4 = run.context<context>().ip4;
-    const uint64_t seed = run.context<context>().seed();
+    const forwarding& hops = ctx.ip4.hops();
+    const uint64_t seed = ctx.seed();
     run.each(in, [&](packet& p) noexcept {
         const auto destination = net::from_wire(p.network<net::ip4_header>().destination);
-        const auto route = ip4.table().lookup(destination);
-        const path way = lookup::pick(ip4.hops(), ip4.hops().paths(), route, seed,
+        const path way = lookup::pick(hops, hops.paths(), table_of(p).lookup(destination), seed,
                                       [&]() noexcept { return flow_of(p); });
         p.metadata().adjacency = way.adjacency();
-        return lookup::decide(run, ip4.hops(), p);
+        return lookup::decide(run, hops, p);
     });
+}
+
+void ip4_lookup(node_run& run, frame& in) noexcept
+{
+    const auto& ctx = run.context<context>();
+    if (ctx.ip4.several_vrfs()) [[unlikely]] {
+        look_up(run, in, ctx, [&](const packet& p) noexcept -> const table_reader& {
+            return ctx.ip4.view_of(p.metadata().interface).table;
+        });
+        return;
+    }
+    const prefix_table::reader only = ctx.ip4.default_table();
+    look_up(
+        run, in, ctx, [&](const packet&) noexcept -> const auto& { return only; });
 }
 
 const node_registration registration{{
@@ -61,7 +79,11 @@ const node_registration registration{{
                 {lookup::multicast, "multicast", "the destination is a multicast group"},
                 {lookup::broadcast, "broadcast", "the destination is a broadcast address"},
                 {lookup::martian_destination, "martian_destination",
-                 "the destination is never routed"}},
+                 "the destination is never routed"},
+                {lookup::host_unreachable, "host_unreachable",
+                 "the route says that the destination cannot be reached"},
+                {lookup::prohibited, "prohibited",
+                 "the route says that the destination must not be reached"}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

@@ -37,11 +37,11 @@ template <class Flow>
     return balance.buckets[flow().hash(seed) & balance.mask].load(std::memory_order_acquire);
 }
 
-// The same for a node that asks for few packets.
-[[nodiscard]] inline path pick(const tables& ip4, net::ip4_address to, uint64_t seed,
-                               const flow_key& flow) noexcept
+// The same for a node that asks for few packets, of one that came in by an interface.
+[[nodiscard]] inline path pick(const tables& ip4, interface_index rx, net::ip4_address to,
+                               uint64_t seed, const flow_key& flow) noexcept
 {
-    return pick(ip4.hops(), ip4.hops().paths(), ip4.table().lookup(to), seed,
+    return pick(ip4.hops(), ip4.hops().paths(), ip4.view_of(rx).table.lookup(to), seed,
                 [&]() noexcept { return flow; });
 }
 

@@ -135,10 +135,11 @@ struct work {
     packet& p;
     net::ip4_header& header;
     options found;
-    [[nodiscard]] bool is_ours(net::ip4_address a) const noexcept
+    [[nodiscard]] const own_addresses& own() const noexcept
     {
-        return ctx.ip4.own().contains(a);
+        return ctx.ip4.view_of(p.metadata().interface).own;
     }
+    [[nodiscard]] bool is_ours(net::ip4_address a) const noexcept { return own().contains(a); }
 };
 
 verdict tell(work& w, reasons why, uint8_t type, uint8_t code, uint16_t pointer = 0) noexcept
@@ -172,7 +173,8 @@ uint8_t follow(work& w) noexcept
 const adjacency& way_of(const work& w) noexcept
 {
     const auto to = net::from_wire(w.header.destination);
-    const path way = lookup::pick(w.ctx.ip4, to, w.ctx.seed(), flow_of(w.p));
+    const path way =
+        lookup::pick(w.ctx.ip4, w.p.metadata().interface, to, w.ctx.seed(), flow_of(w.p));
     return w.ctx.ip4.hops().adjacency_at(way.adjacency());
 }
 
@@ -188,7 +190,7 @@ net::ip4_address recorded(const work& w, const adjacency& to) noexcept
     const auto destination = net::from_wire(w.header.destination);
     if (to.interface == no_interface)
         return destination;
-    const auto& own = w.ctx.ip4.own();
+    const auto& own = w.own();
     const auto source =
         own.source_for(to.next_hop.value != 0 ? to.next_hop : destination, to.interface);
     return source.value != 0 ? source : own.any_source();
@@ -231,7 +233,7 @@ verdict route_by_source(work& w) noexcept
     const bool local = to.kind == adjacency_kind::local;
     const bool strict = route.type() == option_type::strict_source_route;
     const bool failed = used == 0 ? strict && !local : strict && !is_next_hop(to, destination);
-    const bool nowhere = used != 0 && to.kind == adjacency_kind::unreachable;
+    const bool nowhere = used != 0 && is_refusal(to.kind);
     const bool expired = !local && w.header.ttl <= 1; // sent here, so ip4-input did not ask
     if ((failed && !local) || nowhere || expired) {
         w.header.destination = original; // the sender is told of the packet as it came

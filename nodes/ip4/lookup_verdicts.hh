@@ -9,13 +9,23 @@ namespace weft::ip4 {
 
 namespace lookup {
 enum next : next_index { to_rewrite, to_local, to_glean, to_icmp_error };
-enum reasons : uint16_t { no_route, blackhole, multicast, broadcast, martian_destination };
+enum reasons : uint16_t {
+    no_route,
+    blackhole,
+    multicast,
+    broadcast,
+    martian_destination,
+    host_unreachable,
+    prohibited,
+};
 } // namespace lookup
 
 [[nodiscard]] constexpr verdict lookup_verdict_of(adjacency_kind kind) noexcept
 {
     switch (kind) {
     case adjacency_kind::unreachable:
+    case adjacency_kind::host_unreachable:
+    case adjacency_kind::prohibited:
         return lookup::to_icmp_error;
     case adjacency_kind::blackhole:
         return drop(lookup::blackhole);
@@ -34,5 +44,15 @@ enum reasons : uint16_t { no_route, blackhole, multicast, broadcast, martian_des
     }
     return drop(lookup::no_route);
 }
+
+namespace lookup {
+// Why what ip4-icmp-error is to tell of is lost.
+[[nodiscard]] constexpr reasons refusal_of(adjacency_kind kind) noexcept
+{
+    return kind == adjacency_kind::prohibited         ? prohibited
+           : kind == adjacency_kind::host_unreachable ? host_unreachable
+                                                      : no_route;
+}
+} // namespace lookup
 
 } // namespace weft::ip4

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The router's own addresses as the workers read them.
-#include "nodes/ip4/ip4.hh"
+#include "nodes/ip4/own_addresses.hh"
 
 #include <algorithm>
 
@@ -44,6 +44,19 @@ bool own_addresses::on_interface(net::ip4_address a, interface_index interface) 
     return may_contain(a) && std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
                return o.address == a && o.interface == interface;
            });
+}
+
+std::optional<interface_index> own_addresses::interface_towards(net::ip4_address a) const noexcept
+{
+    if (contains(a))
+        return {};
+    for (const auto& o : all_) {
+        const auto network = net::ip4_interface_address{o.address, o.length}.network();
+        const bool end = o.length < 31 && (a == network.network || a == network.last());
+        if (!end && network.contains(a))
+            return o.interface;
+    }
+    return {};
 }
 
 net::ip4_address own_addresses::source_for(net::ip4_address peer,

@@ -36,8 +36,8 @@ struct route_parser::cursor {
     }
 };
 
-route_parser::route_parser(std::string name, next_hop_check usable)
-    : name_{std::move(name)}, usable_{std::move(usable)}
+route_parser::route_parser(std::string name, next_hop_check why_not)
+    : name_{std::move(name)}, why_not_{std::move(why_not)}
 {}
 
 void route_parser::expect(size_t bytes)
@@ -102,8 +102,8 @@ bool route_parser::find_path(cursor& at, std::string_view list, uint32_t& path)
                 wrong(at, word, "expected a next hop's address, such as 10.0.0.1");
                 return false;
             }
-            if (!usable_(*address)) {
-                wrong(at, word, "this next hop is on no connected network");
+            if (const auto why = why_not_(*address); !why.empty()) {
+                wrong(at, word, fmt::format("this next hop {}", why));
                 return false;
             }
             via.push_back(*address);
@@ -163,14 +163,14 @@ result<route_list> route_parser::finish()
     return std::move(found_);
 }
 
-result<route_list> read_route_file(const std::string& path, next_hop_check usable,
+result<route_list> read_route_file(const std::string& path, next_hop_check why_not,
                                    const input_file::pause& go_on)
 {
     auto file = input_file::open(path, max_route_file);
     if (!file)
         return pass(file);
     posix_fadvise(file->get(), 0, 0, POSIX_FADV_WILLNEED);
-    route_parser parser{path, std::move(usable)};
+    route_parser parser{path, std::move(why_not)};
     parser.expect(file->size());
     const auto take = [&](std::string_view text, bool last) { return parser.parse(text, last); };
     if (auto done = file->read_pieces(max_route_line, go_on, take); !done)

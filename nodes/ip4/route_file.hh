@@ -36,13 +36,13 @@ struct route_list {
     std::vector<std::vector<net::ip4_address>> paths; // each list of next hops once
 };
 
-// Whether a next hop is on a connected network and not the router itself.
-using next_hop_check = std::function<bool(net::ip4_address)>;
+// Why an address is no next hop's; empty if it may be one.
+using next_hop_check = std::function<std::string_view(net::ip4_address)>;
 
 // Parses a file that comes in pieces. `name` stands for it in errors.
 class route_parser {
 public:
-    route_parser(std::string name, next_hop_check usable);
+    route_parser(std::string name, next_hop_check why_not);
 
     // Memory for all that so many bytes can say, so that no list is moved while it grows.
     void expect(size_t bytes);
@@ -65,7 +65,7 @@ private:
     void wrong(const cursor& at, std::string_view word, std::string_view message);
 
     std::string name_;
-    next_hop_check usable_;
+    next_hop_check why_not_;
     route_list found_;
     std::vector<std::string> errors_;
     uint32_t line_ = 0;
@@ -76,7 +76,7 @@ private:
 };
 
 // Reads a regular file. Any thread. Errors: those of the parser and of input_file.
-[[nodiscard]] result<route_list> read_route_file(const std::string& path, next_hop_check usable,
+[[nodiscard]] result<route_list> read_route_file(const std::string& path, next_hop_check why_not,
                                                  const input_file::pause& go_on);
 
 } // namespace weft::ip4

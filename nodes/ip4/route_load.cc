@@ -29,7 +29,7 @@ public:
             return forwarding::special(adjacency_kind::blackhole);
         if (of_path_[path] != none)
             return of_path_[path];
-        auto balance = ip4_.balance_via(list_.paths[path]);
+        auto balance = ip4_.balance_via({list_.paths[path].begin(), list_.paths[path].end()});
         if (balance) {
             of_path_[path] = *balance;
             held_.push_back(path);
@@ -109,8 +109,8 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
 result<load_counts> load_routes(tables& ip4, const std::string& path,
                                 const input_file::pause& reading, const load_pause& pause)
 {
-    const auto usable = [&](net::ip4_address a) { return ip4.interface_towards(a).has_value(); };
-    const auto list = read_route_file(path, usable, reading);
+    const auto why_not = [&](net::ip4_address a) { return ip4.why_no_next_hop(a, default_vrf); };
+    const auto list = read_route_file(path, why_not, reading);
     if (!list)
         return pass(list);
     return apply_routes(ip4, *list, path, pause);

@@ -17,65 +17,127 @@ std::string_view to_string(route_source source) noexcept
         return "connected";
     case route_source::fixed:
         return "static";
+    case route_source::kernel:
+        return "kernel";
     case route_source::neighbour:
         return "neighbour";
     }
     return "?";
 }
 
-route_table::route_table(forwarding& hops, prefix_table table)
+route_table::route_table(forwarding& hops, lookup_table table)
     : hops_{hops}, table_{std::move(table)}
 {}
 
-bool route_table::has_better(const net::ip4_prefix& prefix, route_source source) const noexcept
+prefix_set* route_table::said_by(const route_rank& rank) noexcept
 {
-    return std::any_of(said_.begin(), said_.begin() + static_cast<ptrdiff_t>(source),
-                       [&](const prefix_set& said) {
-                           const auto balance = said.find(prefix);
-                           return balance && hops_.has_path(*balance);
-                       });
+    const auto found = std::find_if(ranks_.begin(), ranks_.end(),
+                                    [&](const said_at& r) { return r.rank == rank; });
+    return found == ranks_.end() ? nullptr : &found->said;
 }
 
-bool route_table::is_said_by_better(const net::ip4_prefix& prefix,
-                                    route_source source) const noexcept
+const prefix_set* route_table::said_by(const route_rank& rank) const noexcept
 {
-    return std::any_of(said_.begin(), said_.begin() + static_cast<ptrdiff_t>(source),
-                       [&](const prefix_set& said) { return said.find(prefix).has_value(); });
+    return const_cast<route_table*>(this)->said_by(rank);
+}
+
+result<prefix_set*> route_table::make_rank(const route_rank& rank)
+{
+    if (auto* known = said_by(rank))
+        return known;
+    if (ranks_.size() >= max_ranks)
+        std::erase_if(ranks_, [](const said_at& r) { return r.said.size() == 0; });
+    if (ranks_.size() >= max_ranks)
+        return fail(errc::exhausted,
+                    "{} pairs of a distance and a metric are in use, the most there can be",
+                    ranks_.size());
+    const auto place =
+        std::find_if(ranks_.begin(), ranks_.end(), [&](const said_at& r) { return rank < r.rank; });
+    // who goes through ranks_ begins anew
+    if (judging_)
+        begin_pass();
+    for (auto& [source, r] : refreshes_)
+        r.place = r.at = r.capacity = 0;
+    return &ranks_.insert(place, said_at{rank, {}})->said;
+}
+
+bool route_table::has_better(const net::ip4_prefix& prefix, const route_rank& rank) const noexcept
+{
+    for (const auto& better : ranks_) {
+        if (!(better.rank < rank))
+            return false;
+        if (const auto balance = better.said.find(prefix); balance && hops_.has_path(*balance))
+            return true;
+    }
+    return false;
+}
+
+bool route_table::is_said_before(const net::ip4_prefix& prefix, size_t place) const noexcept
+{
+    return std::any_of(ranks_.begin(), ranks_.begin() + static_cast<ptrdiff_t>(place),
+                       [&](const said_at& r) { return r.said.find(prefix).has_value(); });
+}
+
+size_t route_table::count_of(route_source source) const noexcept
+{
+    size_t count = 0;
+    for (const auto& r : ranks_)
+        count += r.rank.source == source ? r.said.size() : 0;
+    return count;
 }
 
 result<void> route_table::place(const net::ip4_prefix& prefix)
 {
-    for (const prefix_set& said : said_)
-        if (const auto balance = said.find(prefix); balance && hops_.has_path(*balance))
+    std::optional<load_balance_index> without_path;
+    for (const auto& r : ranks_) {
+        const auto balance = r.said.find(prefix);
+        if (balance && hops_.has_path(*balance))
             return table_.set(prefix, *balance);
+        if (balance && !without_path)
+            without_path = balance;
+    }
     if (!table_.find(prefix))
         return {};
     // A default route without a path answers as no route does; to take it out would write up to
     // 2^24 entries.
-    if (const auto fixed = find(prefix, route_source::fixed); fixed && prefix.length == 0)
-        return table_.set(prefix, *fixed);
+    if (without_path && prefix.length == 0)
+        return table_.set(prefix, *without_path);
     return table_.remove(prefix);
 }
 
-result<void> route_table::set(const net::ip4_prefix& prefix, route_source source,
+result<void> route_table::note_seen(const net::ip4_prefix& prefix, const route_rank& rank)
+{
+    const auto open = refreshes_.find(rank.source);
+    if (open == refreshes_.end())
+        return {};
+    prefix_set& seen = open->second.seen[rank];
+    if (!seen.reserve_one())
+        return fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
+    seen.set(prefix, 1);
+    return {};
+}
+
+result<void> route_table::set(const net::ip4_prefix& prefix, const route_rank& rank,
                               load_balance_index balance)
 {
-    prefix_set& said = said_by(source);
     const bool usable = hops_.has_path(balance);
     result<void> done;
+    prefix_set* said = nullptr;
     if (prefix.length > 32 || !prefix.contains(prefix.network))
         done = fail(errc::invalid_argument, "prefix {}: expected a length to 32 and no host bits",
                     net::to_string(prefix));
-    else if (!said.reserve_one())
+    else if (const auto made = make_rank(rank); !made)
+        done = pass(made);
+    else if (said = *made; !said->reserve_one())
         done = fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
-    else if (usable && !has_better(prefix, source))
+    else if (done = note_seen(prefix, rank); done && usable && !has_better(prefix, rank))
         done = table_.set(prefix, balance);
     if (!done) {
         hops_.release_balance(balance);
         return done;
     }
-    const auto old = said.find(prefix);
-    said.set(prefix, balance);
+    const auto old = said->find(prefix);
+    said->set(prefix, balance);
     if (!usable)
         done = place(prefix); // to leave the prefix table, or to change an entry, needs no memory
     tell(prefix);
@@ -84,17 +146,81 @@ result<void> route_table::set(const net::ip4_prefix& prefix, route_source source
     return done;
 }
 
-result<void> route_table::remove(const net::ip4_prefix& prefix, route_source source)
+result<void> route_table::remove(const net::ip4_prefix& prefix, const route_rank& rank)
 {
-    const auto old = find(prefix, source);
+    prefix_set* const said = said_by(rank);
+    const auto old = said == nullptr ? std::nullopt : said->find(prefix);
     if (!old)
-        return fail(errc::not_found, "no {} route to {}", to_string(source),
+        return fail(errc::not_found, "no {} route to {}", to_string(rank.source),
                     net::to_string(prefix));
-    said_by(source).erase(prefix);
+    said->erase(prefix);
+    if (const auto open = refreshes_.find(rank.source); open != refreshes_.end())
+        if (const auto seen = open->second.seen.find(rank); seen != open->second.seen.end())
+            seen->second.erase(prefix);
     auto done = place(prefix);
     tell(prefix);
     hops_.release_balance(*old);
     return done;
+}
+
+result<void> route_table::remove_all(const net::ip4_prefix& prefix, route_source source)
+{
+    result<void> done =
+        fail(errc::not_found, "no {} route to {}", to_string(source), net::to_string(prefix));
+    for (const auto& r : of(prefix))
+        if (r.rank.source == source)
+            done = remove(prefix, r.rank);
+    return done;
+}
+
+void route_table::begin_refresh(route_source source)
+{
+    refreshes_[source] = {};
+}
+
+void route_table::end_refresh(route_source source)
+{
+    if (const auto open = refreshes_.find(source); open != refreshes_.end())
+        open->second.sweeping = true;
+}
+
+size_t route_table::swept(route_source source) const noexcept
+{
+    const auto found = swept_.find(source);
+    return found == swept_.end() ? 0 : found->second;
+}
+
+bool route_table::sweep_some(route_source source, std::chrono::steady_clock::duration budget)
+{
+    using clock = std::chrono::steady_clock;
+    constexpr size_t places = 256;
+    const auto found = refreshes_.find(source);
+    if (found == refreshes_.end() || !found->second.sweeping)
+        return true;
+    refresh& r = found->second;
+    const auto until = clock::now() + budget;
+    std::vector<net::ip4_prefix> stale;
+    for (; r.place < ranks_.size(); ++r.place, r.at = r.capacity = 0) {
+        const said_at& here = ranks_[r.place];
+        const auto seen = r.seen.find(here.rank);
+        while (here.rank.source == source && r.at < here.said.capacity()) {
+            if (std::exchange(r.capacity, here.said.capacity()) != here.said.capacity())
+                r.at = 0; // it was laid out anew
+            stale.clear();
+            r.at = here.said.walk(r.at, places, [&](const net::ip4_prefix& prefix, auto) {
+                if (seen == r.seen.end() || !seen->second.find(prefix))
+                    stale.push_back(prefix);
+            });
+            for (const auto& prefix : stale)
+                r.swept += remove(prefix, here.rank) ? 1 : 0;
+            if (clock::now() >= until)
+                return false;
+        }
+    }
+    const size_t swept = r.swept;
+    refreshes_.erase(found);
+    swept_[source] = swept;
+    return true;
 }
 
 void route_table::watch(const net::ip4_prefix& network)
@@ -105,6 +231,8 @@ void route_table::watch(const net::ip4_prefix& network)
 
 void route_table::judge_routes_over(std::span<const load_balance_index> balances)
 {
+    if (count_of(route_source::fixed) + count_of(route_source::kernel) == 0)
+        return;
     for (auto balance : balances) {
         if (balance >= noted_.size())
             noted_.resize(balance + 1);
@@ -123,41 +251,57 @@ bool route_table::judge_some(std::chrono::steady_clock::duration budget)
     using clock = std::chrono::steady_clock;
     constexpr size_t group = 64;   // places; the misses of their prefixes overlap
     constexpr size_t least = 4096; // places, whatever the clock says: a small table is done at once
-    const prefix_set& fixed = said(route_source::fixed);
     const auto until = clock::now() + budget;
     for (size_t places = 0; judging_ && (places < least || clock::now() < until); places += group) {
-        if (std::exchange(capacity_, fixed.capacity()) != fixed.capacity())
-            begin_pass();
+        if (!find_judged()) {
+            end_pass();
+            continue;
+        }
+        const prefix_set& said = ranks_[place_].said;
         group_.clear();
-        at_ =
-            fixed.walk(at_, group, [&](const net::ip4_prefix& prefix, load_balance_index balance) {
-                if (balance < noted_.size() && noted_[balance] != 0)
-                    group_.push_back(prefix);
-            });
+        at_ = said.walk(at_, group, [&](const net::ip4_prefix& prefix, load_balance_index balance) {
+            if (balance < noted_.size() && noted_[balance] != 0)
+                group_.push_back(prefix);
+        });
         for (const auto& prefix : group_)
             table_.prefetch(prefix);
         for (const auto& prefix : group_) {
             left_out_ += place(prefix) ? 0 : 1;
             tell(prefix);
         }
-        if (at_ >= capacity_)
-            end_pass();
     }
     return !judging_;
 }
 
-std::optional<load_balance_index> route_table::find(const net::ip4_prefix& prefix,
-                                                    route_source source) const
+// Goes on to the next rank of static or learned routes where one is done; false if there is none.
+// One that was laid out anew meanwhile is begun again.
+bool route_table::find_judged() noexcept
 {
-    return said_[static_cast<size_t>(source)].find(prefix);
+    for (; place_ < ranks_.size(); ++place_, at_ = capacity_ = 0) {
+        const auto& [rank, said] = ranks_[place_];
+        if (rank.source != route_source::fixed && rank.source != route_source::kernel)
+            continue;
+        if (std::exchange(capacity_, said.capacity()) != said.capacity())
+            at_ = 0;
+        if (at_ < capacity_)
+            return true;
+    }
+    return false;
+}
+
+std::optional<load_balance_index> route_table::find(const net::ip4_prefix& prefix,
+                                                    const route_rank& rank) const
+{
+    const prefix_set* said = said_by(rank);
+    return said == nullptr ? std::nullopt : said->find(prefix);
 }
 
 std::vector<route> route_table::of(const net::ip4_prefix& prefix) const
 {
     std::vector<route> all;
-    for (size_t i = 0; i < route_source_count; ++i)
-        if (const auto balance = said_[i].find(prefix))
-            all.push_back({prefix, static_cast<route_source>(i), *balance, false});
+    for (const auto& r : ranks_)
+        if (const auto balance = r.said.find(prefix))
+            all.push_back({prefix, r.rank, *balance, false});
     const auto best = std::find_if(all.begin(), all.end(),
                                    [&](const route& r) { return hops_.has_path(r.balance); });
     if (best != all.end())
@@ -184,7 +328,7 @@ std::vector<route> route_table::sorted(size_t limit) const
 
 void route_table::begin_pass() noexcept
 {
-    at_ = 0;
+    place_ = at_ = capacity_ = 0;
     left_out_ = 0;
 }
 
@@ -203,8 +347,8 @@ void route_table::end_pass()
         begin_pass();
     if (judging_ || left_out_ > 0)
         return;
-    for (auto balance : std::exchange(noted_list_, {}))
-        noted_[balance] = 0;
+    noted_list_ = {};
+    noted_ = {}; // there may be a thousand VRFs
 }
 
 const std::array<uint32_t, 33>& route_table::count_by_length() const noexcept
@@ -215,19 +359,21 @@ const std::array<uint32_t, 33>& route_table::count_by_length() const noexcept
 size_t route_table::memory_bytes() const noexcept
 {
     size_t bytes = table_.memory_bytes();
-    for (const prefix_set& said : said_)
-        bytes += said.memory_bytes();
+    for (const auto& r : ranks_)
+        bytes += r.said.memory_bytes();
     return bytes;
 }
 
-bool route_table::reserve(size_t count, route_source source) noexcept
+bool route_table::reserve(size_t count, const route_rank& rank)
 {
-    return said_by(source).reserve(count) && table_.reserve(count);
+    const auto made = make_rank(rank);
+    return made && (*made)->reserve(count) && table_.reserve(count);
 }
 
-void route_table::prefetch(const net::ip4_prefix& prefix, route_source source) const noexcept
+void route_table::prefetch(const net::ip4_prefix& prefix, const route_rank& rank) const noexcept
 {
-    said_[static_cast<size_t>(source)].prefetch(prefix);
+    if (const prefix_set* said = said_by(rank))
+        said->prefetch(prefix);
     table_.prefetch(prefix);
 }
 

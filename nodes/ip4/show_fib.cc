@@ -56,12 +56,16 @@ json paths_json(const tables& ip4, const route& r)
 json next_hops_json(engine& engine, const tables& ip4, const route& r)
 {
     json hops = json::array();
-    for (auto index : ip4.hops().hops_of(r.balance)) {
-        const next_hop& hop = ip4.hops().at(index);
+    for (const auto& path : ip4.hops().hops_of(r.balance)) {
+        const next_hop& hop = ip4.hops().at(path.hop);
         const auto why = ip4.why_unusable(hop);
         hops.push_back({{"address", hop.address.value == 0 ? json(nullptr)
                                                            : json(net::to_string(hop.address))},
-                        {"interface", interfaces_of(engine).at(hop.interface).name},
+                        {"interface", hop.interface == no_interface
+                                          ? json(nullptr)
+                                          : json(interfaces_of(engine).at(hop.interface).name)},
+                        {"vrf", engine.module<vrf_table>().name_of(hop.vrf)},
+                        {"weight", path.weight},
                         {"usable", why.empty()},
                         {"reason", why}});
     }
@@ -72,10 +76,12 @@ json route_json(engine& engine, const tables& ip4, const route& r)
 {
     const bool has_path = ip4.hops().has_path(r.balance);
     return {{"prefix", net::to_string(r.prefix)},
-            {"source", to_string(r.source)},
+            {"source", to_string(r.rank.source)},
+            {"distance", r.rank.distance},
+            {"metric", r.rank.metric},
             {"active", r.active},
             {"reason", r.active   ? ""
-                       : has_path ? "a better source has it"
+                       : has_path ? "a better route has it"
                                   : "no next hop can be used"},
             {"load_balance", r.balance},
             {"buckets", ip4.hops().buckets_of(r.balance).size()},
@@ -83,11 +89,22 @@ json route_json(engine& engine, const tables& ip4, const route& r)
             {"next_hops", next_hops_json(engine, ip4, r)}};
 }
 
+// "b via 10.0.1.9", or what of it is known.
+std::string hop_text(const json& hop)
+{
+    std::string text =
+        hop["interface"].is_null() ? std::string{} : hop["interface"].get<std::string>();
+    if (!hop["address"].is_null())
+        text += (text.empty() ? "via " : " via ") + hop["address"].get<std::string>();
+    return text;
+}
+
 std::string text_of(const json& r)
 {
     const auto reason = r["reason"].get<std::string>();
-    std::string out = fmt::format("{}\n  {}{}\n  [load-balance {}, buckets {}]",
+    std::string out = fmt::format("{}\n  {} [{}/{}]{}\n  [load-balance {}, buckets {}]",
                                   r["prefix"].get<std::string>(), r["source"].get<std::string>(),
+                                  r["distance"].get<unsigned>(), r["metric"].get<unsigned>(),
                                   reason.empty() ? "" : fmt::format(" (not used: {})", reason),
                                   r["load_balance"].get<unsigned>(), r["buckets"].get<unsigned>());
     for (const auto& p : r["paths"])
@@ -96,17 +113,19 @@ std::string text_of(const json& r)
                            p["description"].get<std::string>());
     for (const auto& hop : r["next_hops"])
         if (!hop["usable"].get<bool>())
-            out += fmt::format(
-                "\n    not used: {}{}: {}", hop["interface"].get<std::string>(),
-                hop["address"].is_null() ? "" : " via " + hop["address"].get<std::string>(),
-                hop["reason"].get<std::string>());
+            out += fmt::format("\n    not used: {}: {}", hop_text(hop),
+                               hop["reason"].get<std::string>());
     return out;
 }
 
-json answer(tables& ip4, json routes, size_t total, const std::optional<net::ip4_prefix>& next)
+json answer(engine& engine, vrf_index vrf, json routes, size_t total,
+            const std::optional<net::ip4_prefix>& next)
 {
-    return {{"prefixes", ip4.table().size()},
-            {"memory_bytes", ip4.routes().memory_bytes()},
+    auto& ip4 = engine.module<tables>();
+    return {{"vrf", engine.module<vrf_table>().name_of(vrf)},
+            {"vrf_index", vrf},
+            {"prefixes", ip4.table(vrf).size()},
+            {"memory_bytes", ip4.routes(vrf).memory_bytes()},
             {"total", total},
             {"shown", routes.size()},
             {"next", next ? json(net::to_string(*next)) : json(nullptr)},
@@ -116,24 +135,35 @@ json answer(tables& ip4, json routes, size_t total, const std::optional<net::ip4
 std::string fib_text(const json& data)
 {
     std::string out =
-        fmt::format("ipv4-VRF:0, fib_index:0, prefixes:{}, memory:{} kB",
+        fmt::format("ipv4-VRF:{}, fib_index:{}, prefixes:{}, memory:{} kB",
+                    data["vrf"].get<std::string>(), data["vrf_index"].get<unsigned>(),
                     data["prefixes"].get<size_t>(), data["memory_bytes"].get<size_t>() / 1024);
     for (const auto& r : data["routes"])
         out += "\n" + text_of(r);
     if (const auto& next = data["next"]; !next.is_null())
-        out += fmt::format("\nthere are more, {} in all: show ip fib from {}",
-                           data["total"].get<size_t>(), next.get<std::string>());
+        out += fmt::format(
+            "\nthere are more, {} in all: show ip fib {}from {}", data["total"].get<size_t>(),
+            data["vrf_index"] == default_vrf ? "" : "vrf " + data["vrf"].get<std::string>() + " ",
+            next.get<std::string>());
     return out;
 }
 
-result<net::ip4_prefix> prefix_of(tables& ip4, std::string_view text)
+// The VRF that the argument names, or the default one.
+result<vrf_index> vrf_of(command_context& context)
+{
+    if (!context.arguments.has("vrf"))
+        return default_vrf;
+    return vrf_named(context.engine, context.arguments.text("vrf"));
+}
+
+result<net::ip4_prefix> prefix_of(const lookup_table& table, std::string_view text)
 {
     if (text.find('/') != std::string_view::npos)
         return net::parse<net::ip4_prefix>(text);
     auto address = net::parse<net::ip4_address>(text);
     if (!address)
         return pass(address);
-    const auto match = ip4.table().match(*address);
+    const auto match = table.match(*address);
     if (!match)
         return fail(errc::not_found, "no route leads to {}", text);
     return match->first;
@@ -142,16 +172,19 @@ result<net::ip4_prefix> prefix_of(tables& ip4, std::string_view text)
 result<json> show_one(command_context& context)
 {
     auto& ip4 = context.engine.module<tables>();
-    const auto prefix = prefix_of(ip4, context.arguments.text("prefix"));
+    const auto vrf = vrf_of(context);
+    if (!vrf)
+        return pass(vrf);
+    const auto prefix = prefix_of(ip4.table(*vrf), context.arguments.text("prefix"));
     if (!prefix)
         return pass(prefix);
-    const auto routes = ip4.routes().of(*prefix);
+    const auto routes = ip4.routes(*vrf).of(*prefix);
     if (routes.empty())
         return fail(errc::not_found, "no route to {}", net::to_string(*prefix));
     json list = json::array();
     for (const auto& r : routes)
         list.push_back(route_json(context.engine, ip4, r));
-    return answer(ip4, std::move(list), routes.size(), {});
+    return answer(context.engine, *vrf, std::move(list), routes.size(), {});
 }
 
 // All prefixes that something is said of, active or not.
@@ -170,16 +203,23 @@ struct found_prefixes {
 };
 
 // Routes that come and go meanwhile may be among them or not.
-found_prefixes collect(const route_table& routes, const net::ip4_prefix& from, turns& give_way)
+found_prefixes collect(tables& ip4, vrf_index vrf, const net::ip4_prefix& from, turns& give_way)
 {
     found_prefixes found;
-    for (size_t n = 0; n < route_source_count; ++n) {
-        const auto source = static_cast<route_source>(n);
-        const prefix_set& said = routes.said(source);
-        const size_t capacity = said.capacity();
-        for (size_t at = 0; at < capacity && said.capacity() == capacity; give_way())
+    const size_t ranks = ip4.routes(vrf).ranks().size();
+    for (size_t n = 0; n < ranks; ++n) {
+        const size_t capacity = ip4.routes(vrf).ranks()[n].said.capacity();
+        for (size_t at = 0; at < capacity; give_way()) {
+            if (!ip4.has(vrf))
+                return found;
+            const route_table& routes = ip4.routes(vrf);
+            if (routes.ranks().size() != ranks)
+                return collect(ip4, vrf, from, give_way); // there is a new one
+            const prefix_set& said = routes.ranks()[n].said;
+            if (said.capacity() != capacity)
+                return collect(ip4, vrf, from, give_way); // it was laid out anew
             at = said.walk(at, 256, [&](const net::ip4_prefix& prefix, auto) {
-                if (routes.is_said_by_better(prefix, source))
+                if (routes.is_said_before(prefix, n))
                     return;
                 ++found.total;
                 if (prefix < from)
@@ -187,8 +227,9 @@ found_prefixes collect(const route_table& routes, const net::ip4_prefix& from, t
                 found.from.push_back(prefix);
                 std::push_heap(found.from.begin(), found.from.end(), found_prefixes::order);
             });
-        if (said.capacity() != capacity)
-            return collect(routes, from, give_way); // it was laid out anew
+        }
+        if (!ip4.has(vrf))
+            return found;
     }
     return found;
 }
@@ -206,11 +247,16 @@ result<json> show_fib(command_context& context)
     if (!from)
         return pass(from);
     auto& ip4 = context.engine.module<tables>();
+    const auto vrf = vrf_of(context);
+    if (!vrf)
+        return pass(vrf);
     turns give_way{context.self};
-    auto found = collect(ip4.routes(), *from, give_way);
+    auto found = collect(ip4, *vrf, *from, give_way);
     json list = json::array();
     for (; !found.from.empty() && list.size() < most; give_way()) {
-        const auto routes = ip4.routes().of(found.take());
+        if (!ip4.has(*vrf))
+            return fail(errc::not_found, "the VRF was removed meanwhile");
+        const auto routes = ip4.routes(*vrf).of(found.take());
         if (routes.empty())
             continue; // gone meanwhile
         const auto active =
@@ -218,21 +264,26 @@ result<json> show_fib(command_context& context)
         list.push_back(
             route_json(context.engine, ip4, active == routes.end() ? routes.front() : *active));
     }
-    return answer(ip4, std::move(list), found.total,
+    if (!ip4.has(*vrf))
+        return fail(errc::not_found, "the VRF was removed meanwhile");
+    return answer(context.engine, *vrf, std::move(list), found.total,
                   found.from.empty() ? std::nullopt : std::optional{found.from.front()});
 }
 
 const command_registration page{
-    "show ip fib [from <from:prefix>] [max <max:number>]",
+    "show ip fib [vrf <vrf:vrf>] [from <from:prefix>] [max <max:number>]",
     "Routes and what they end in, in order: 1000 or so many, from a prefix on", show_fib, fib_text};
-const command_registration one{"show ip fib <prefix:word>",
+const command_registration one{"show ip fib <prefix:word> [vrf <vrf:vrf>]",
                                "The routes of one prefix, or of the one that an address matches",
                                show_one, fib_text};
 
 result<json> show_summary(command_context& context)
 {
     json lengths = json::array();
-    const auto counts = context.engine.module<tables>().routes().count_by_length();
+    const auto vrf = vrf_of(context);
+    if (!vrf)
+        return pass(vrf);
+    const auto counts = context.engine.module<tables>().routes(*vrf).count_by_length();
     for (size_t length = 0; length < counts.size(); ++length)
         if (counts[length] > 0)
             lengths.push_back({{"length", length}, {"count", counts[length]}});
@@ -248,8 +299,9 @@ std::string summary_text(const json& data)
     return table.str();
 }
 
-const command_registration fib_summary{"show ip fib summary", "How many prefixes of each length",
-                                       show_summary, summary_text};
+const command_registration fib_summary{"show ip fib summary [vrf <vrf:vrf>]",
+                                       "How many prefixes of each length", show_summary,
+                                       summary_text};
 
 } // namespace
 

@@ -89,8 +89,8 @@ class RouteFiles(testbed.TwoHosts):
         before = self.weft.cli("show ip fib summary")
         said = self.refused("63.0.0.0/8 via 10.0.1.2\n63.0.0.1/8 via 10.9.9.9\n")
         self.assertIn("@:2:1: expected a network such as 10.0.0.0/24", said)
-        said = self.refused("63.0.0.0/8 via 10.9.9.9\n63.0.0.0/8 to 10.0.1.2\n")
-        self.assertIn("@:1:16: this next hop is on no connected network", said)
+        said = self.refused("63.0.0.0/8 via 10.0.1.1\n63.0.0.0/8 to 10.0.1.2\n")
+        self.assertIn("@:1:16: this next hop is an address of this router", said)
         self.assertIn("@:2:12: expected `via' or `blackhole'", said)
         self.assertNotIn("63.0.0.0", said)  # the file may be one that the client cannot read
         self.assertIn("no route in it", self.refused(""))
@@ -115,7 +115,7 @@ class RouteFiles(testbed.TwoHosts):
         said = done.stdout + done.stderr
         self.assertEqual(done.returncode, testbed.WRONG_CONFIGURATION, said)
         self.assertIn(
-            f"router.yaml:2:15: route-files[0]: {wrong}:1:16: this next hop is on no", said
+            f"router.yaml:2:15: route-files[0]: {wrong}:1:16: this next hop is an address of", said
         )
         self.assertIn("route-files[1]: /nonexistent: No such file", said)
 

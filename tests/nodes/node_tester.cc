@@ -295,7 +295,7 @@ void node_tester::add_route(std::string_view to, const std::vector<std::string>&
     std::vector<net::ip4_address> hops;
     for (const auto& text : via)
         hops.push_back(ip(text));
-    REQUIRE(ip4().add_route(prefix(to), hops));
+    REQUIRE(ip4().add_route(prefix(to), {hops.begin(), hops.end()}));
 }
 
 void node_tester::set_up(std::string_view name, bool up)

@@ -23,8 +23,8 @@ TEST_CASE("show ip fib of a prefix prints its routes and what they end in", "[no
     node_tester t;
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     const std::string text = t.command("show ip fib 16.0.0.0/8");
-    CHECK(text.starts_with("ipv4-VRF:0, fib_index:0, prefixes:16, memory:"));
-    CHECK(text.find("\n16.0.0.0/8\n  static\n  [load-balance ") != std::string::npos);
+    CHECK(text.starts_with("ipv4-VRF:default, fib_index:0, prefixes:16, memory:"));
+    CHECK(text.find("\n16.0.0.0/8\n  static [1/0]\n  [load-balance ") != std::string::npos);
     CHECK(text.find(", buckets 1]\n    [1 of 1] [adjacency ") != std::string::npos);
     CHECK(
         text.ends_with("] rewrite b via 10.0.1.2 mtu 1500 02:00:00:00:0b:01 -> 02:00:00:00:0b:02"));
@@ -57,8 +57,8 @@ TEST_CASE("show ip fib lists all that is said of a prefix", "[nodes]")
     REQUIRE(data["routes"].size() == 2);
     CHECK(data["routes"][0]["source"] == "connected");
     CHECK(data["routes"][1]["active"] == false);
-    CHECK(t.command("show ip fib 10.0.0.0/24").find("static (not used: a better source has it)") !=
-          std::string::npos);
+    CHECK(t.command("show ip fib 10.0.0.0/24")
+              .find("static [1/0] (not used: a better route has it)") != std::string::npos);
 }
 
 TEST_CASE("show ip fib prints the table in order", "[nodes]")
@@ -126,9 +126,10 @@ TEST_CASE("show ip fib tells why a route or a next hop is not used", "[nodes]")
     CHECK(route["active"] == false);
     CHECK(route["reason"] == "no next hop can be used");
     CHECK(route["next_hops"].dump() ==
-          R"([{"address":"10.0.1.9","interface":"b","usable":false,"reason":"link down"}])");
+          R"([{"address":"10.0.1.9","interface":"b","vrf":"default","weight":1,"usable":false,)"
+          R"("reason":"link down"}])");
     CHECK(t.command("show ip fib")
-              .find("17.0.0.0/8\n  static (not used: no next hop can be used)\n") !=
+              .find("17.0.0.0/8\n  static [1/0] (not used: no next hop can be used)\n") !=
           std::string::npos);
     const auto reason = [&] {
         return t.command_json("show ip fib 17.0.0.0/8")["routes"][0]["next_hops"][0]["reason"];
@@ -178,8 +179,8 @@ TEST_CASE("errors of ip route name what is wrong", "[nodes]")
 {
     node_tester t;
     CHECK(t.command("ip route del 16.0.0.0/8") == "error: no static route to 16.0.0.0/8");
-    CHECK(t.command("ip route add 16.0.0.0/8 via 99.0.0.1") ==
-          "error: next hop 99.0.0.1 is on no connected network");
+    CHECK(t.command("ip route add 16.0.0.0/8 via 10.0.1.1") ==
+          "error: next hop 10.0.1.1 is an address of this router");
     CHECK(t.command("ip route add 127.0.0.0/9 blackhole") ==
           "error: 127.0.0.0/9 lies in loopback (127.0.0.0/8) and is never routed");
     CHECK(

@@ -274,8 +274,8 @@ TEST_CASE("a path that goes down is left out even when adjacencies are used up",
 TEST_CASE("kinds have names, and adjacencies of their own", "[nodes]")
 {
     node_tester t;
-    const std::array names{"unreachable", "blackhole", "local",
-                           "multicast",   "broadcast", "martian"};
+    const std::array names{"unreachable", "blackhole",        "local",     "multicast", "broadcast",
+                           "martian",     "host unreachable", "prohibited"};
     static_assert(names.size() == ip4::special_count);
     for (uint32_t i = 0; i < ip4::special_count; ++i) {
         CHECK(to_string(static_cast<adjacency_kind>(i)) == names[i]);

@@ -34,7 +34,7 @@ std::string sources(node_tester& t, const net::ip4_prefix& of)
     std::string words;
     for (const auto& r : t.ip4().routes().of(of)) {
         CHECK(r.active == words.empty());
-        words += fmt::format("{}{}", words.empty() ? "" : " ", to_string(r.source));
+        words += fmt::format("{}{}", words.empty() ? "" : " ", to_string(r.rank.source));
     }
     return words;
 }
@@ -76,6 +76,128 @@ TEST_CASE("all that is said of a prefix is listed, best first", "[nodes]")
     REQUIRE(routes.remove(net16, route_source::local));
     CHECK(sources(t, net16) == "static neighbour");
     CHECK(sources(t, prefix("16.0.0.0/9")) == "");
+}
+
+TEST_CASE("the distance decides between sources, the metric within one", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    const ip4::route_rank floating{route_source::fixed, 200}, ospf{route_source::kernel, 110, 20},
+        longer{route_source::kernel, 110, 30}, ebgp{route_source::kernel, 20, 900};
+    for (const auto& rank : {longer, floating, ospf, ebgp})
+        REQUIRE(routes.set(net16, rank, special(adjacency_kind::blackhole)));
+    std::string order;
+    for (const auto& r : routes.of(net16))
+        order +=
+            fmt::format("{} {}/{}, ", to_string(r.rank.source), r.rank.distance, r.rank.metric);
+    CHECK(order == "kernel 20/900, kernel 110/20, kernel 110/30, static 200/0, ");
+    CHECK(routes.of(net16).front().active);
+    REQUIRE(routes.remove(net16, ebgp));
+    CHECK_FALSE(routes.remove(net16, ebgp).has_value());
+    REQUIRE(routes.remove_all(net16, route_source::kernel));
+    CHECK(sources(t, net16) == "static");
+    REQUIRE(t.ip4().remove_route(net16)); // at any distance
+    CHECK(sources(t, net16) == "");
+}
+
+TEST_CASE("a floating static route forwards while the better one has no path", "[nodes]")
+{
+    node_tester t;
+    CHECK(t.command("ip route add 16.0.0.0/8 via 10.0.1.2") == "");
+    CHECK(t.command("ip route add 16.0.0.0/8 via 10.0.0.9 distance 200 metric 5") == "");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.0.1")) == "-> b");
+    t.set_carrier("b", false);
+    const auto data = t.command_json("show ip fib 16.0.0.0/8")["routes"];
+    REQUIRE(data.size() == 2);
+    CHECK(data[0]["active"] == false);
+    CHECK(data[1]["active"] == true);
+    CHECK(data[1]["distance"] == 200);
+    CHECK(t.command("show ip fib 16.0.0.0/8").find("static [200/5]\n") != std::string::npos);
+    t.set_carrier("b", true);
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.0.0.1")) == "-> b");
+    CHECK(t.command("ip route del 16.0.0.0/8 distance 200 metric 5") == "");
+    CHECK(t.command_json("show ip fib 16.0.0.0/8")["routes"].size() == 1);
+    CHECK(t.command("ip route add 16.0.0.0/8 via 10.0.1.2 distance 255")
+              .starts_with("error: distance: 255 is not"));
+}
+
+TEST_CASE("the ranks in use are bounded, and those that are empty make room", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    const auto rank = [](uint32_t metric) {
+        return ip4::route_rank{route_source::kernel, 110, metric};
+    };
+    const auto in_use = static_cast<uint32_t>(routes.ranks().size());
+    for (uint32_t n = in_use; n < ip4::route_table::max_ranks; ++n)
+        REQUIRE(routes.set(net16, rank(n), special(adjacency_kind::blackhole)));
+    const auto one_more = routes.set(net16, rank(1000), special(adjacency_kind::blackhole));
+    CHECK(one_more.error().code == errc::exhausted);
+    REQUIRE(routes.remove(net16, rank(in_use)));
+    CHECK(routes.set(net16, rank(1000), special(adjacency_kind::blackhole)).has_value());
+    REQUIRE(routes.remove_all(net16, route_source::kernel));
+}
+
+namespace {
+
+// Ends a refresh and sweeps in the smallest pieces.
+size_t sweep(ip4::route_table& routes)
+{
+    routes.end_refresh(route_source::kernel);
+    while (!routes.sweep_some(route_source::kernel, {})) {
+    }
+    return routes.swept(route_source::kernel);
+}
+
+} // namespace
+
+TEST_CASE("a refresh removes what the source does not say again", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    const auto say = [&](uint32_t n, uint32_t metric) {
+        REQUIRE(routes.set({{(16u << 24) + (n << 8)}, 24}, {route_source::kernel, 110, metric},
+                           special(adjacency_kind::blackhole)));
+    };
+    t.add_route("16.0.0.0/24", {"10.0.1.9"});
+    for (uint32_t n = 0; n < 3000; ++n)
+        say(n, n % 2);
+    routes.begin_refresh(route_source::kernel);
+    CHECK(routes.count_of(route_source::kernel) == 3000); // forwards meanwhile
+    for (uint32_t n = 0; n < 3000; n += 3)
+        say(n, n % 2);
+    say(1, 7);    // at another metric: the old one is not said again
+    say(5000, 1); // new
+    routes.end_refresh(route_source::kernel);
+    CHECK_FALSE(routes.sweep_some(route_source::kernel, {}));
+    say(6000, 0); // while it is swept
+    CHECK(sweep(routes) == 2000);
+    CHECK(routes.count_of(route_source::kernel) == 1003);
+    CHECK(sources(t, prefix("16.0.0.0/24")) == "static kernel"); // other sources stay
+    CHECK(found(t, "16.0.1.1") != 0);
+    CHECK(found(t, "16.0.2.1") == 0);
+    CHECK(routes.sweep_some(route_source::kernel, {}));
+}
+
+TEST_CASE("a refresh that is begun again forgets what the first one heard", "[nodes]")
+{
+    node_tester t;
+    auto& routes = t.ip4().routes();
+    const auto say = [&](const char* to) {
+        REQUIRE(routes.set(prefix(to), route_source::kernel, special(adjacency_kind::blackhole)));
+    };
+    say("16.0.0.0/8");
+    say("17.0.0.0/8");
+    routes.begin_refresh(route_source::kernel);
+    say("16.0.0.0/8");
+    routes.begin_refresh(route_source::kernel);
+    say("17.0.0.0/8");
+    REQUIRE(
+        routes.set(prefix("18.0.0.0/8"), route_source::kernel, special(adjacency_kind::blackhole)));
+    REQUIRE(routes.remove(prefix("18.0.0.0/8"), route_source::kernel));
+    CHECK(sweep(routes) == 1);
+    CHECK(sources(t, prefix("17.0.0.0/8")) == "kernel");
+    CHECK(sources(t, net16) == "");
 }
 
 TEST_CASE("removing what is not there is an error and changes nothing", "[nodes]")
@@ -217,7 +339,7 @@ TEST_CASE("a route that finds no memory to come back is tried again", "[nodes]")
     node_tester t;
     auto table =
         ip4::prefix_table::make([](const std::function<void()>& release) { release(); }, 1);
-    ip4::route_table routes{t.hops(), std::move(table.value())};
+    ip4::route_table routes{t.hops(), ip4::lookup_table{std::move(table.value())}};
     const auto balance = t.hops().balance({t.hops().acquire(1, ip("10.0.1.9")).value()}).value();
     const auto judge = [&] {
         routes.judge_routes_over(std::array{balance});
