@@ -128,7 +128,7 @@ class Ports(machine.Test):
         return {int(match.group(1)) for match, vectors in found if match and vectors}
 
     def test_more_queues_than_there_are(self):
-        self.router.run("systemctl stop weft")
+        self.router.run("systemctl stop weft; sysctl -q vm.nr_hugepages=256")
         self.router.configure({"l0": (self.ports["l0"], {"queues": 3})})
         status, _ = self.router.run("systemctl start weft", 30, check=False)
         self.assertNotEqual(status, 0)
