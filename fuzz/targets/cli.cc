@@ -20,7 +20,7 @@ constexpr size_t max_lines = 8;
 constexpr size_t max_words = 12;
 constexpr unsigned lines_of_one_router = 20'000; // commands leave routes and neighbours behind
 
-engine& host()
+engine& router_engine()
 {
     static std::unique_ptr<test::node_tester> router;
     static unsigned used = 0;
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     auto text = text_of({data, size});
     for (size_t lines = 0; !text.empty() && lines < max_lines; ++lines) {
         const size_t end = std::min(text.find('\n'), text.size());
-        check_line(engine(), text.substr(0, end));
+        check_line(router_engine(), text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return 0;
