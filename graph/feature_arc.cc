@@ -3,7 +3,6 @@
 #include "graph/feature_arc.hh"
 
 #include "graph/engine.hh"
-#include "graph/init.hh"
 #include "graph/node_run_vector.hh"
 #include "graph/order.hh"
 
@@ -359,13 +358,5 @@ feature_next feature_arcs::next_of(node_id node) const noexcept
     }();
     return feature_next{nowhere.data()};
 }
-
-namespace {
-
-const init_registration sound_arcs{"feature-arcs", init_phase::early, [](engine& engine) {
-                                       return feature_arcs::check(engine.registry());
-                                   }};
-
-} // namespace
 
 } // namespace weft

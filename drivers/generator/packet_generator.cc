@@ -21,10 +21,13 @@ constexpr event_type stream_done = 1;
 struct context {
     explicit context(const node_setup& setup)
         : engine{setup.engine},
+          interfaces{
+              interfaces_of(setup.engine)}, // the module's place is the main thread's to read
           packets{*static_cast<stream*>(setup.argument)},
           pool{setup.engine.pools().front()}
     {}
     weft::engine& engine;
+    interface_table& interfaces;
     stream& packets;
     rte_mempool* pool;
     interface_counters* counters = nullptr; // of the stream's interface
@@ -38,7 +41,7 @@ bool is_done(const stream& s) noexcept
 void begin(context& ctx, stream& s, unsigned thread, uint64_t starts) noexcept
 {
     const uint64_t now = rte_rdtsc();
-    ctx.counters = &interfaces_of(ctx.engine).counters(thread, s.options.interface);
+    ctx.counters = &ctx.interfaces.counters(thread, s.options.interface);
     s.packets->restart();
     s.pace.restart(now);
     s.made.set(0);
@@ -82,10 +85,9 @@ uint32_t packet_generator_input(node_run& run) noexcept
     const uint64_t starts = s.starts.load(std::memory_order_acquire);
     if (starts != s.started.get()) [[unlikely]]
         begin(ctx, s, run.thread_index(), starts);
-    const next_index to =
-        s.to != to_ethernet_input
-            ? s.to
-            : interfaces_of(ctx.engine).hot(s.options.interface).input_slot.load();
+    const next_index to = s.to != to_ethernet_input
+                              ? s.to
+                              : ctx.interfaces.hot(s.options.interface).input_slot.load();
     const auto space = run.input_space(to);
     const uint32_t wanted = due(s, static_cast<uint32_t>(space.size()));
     uint32_t made = 0;

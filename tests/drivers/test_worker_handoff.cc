@@ -23,6 +23,7 @@ struct traffic {
     std::atomic<uint32_t> end{0};
     std::atomic<uint32_t> arrived{0};
     std::atomic<uint32_t> disorder{0};
+    const std::atomic<next_index>* input_slot = nullptr; // of interface 0
     std::array<std::atomic<uint32_t>, flows> expected{}; // by flow: its next packet
     std::array<std::atomic<uint64_t>, flows> seen_by{};  // by flow: bits of threads
 };
@@ -56,9 +57,8 @@ uint32_t bring(node_run& run) noexcept
         ++count;
         ++current->next;
     }
-    const auto& hot = interfaces_of(run.context<probe>().engine).hot(0);
     if (count > 0)
-        run.admit(fresh.data(), count, 0, hot.input_slot.load());
+        run.admit(fresh.data(), count, 0, current->input_slot->load());
     return count;
 }
 
@@ -111,6 +111,7 @@ struct handing {
         auto driver = std::make_unique<queue_driver>();
         driver->input = *tester.engine.registry().clone("queue", "queue-0", nullptr, receiver);
         port = *interfaces_of(tester.engine).add("a", std::move(driver));
+        t.input_slot = &interfaces_of(tester.engine).hot(port->index).input_slot;
     }
     ~handing()
     {
