@@ -4,6 +4,7 @@
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
 #include "nodes/arp/neighbours.hh"
+#include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 
 #include <map>
@@ -25,12 +26,9 @@ void check_address(const config::value& item, const config::value& interfaces,
     const auto a = address->as<net::ip4_address>();
     if (const auto name = ip4::unroutable({a, 32}); !name.empty())
         problems.add(*address, "{} lies in {}", address->text(), name);
-    const auto vrf_of = [&](const config::value& settings) {
-        return settings.get<std::string>("vrf", std::string{vrf_table::default_name});
-    };
-    const std::string vrf = vrf_of(*interfaces.find(item.find("interface")->text()));
+    const std::string vrf = vrf_in(*interfaces.find(item.find("interface")->text()));
     for (const auto& [name, at, settings] : interfaces.entries())
-        for (const auto& own : vrf_of(settings) == vrf
+        for (const auto& own : vrf_in(settings) == vrf
                                    ? settings.list<net::ip4_interface_address>("addresses")
                                    : std::vector<net::ip4_interface_address>{}) {
             const auto network = own.network();

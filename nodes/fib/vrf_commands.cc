@@ -5,6 +5,7 @@
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
 #include "graph/engine.hh"
+#include "nodes/fib/vrf_arguments.hh"
 #include "nodes/fib/vrfs.hh"
 
 #include <fmt/ranges.h>
@@ -95,10 +96,7 @@ void check(const config::value& root, config::problems& problems)
     if (interfaces == nullptr)
         return;
     for (const auto& [name, at, settings] : interfaces->entries())
-        if (const auto* vrf = settings.find("vrf");
-            vrf != nullptr && vrf->text() != vrf_table::default_name &&
-            (vrfs == nullptr || vrfs->find(vrf->text()) == nullptr))
-            problems.add(*vrf, "no VRF `{}' is configured under `vrfs'", vrf->text());
+        check_vrf(settings, "vrf", root, problems);
 }
 
 result<void> apply(const config::value& root, engine& engine)

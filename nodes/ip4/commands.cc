@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip route add and del, set interface ip address, show interface address.
 #include "control/command/command_parameters.hh"
+#include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 
@@ -12,17 +13,9 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-// The VRF that an argument names, or `otherwise`.
-result<vrf_index> vrf_of(command_context& context, std::string_view name, vrf_index otherwise)
-{
-    if (!context.arguments.has(name))
-        return otherwise;
-    return vrf_named(context.engine, context.arguments.text(name));
-}
-
 result<route_vrfs> vrfs_of(command_context& context)
 {
-    const auto in = vrf_of(context, "vrf", default_vrf);
+    const auto in = vrf_of(context);
     if (!in)
         return pass(in);
     const auto through = vrf_of(context, "via-vrf", *in);
@@ -83,7 +76,7 @@ result<json> route_add(command_context& context)
 result<json> special_add(command_context& context)
 {
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
-    const auto vrf = vrf_of(context, "vrf", default_vrf);
+    const auto vrf = vrf_of(context);
     if (!vrf)
         return pass(vrf);
     if (const auto range = unroutable(*to); !range.empty())
@@ -101,7 +94,7 @@ result<json> special_add(command_context& context)
 result<json> route_del(command_context& context)
 {
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
-    const auto vrf = vrf_of(context, "vrf", default_vrf);
+    const auto vrf = vrf_of(context);
     if (!vrf)
         return pass(vrf);
     const auto rank = rank_of(context);

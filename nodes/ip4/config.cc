@@ -2,6 +2,7 @@
 // The configuration of IPv4: interfaces.*.addresses, routes and route-files.
 #include "control/config/config.hh"
 #include "base/quote.hh"
+#include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/route_load.hh"
@@ -20,11 +21,6 @@ struct seen_address {
     std::string vrf;
     const config::value* where;
 };
-
-std::string vrf_in(const config::value& settings, std::string_view key = "vrf")
-{
-    return settings.get<std::string>(key, std::string{vrf_table::default_name});
-}
 
 std::vector<seen_address> all_addresses(const config::value& root)
 {
@@ -113,20 +109,6 @@ std::string_view why_no_next_hop(net::ip4_address a, std::string_view vrf,
     return why;
 }
 
-bool is_configured_vrf(const config::value& root, const std::string& name)
-{
-    const auto* vrfs = root.find("vrfs");
-    return name == vrf_table::default_name || (vrfs != nullptr && vrfs->find(name) != nullptr);
-}
-
-void check_vrfs(const config::value& route, const config::value& root, config::problems& problems)
-{
-    for (const char* key : {"vrf", "via-vrf"})
-        if (const auto* vrf = route.find(key);
-            vrf != nullptr && !is_configured_vrf(root, vrf->text()))
-            problems.add(*vrf, "no VRF `{}' is configured under `vrfs'", vrf->text());
-}
-
 // Next hops and the interface that they are behind, of a route or of one of its `paths'.
 void check_path(const config::value& path, const config::value& route, const config::value& root,
                 const std::vector<seen_address>& all, config::problems& problems)
@@ -188,7 +170,8 @@ void check_route(const config::value& route, const config::value& root,
     const auto* to = route.find("to");
     if (const auto range = unroutable(to->as<net::ip4_prefix>()); !range.empty())
         problems.add(*to, "{} lies in {} and is never routed", to->text(), range);
-    check_vrfs(route, root, problems);
+    for (const char* key : {"vrf", "via-vrf"})
+        check_vrf(route, key, root, problems);
     check_kind(route, problems);
     check_path(route, route, root, all, problems);
     if (const auto* paths = route.find("paths"))

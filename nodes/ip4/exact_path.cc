@@ -2,6 +2,7 @@
 // show ip fib exact-path: where the packets of one flow go, chosen by the same hash as theirs.
 #include "base/quote.hh"
 #include "control/command/command_parameters.hh"
+#include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4_lookup.hh"
 
@@ -94,9 +95,7 @@ result<json> show(command_context& context)
     const auto& ip4 = context.engine.module<tables>();
     const auto destination = net::from_wire(flow->destination);
     const uint64_t seed = context.engine.module<settings>().flow_seed.load();
-    const auto vrf = context.arguments.has("vrf")
-                         ? vrf_named(context.engine, context.arguments.text("vrf"))
-                         : default_vrf;
+    const auto vrf = vrf_of(context);
     if (!vrf)
         return pass(vrf);
     const auto match = ip4.table(*vrf).match(destination);

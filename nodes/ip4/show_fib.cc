@@ -3,6 +3,7 @@
 #include "base/text_table.hh"
 #include "control/command/command.hh"
 #include "graph/process/process.hh"
+#include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 
@@ -149,13 +150,6 @@ std::string fib_text(const json& data)
 }
 
 // The VRF that the argument names, or the default one.
-result<vrf_index> vrf_of(command_context& context)
-{
-    if (!context.arguments.has("vrf"))
-        return default_vrf;
-    return vrf_named(context.engine, context.arguments.text("vrf"));
-}
-
 result<net::ip4_prefix> prefix_of(const lookup_table& table, std::string_view text)
 {
     if (text.find('/') != std::string_view::npos)
