@@ -18,7 +18,6 @@
 #include "drivers/dpdk/claims.hh"
 #include "drivers/dpdk/device.hh"
 #include "graph/engine.hh"
-#include "graph/feature_arc.hh"
 #include "graph/init.hh"
 #include "observe/crash_report.hh"
 #include "observe/replay.hh"
@@ -290,17 +289,6 @@ int forward(const config::value& tree, const config::schema& schema, const comma
     return end_with(outcome, "");
 }
 
-// What nodes, arcs, features and init functions say of each other.
-result<void> check_own_registrations()
-{
-    const auto nodes = node_registry::registered();
-    if (!nodes)
-        return pass(nodes);
-    if (auto arcs = feature_arcs::check(*nodes); !arcs)
-        return arcs;
-    return check_init_order();
-}
-
 int run(const options& asked)
 {
     std::optional<config::value> tree;
@@ -312,8 +300,8 @@ int run(const options& asked)
         fmt::print(stderr, "{}\n", schema ? commands.error().message : schema.error().message);
         return exit_status::failed;
     }
-    if (const auto sound = check_own_registrations(); !sound) {
-        fmt::print(stderr, "{}\n", sound.error().message);
+    if (const auto order = check_init_order(); !order) {
+        fmt::print(stderr, "{}\n", order.error().message);
         return exit_status::failed;
     }
     if (!asked.page.empty()) {

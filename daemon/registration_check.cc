@@ -2,7 +2,6 @@
 // Whether what a plugin registers goes with all that is registered already.
 #include "control/command/command.hh"
 #include "daemon/plugins.hh"
-#include "graph/feature_arc.hh"
 #include "graph/init.hh"
 #include "graph/plan.hh"
 #include "graph/process/process.hh"
@@ -34,8 +33,6 @@ void add_graph(lines& faults)
         return add_lines(faults, registry.error().message);
     if (const auto order = plan::order(*registry, 0); !order)
         add_lines(faults, order.error().message);
-    if (const auto arcs = feature_arcs::check(*registry); !arcs)
-        add_lines(faults, arcs.error().message);
 }
 
 void add_processes(lines& faults)

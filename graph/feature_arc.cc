@@ -234,7 +234,7 @@ void feature_arcs::link(arc& of, uint16_t interface)
     size_t behind = count; // the next one that is on; count: the end node
     for (size_t i = count; i-- > 0;) {
         member& at = of.members[i];
-        const bool on = i == 0 || std::binary_search(at.on.begin(), at.on.end(), interface);
+        const bool on = i == 0 || at.is_on(interface);
         // One that is off goes on as if it were on: a packet may be on its way to it still.
         at.slots[interface].store(at.onward[behind - i - 1], std::memory_order_release);
         if (on)
@@ -317,7 +317,7 @@ bool feature_arcs::is_on(std::string_view feature, uint16_t interface) const noe
     for (const auto& each : arcs_)
         for (const auto& m : each.members)
             if (m.name == feature)
-                return std::binary_search(m.on.begin(), m.on.end(), interface);
+                return m.is_on(interface);
     return false;
 }
 
@@ -325,7 +325,7 @@ std::vector<std::string> feature_arcs::chain(const arc& of, uint16_t interface) 
 {
     std::vector<std::string> names;
     for (size_t i = 1; i < of.members.size(); ++i)
-        if (const auto& on = of.members[i].on; std::binary_search(on.begin(), on.end(), interface))
+        if (of.members[i].is_on(interface))
             names.push_back(of.members[i].name);
     return names;
 }

@@ -13,6 +13,7 @@
 #include "graph/node.hh"
 #include "graph/packet.hh"
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -97,6 +98,11 @@ public:
         std::vector<next_index> onward;
         reserved_array<std::atomic<next_index>> slots; // by interface
         std::vector<uint16_t> on;                      // interfaces, sorted
+
+        [[nodiscard]] bool is_on(uint16_t interface) const noexcept
+        {
+            return std::binary_search(on.begin(), on.end(), interface);
+        }
     };
     struct arc {
         std::string_view name;
@@ -114,7 +120,7 @@ public:
     explicit feature_arcs(engine& engine);
 
     // What stands in the way of the registered arcs and features: two of one name, an arc or a node
-    // that does not exist, features that wait for each other. The daemon does not start then.
+    // that does not exist, features that wait for each other. node_registry::registered() asks.
     [[nodiscard]] static result<void> check(const node_registry& nodes);
 
     [[nodiscard]] const std::deque<arc>& all() const noexcept { return arcs_; }

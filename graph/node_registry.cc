@@ -2,6 +2,8 @@
 // Collects registered nodes, resolves their edges and siblings by name, finds them.
 #include "graph/node_registry.hh"
 
+#include "graph/feature_arc.hh"
+
 #include <algorithm>
 #include <cpuid.h>
 #include <fmt/ranges.h>
@@ -166,7 +168,11 @@ std::span<const node_registration* const> registered_nodes() noexcept
 
 result<node_registry> node_registry::registered()
 {
-    return of(registered_nodes());
+    auto made = of(registered_nodes());
+    if (made)
+        if (auto sound = feature_arcs::check(*made); !sound)
+            return pass(sound);
+    return made;
 }
 
 result<node_registry> node_registry::of(std::span<const node_registration* const> given)

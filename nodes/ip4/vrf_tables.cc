@@ -145,8 +145,7 @@ result<void> tables::may_remove_vrf(vrf_index index) const
 
 void tables::remove_vrf(vrf_index index)
 {
-    std::shared_ptr<vrf> old{std::move(vrfs_[index])};
-    engine_.rcu().defer([old]() mutable { old.reset(); });
+    engine_.rcu().defer([old = std::shared_ptr<vrf>{std::move(vrfs_[index])}] {});
 }
 
 result<void> tables::may_bind(interface_index i) const
