@@ -16,9 +16,9 @@
 #include "daemon/yaml_file.hh"
 #include "drivers/dpdk/buffers.hh"
 #include "drivers/dpdk/claims.hh"
-#include "drivers/dpdk/device.hh"
 #include "graph/engine.hh"
 #include "graph/init.hh"
+#include "nodes/interface/kind.hh"
 #include "observe/crash_report.hh"
 #include "observe/replay.hh"
 
@@ -225,7 +225,7 @@ result<void> run_replay(const config::value& tree, const config::schema& schema,
         return pass(nodes);
     engine engine{clock, std::move(*nodes), {s.main_core, {}, s.buffer_count, false}};
     const crash_scope crash{engine.main()};
-    auto& devices = engine.module<drivers::stand_in_devices>();
+    auto& devices = engine.module<stand_in_devices>();
     devices.wanted = true;
     for (const auto& i : what.interfaces)
         devices.macs[i.name] = i.mac;
@@ -298,6 +298,10 @@ int run(const options& asked)
     auto commands = command_table::registered();
     if (!schema || !commands) {
         fmt::print(stderr, "{}\n", schema ? commands.error().message : schema.error().message);
+        return exit_status::failed;
+    }
+    if (const auto kinds = interface_kinds::registered(); !kinds) {
+        fmt::print(stderr, "{}\n", kinds.error().message);
         return exit_status::failed;
     }
     if (const auto order = check_init_order(); !order) {

@@ -5,6 +5,7 @@
 #include "graph/init.hh"
 #include "graph/plan.hh"
 #include "graph/process/process.hh"
+#include "nodes/interface/kind.hh"
 
 #include <algorithm>
 #include <fmt/ranges.h>
@@ -53,6 +54,8 @@ lines faults_now()
     add_processes(faults);
     if (const auto schema = config::schema::registered(); !schema)
         add_lines(faults, schema.error().message);
+    if (const auto kinds = interface_kinds::registered(); !kinds)
+        add_lines(faults, kinds.error().message);
     if (const auto commands = command_table::registered(); !commands)
         add_lines(faults, commands.error().message);
     for (auto phase : init_phases)

@@ -239,8 +239,9 @@ settings settings_of(const config::value& root)
     s.startup = root.list<std::string>("startup");
     static const std::regex pci{"([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7].*"};
     for (const auto& [name, key_at, interface] : part("interfaces").entries())
-        if (const auto& device = interface.find("device")->text(); std::regex_match(device, pci))
-            s.pci_devices.push_back(device);
+        if (const auto* device = interface.find("device");
+            device != nullptr && std::regex_match(device->text(), pci))
+            s.pci_devices.push_back(device->text());
     return s;
 }
 

@@ -42,13 +42,16 @@ flow_key icmp_flow(const packet& p, const net::ip4_header& header, size_t offset
 uint32_t frame_hash(const packet& p) noexcept
 {
     constexpr size_t link = sizeof(net::ethernet_header);
+    constexpr int max_tags = 2;
     if (p.contiguous() < link)
         return 0;
     const auto& frame = p.header<net::ethernet_header>(0);
-    const bool tagged =
-        frame.type == net::ether_type::vlan && p.contiguous() >= link + sizeof(net::vlan_tag);
-    const size_t at = tagged ? link + sizeof(net::vlan_tag) : link;
-    const auto type = tagged ? p.header<net::vlan_tag>(link).type : frame.type;
+    size_t at = link;
+    auto type = frame.type;
+    for (int tags = 0; tags < max_tags && net::ether_type::is_tag(type) &&
+                       p.contiguous() >= at + sizeof(net::vlan_tag);
+         ++tags, at += sizeof(net::vlan_tag))
+        type = p.header<net::vlan_tag>(at).type;
     if (type == net::ether_type::ip4 && p.contiguous() >= at + sizeof(net::ip4_header))
         return flow_of(p, p.header<net::ip4_header>(at), at).hash(worker_seed);
     uint64_t stations[2] = {};

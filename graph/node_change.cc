@@ -216,6 +216,15 @@ result<void> node_registry::update_next(node_id from, size_t slot, node_id to)
     return {};
 }
 
+void node_registry::empty_slot(node_id from, size_t slot)
+{
+    for (auto* e : sharing(nodes_[from], true))
+        if (slot < e->nexts.size()) {
+            e->nexts[slot] = empty_;
+            e->slot_owners[slot].clear();
+        }
+}
+
 result<void> node_registry::shrink(node_id id, size_t count)
 {
     node_entry& entry = nodes_[id];

@@ -130,6 +130,8 @@ public:
                                               std::string_view owner = {});
     // Makes a slot lead to another node. errc::not_found if there is no such slot.
     [[nodiscard]] result<void> update_next(node_id from, size_t slot, node_id to);
+    // Makes a slot empty whose owner is gone.
+    void empty_slot(node_id from, size_t slot);
     // Takes the last slots away. errc::invalid_argument if the node itself or a slot's owner needs
     // one of them.
     [[nodiscard]] result<void> shrink(node_id id, size_t count);

@@ -89,6 +89,15 @@ result<void> dispatch_capture::begin(capture_request what,
     return {};
 }
 
+// The next interface of a number is another one.
+dispatch_capture::dispatch_capture(engine& engine) : engine_{engine}
+{
+    interfaces_of(engine).observe_release([this](interface_index index) {
+        if (index < interfaces_.size())
+            interfaces_[index] = no_index;
+    });
+}
+
 void dispatch_capture::end()
 {
     if (state_ != state::on)
@@ -143,7 +152,7 @@ bool dispatch_capture::step()
 
 size_t dispatch_capture::interface_of(interface_index index)
 {
-    const bool exists = index < interfaces_of(engine_).all().size();
+    const bool exists = interfaces_of(engine_).knows(index);
     const size_t place = exists ? index : max_interfaces;
     if (interfaces_.size() <= place)
         interfaces_.resize(place + 1, no_index);

@@ -29,7 +29,7 @@ class dispatch_capture {
 public:
     enum class state { off, on, ending }; // ending: threads may still be writing their last vector
 
-    explicit dispatch_capture(engine& engine) : engine_{engine} {}
+    explicit dispatch_capture(engine& engine);
     ~dispatch_capture(); // no thread runs the graph
     dispatch_capture(const dispatch_capture&) = delete;
     dispatch_capture& operator=(const dispatch_capture&) = delete;

@@ -262,7 +262,7 @@ private:
         captured_packet what;
         std::vector<std::byte> bytes;
         while (output_->take(what, bytes)) {
-            auto& to = sent_[engine_.registry().at(what.node).name];
+            auto& to = sent_[interfaces_of(engine_).at(what.metadata.interface).name];
             ++to.packets;
             to.bytes += bytes.size();
             to.data.add(std::as_bytes(std::span{&what.length, 1}));
@@ -291,7 +291,7 @@ private:
         }
         json sent = json::array();
         for (const auto& [name, s] : sent_)
-            sent.push_back({{"node", name},
+            sent.push_back({{"interface", name},
                             {"packets", s.packets},
                             {"bytes", s.bytes},
                             {"hash", fmt::format("{:016x}", s.data.value())}});
@@ -327,9 +327,9 @@ std::string replay_text(const json& data)
     for (const auto& r : data["reasons"])
         reasons.row({to_string(r["count"]), r["node"], r["reason"]});
     text_table sent{
-        {{"Sent at", 30, left}, {"Packets", 12, right}, {"Bytes", 14, right}, {"Hash", 16, left}}};
+        {{"Sent by", 30, left}, {"Packets", 12, right}, {"Bytes", 14, right}, {"Hash", 16, left}}};
     for (const auto& s : data["sent"])
-        sent.row({s["node"], to_string(s["packets"]), to_string(s["bytes"]), s["hash"]});
+        sent.row({s["interface"], to_string(s["packets"]), to_string(s["bytes"]), s["hash"]});
     return fmt::format("{} packets in {} vectors replayed\n\n{}\n\n{}\n\n{}\n\n{} packets wait\n",
                        data["packets"].get<uint64_t>(), data["vectors"].get<uint64_t>(),
                        nodes.str(), reasons.str(), sent.str(), data["waiting"].get<int64_t>());

@@ -20,10 +20,17 @@ static_assert(sizeof(ethernet_header) == 14 && alignof(ethernet_header) == 1);
 namespace ether_type {
 inline constexpr be16 ip4{0x0800};
 inline constexpr be16 arp{0x0806};
-inline constexpr be16 vlan{0x8100}; // a vlan_tag follows
+inline constexpr be16 vlan{0x8100};         // a vlan_tag follows
+inline constexpr be16 service_vlan{0x88a8}; // the same of IEEE 802.1ad
+
+[[nodiscard]] constexpr bool is_tag(be16 type) noexcept
+{
+    return type == vlan || type == service_vlan;
+}
 } // namespace ether_type
 
-// IEEE 802.1Q section 9.6: what stands between the addresses and the EtherType, behind 0x8100.
+// IEEE 802.1Q section 9.6: what stands between the addresses and the EtherType, behind 0x8100 or
+// 0x88a8.
 struct vlan_tag {
     be16 control; // priority, drop eligible, VLAN identifier
     be16 type;

@@ -324,11 +324,16 @@ result<schema> schema::registered()
     return of(sections);
 }
 
-void schema::check(const value& root, problems& found) const
+void schema::check_keys(const value& root, problems& found) const
 {
     const auto tree = tree_of(sections_, section_name); // cannot fail: of() made it before
     if (tree->is_mapping())
         walk{*this, found}.check(*tree, root);
+}
+
+void schema::check(const value& root, problems& found) const
+{
+    check_keys(root, found);
     // one fault in a part of the file must not hide those of another part
     const problems by_key = found;
     for (const section& s : sections_) {
@@ -345,6 +350,18 @@ result<void> schema::apply(const value& root, engine& engine) const
 {
     for (const section& s : sections_)
         if (s.apply != nullptr)
+            if (auto applied = s.apply(root, engine); !applied)
+                return applied;
+    return {};
+}
+
+result<void> schema::apply_below(std::string_view root_key, const value& root, engine& engine) const
+{
+    const auto below = [&](const key& k) {
+        return k.path.starts_with(root_key) && k.path.substr(root_key.size()).starts_with('.');
+    };
+    for (const section& s : sections_)
+        if (s.apply != nullptr && std::any_of(s.keys.begin(), s.keys.end(), below))
             if (auto applied = s.apply(root, engine); !applied)
                 return applied;
     return {};

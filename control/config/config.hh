@@ -166,6 +166,12 @@ public:
     // are the reader's to find, wrong types and values, missing required keys, then the sections'
     // own checks.
     void check(const value& root, problems&) const;
+    // The first of the two only: whether each key exists and holds what it may.
+    void check_keys(const value& root, problems&) const;
+    // Of what is added while the router runs: applies the sections that have keys below `root_key`,
+    // "interfaces", to a tree that has nothing but the new.
+    [[nodiscard]] result<void> apply_below(std::string_view root_key, const value& root,
+                                           engine&) const;
     // Applies section after section, by stage, within a stage by name. Stops at the first error.
     [[nodiscard]] result<void> apply(const value& root, engine&) const;
     [[nodiscard]] std::vector<const key*> keys() const; // sorted by path

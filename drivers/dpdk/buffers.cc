@@ -35,7 +35,7 @@ constexpr unsigned cache_size = 512;
 // and virtio-user's peer, by mapping the files that DPDK's memory is. Other virtual devices copy.
 bool maps_buffers(std::string_view device)
 {
-    return device != null_device &&
+    return device != "null" &&
            (!device.starts_with("net_") || device.starts_with("net_virtio_user"));
 }
 
@@ -51,7 +51,8 @@ bool wants_own_memory(const config::value& root)
         return true;
     const auto& all = interfaces->entries();
     return std::none_of(all.begin(), all.end(), [](const auto& entry) {
-        return maps_buffers(entry.value.find("device")->text());
+        const auto* device = entry.value.find("device");
+        return device != nullptr && maps_buffers(device->text());
     });
 }
 

@@ -72,12 +72,20 @@ result<void> device_claims::claim(const std::string& device)
     return {};
 }
 
+void device_claims::release(const std::string& device)
+{
+    for (const auto& what : resources_of(device))
+        held_.erase(what.name);
+}
+
 result<void> device_claims::claim_all(const config::value& root, std::vector<std::string>& left_out)
 {
     const auto* interfaces = root.find("interfaces");
     if (interfaces == nullptr)
         return {};
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
+        if (settings.find("device") == nullptr)
+            continue;
         const std::string& device = settings.find("device")->text();
         if (auto done = claim(device); !done) {
             if (!settings.get("optional", false))

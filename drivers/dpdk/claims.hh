@@ -39,6 +39,9 @@ public:
     [[nodiscard]] result<void> claim_all(const config::value& root,
                                          std::vector<std::string>& left_out);
 
+    // Its interface is gone: another daemon may have it.
+    void release(const std::string& device);
+
 private:
     std::map<std::string, unique_fd, std::less<>> held_; // by resource
 };

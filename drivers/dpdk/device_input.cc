@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // device-input: names the next nodes of everything that brings packets in from outside. Its
 // siblings share them, and what is added for one of them is there for all. It does not run itself.
-#include "drivers/dpdk/device.hh"
+#include "nodes/interface/port_nodes.hh"
+
+#include "graph/node.hh"
 
 namespace weft::drivers {
 

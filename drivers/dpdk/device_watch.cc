@@ -23,7 +23,7 @@ void tell_link(engine& engine, interface& i)
 
 // Closes what has been let go once no thread can be using it: all have taken up plans without its
 // inputs meanwhile.
-bool close_device(process& self, const interface& i, device& driver)
+bool close_device(process& self, const interface& i, interface_driver& driver)
 {
     const auto inputs = inputs_of(driver.rx_queues());
     auto done =
@@ -54,7 +54,7 @@ void keep_polled(process& self, const interface& i)
 // changes.
 class absence {
 public:
-    void lose(interface& i, device& driver, engine& engine)
+    void lose(interface& i, interface_driver& driver, engine& engine)
     {
         spdlog::warn(
             "interface {}: its device is gone; it is opened again every {} s until it is there",
@@ -65,7 +65,7 @@ public:
         tell_link(engine, i);
     }
 
-    void end(process& self, interface& i, device& driver)
+    void end(process& self, interface& i, interface_driver& driver)
     {
         engine& engine = self.engine();
         if (!closed_)
@@ -84,7 +84,7 @@ public:
             why_ = opened.error().message;
             return;
         }
-        hot.mac = driver.mac(i.index);
+        interfaces_of(engine).set_mac(i, driver.mac(i.index));
         keep_polled(self, i);
         why_.clear();
         spdlog::info("interface {}: its device is there", i.name);
@@ -104,10 +104,13 @@ void watch_devices(process& self)
     std::map<interface_index, absence> absent;
     while (true) {
         self.sleep_for(look);
-        for (const auto& i : interfaces_of(self.engine()).all()) {
-            auto* driver = dynamic_cast<device*>(i->driver.get());
-            if (driver == nullptr)
+        const auto now = interfaces_of(self.engine()).all(); // which changes while this waits
+        for (interface* i : now) {
+            interface_driver* const driver = i->driver.get();
+            if (driver == nullptr) {
+                absent.erase(i->index);
                 continue;
+            }
             if (driver->state() == device_state::present && driver->has_gone())
                 absent[i->index].lose(*i, *driver, self.engine());
             if (driver->state() != device_state::present)

@@ -177,6 +177,14 @@ void port::unplug()
     started_ = false;
 }
 
+void port::leave(engine& engine)
+{
+    unplug();
+    engine.module<tx_cleanup>().remove(index_);
+    engine.module<device_claims>().release(options_.device);
+    engine.module<device_owners>().give_back(options_.owner);
+}
+
 result<void> port::probe()
 {
     const std::string name = device_name(options_.device);
@@ -364,6 +372,18 @@ result<void> port::set_mtu(uint16_t mtu)
         if (const int code = rte_eth_dev_set_mtu(id_, mtu); code != 0)
             return device_fault(options_.device, "its MTU could not be set", code);
     mtu_ = mtu; // what comes back gets it, too
+    return {};
+}
+
+result<void> port::set_mac(const net::mac_address& mac)
+{
+    rte_ether_addr address;
+    std::memcpy(&address, mac.bytes.data(), sizeof address);
+    if (is_open())
+        if (const int code = rte_eth_dev_default_mac_addr_set(id_, &address); code != 0)
+            return device_fault(options_.device, "its MAC address could not be set", code);
+    mac_ = mac; // what comes back gets it, too
+    mac_known_ = true;
     return {};
 }
 

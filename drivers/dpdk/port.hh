@@ -4,11 +4,13 @@
 
 #include "base/result.hh"
 #include "drivers/dpdk/device.hh"
+#include "drivers/dpdk/device_arguments.hh"
 #include "drivers/dpdk/removal.hh"
 #include "drivers/dpdk/tap_carrier.hh"
 #include "nodes/interface/interface.hh"
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,7 +48,20 @@ struct tx_queues {
     std::vector<unsigned> owner_of_thread; // ... this thread
 };
 
+// Which interface has a device, or what its arguments name. A module of the engine; main thread.
+class device_owners {
+public:
+    explicit device_owners(engine&) {}
+    // errc::exists, naming the other interface.
+    [[nodiscard]] result<void> take(const resource& what, const std::string& interface);
+    void give_back(const std::string& interface);
+
+private:
+    std::map<std::string, std::string> owners_; // by resource
+};
+
 struct port_options {
+    std::string owner;  // the interface
     std::string device; // PCI address or devargs of a virtual device
     std::optional<net::mac_address> mac;
     uint16_t mtu = 1500;
@@ -56,7 +71,7 @@ struct port_options {
 };
 
 // Owned by the interface table; the port is stopped and closed when it goes. Main thread.
-class port final : public device {
+class port final : public interface_driver {
 public:
     port(const port_options& options, engine& engine, rte_mempool* pool);
     ~port() override;
@@ -68,10 +83,12 @@ public:
     [[nodiscard]] bool has_gone() override;
     void let_go() override;
     void unplug() override;
+    void leave(engine& engine) override;
     // One input node for each receive queue, one tx node.
     result<void> join(engine& engine, const std::string& name, interface_index index) override;
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
+    result<void> set_mac(const net::mac_address& mac) override;
     [[nodiscard]] link_status link() const override;
     [[nodiscard]] device_state state() const override { return state_; }
     [[nodiscard]] device_losses losses() const override;

@@ -8,6 +8,7 @@
 #include "nodes/interface/interface.hh"
 
 #include <algorithm>
+#include <array>
 
 namespace weft::drivers {
 
@@ -22,8 +23,8 @@ struct context {
     const tx_cleanup& cleaner;
     interface_table& interfaces;
     unsigned thread;
-    std::array<uint64_t, max_interfaces>
-        sent{}; // by queue: what it had sent when nothing was left in it
+    std::array<uint64_t, tx_cleanup::max_queues>
+        sent{}; // by place: what the queue had sent when nothing was left in it
 };
 
 // Called before its thread sleeps, and now and then while it does not. A queue is asked until
@@ -31,9 +32,9 @@ struct context {
 uint32_t clean_queues(node_run& run) noexcept
 {
     auto& ctx = run.context<context>();
-    const uint32_t count = ctx.cleaner.count(ctx.thread);
-    for (uint32_t i = 0; i < count; ++i) {
-        const cleaned_queue& q = ctx.cleaner.at(ctx.thread, i);
+    const tx_cleanup::list& queues = ctx.cleaner.of(ctx.thread);
+    for (size_t i = 0; i < queues.size(); ++i) {
+        const cleaned_queue& q = queues[i];
         const uint16_t port = q.port->load(std::memory_order_acquire);
         if (port == 0xffff)
             continue;
@@ -56,23 +57,43 @@ const node_registration registration{{
 
 } // namespace
 
-tx_cleanup::tx_cleanup(engine& engine)
+tx_cleanup::tx_cleanup(engine& engine) : engine_{engine}, lists_(engine.thread_count())
 {
-    for (unsigned thread = 0; thread < engine.thread_count(); ++thread)
-        lists_.push_back(std::make_unique<list>());
+    for (auto& of : lists_)
+        of.store(new list);
+}
+
+tx_cleanup::~tx_cleanup()
+{
+    for (auto& of : lists_)
+        delete of.load();
+}
+
+void tx_cleanup::publish(unsigned thread, std::unique_ptr<const list> fresh)
+{
+    const list* const old = lists_[thread].exchange(fresh.release(), std::memory_order_acq_rel);
+    engine_.rcu().defer([old] { delete old; });
 }
 
 void tx_cleanup::add(unsigned thread, const cleaned_queue& queue)
 {
-    list& of = *lists_[thread];
-    const uint32_t count = of.count.load();
-    const bool known =
-        std::any_of(of.queues.begin(), of.queues.begin() + count,
-                    [&](const cleaned_queue& q) { return q.interface == queue.interface; });
-    if (known || count == of.queues.size())
+    auto fresh = std::make_unique<list>(of(thread));
+    const bool known = std::any_of(fresh->begin(), fresh->end(), [&](const cleaned_queue& q) {
+        return q.interface == queue.interface;
+    });
+    if (known || fresh->size() == max_queues)
         return;
-    of.queues[count] = queue;
-    of.count.store(count + 1, std::memory_order_release);
+    fresh->push_back(queue);
+    publish(thread, std::move(fresh));
+}
+
+void tx_cleanup::remove(interface_index interface)
+{
+    for (unsigned thread = 0; thread < lists_.size(); ++thread) {
+        auto fresh = std::make_unique<list>(of(thread));
+        std::erase_if(*fresh, [&](const cleaned_queue& q) { return q.interface == interface; });
+        publish(thread, std::move(fresh));
+    }
 }
 
 } // namespace weft::drivers

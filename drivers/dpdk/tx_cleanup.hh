@@ -4,7 +4,6 @@
 
 #include "nodes/interface/interface.hh"
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -24,30 +23,33 @@ struct cleaned_queue {
     int (*clean)(uint16_t port, uint16_t queue, uint32_t most);
 };
 
-// A module of the engine: a list for each thread, which the main thread appends to and the thread
+// A module of the engine: a list for each thread, which the main thread replaces and the thread
 // goes through.
 class tx_cleanup {
 public:
+    using list = std::vector<cleaned_queue>;
+    static constexpr size_t max_queues = 64; // of one thread: DPDK has 32 ports
+
     explicit tx_cleanup(engine& engine);
+    ~tx_cleanup();
+    tx_cleanup(const tx_cleanup&) = delete;
+    tx_cleanup& operator=(const tx_cleanup&) = delete;
 
     // Main thread. An interface that a thread has already stays as it is.
     void add(unsigned thread, const cleaned_queue& queue);
-    // Any thread.
-    [[nodiscard]] uint32_t count(unsigned thread) const noexcept
+    // Its interface is being deleted.
+    void remove(interface_index interface);
+    // Any thread, inside a loop.
+    [[nodiscard]] const list& of(unsigned thread) const noexcept
     {
-        return lists_[thread]->count.load(std::memory_order_acquire);
-    }
-    [[nodiscard]] const cleaned_queue& at(unsigned thread, uint32_t i) const noexcept
-    {
-        return lists_[thread]->queues[i];
+        return *lists_[thread].load(std::memory_order_acquire);
     }
 
 private:
-    struct list {
-        std::atomic<uint32_t> count{0};
-        std::array<cleaned_queue, max_interfaces> queues{};
-    };
-    std::vector<std::unique_ptr<list>> lists_; // by thread
+    void publish(unsigned thread, std::unique_ptr<const list> fresh);
+
+    engine& engine_;
+    std::vector<std::atomic<const list*>> lists_; // by thread
 };
 
 } // namespace weft::drivers

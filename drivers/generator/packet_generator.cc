@@ -132,6 +132,17 @@ const process_registration retirement{"packet-generator", retire};
 
 } // namespace
 
+packet_generator::packet_generator(engine& engine) : engine_{engine}
+{
+    interfaces_of(engine).guard([this](const interface& i) -> result<void> {
+        for (const auto& [name, s] : streams_)
+            if (s->options.interface == i.index)
+                return fail(errc::invalid_argument,
+                            "packets of the stream `{}' come in by interface {}", name, i.name);
+        return {};
+    });
+}
+
 result<stream*> packet_generator::find(const std::string& name) const
 {
     const auto found = streams_.find(name);

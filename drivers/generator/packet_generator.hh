@@ -66,7 +66,7 @@ struct stream_status {
 // The streams by name. Main thread.
 class packet_generator {
 public:
-    explicit packet_generator(engine& engine) : engine_{engine} {}
+    explicit packet_generator(engine& engine);
 
     // Adds a stream, disabled. errc::exists, errc::exhausted, errc::invalid_argument.
     result<void> add(const std::string& name, const stream_options& options,

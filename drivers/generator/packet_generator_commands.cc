@@ -3,7 +3,6 @@
 #include "base/name.hh"
 #include "base/text_table.hh"
 #include "control/command/command_parameters.hh"
-#include "drivers/dpdk/device.hh"
 #include "drivers/generator/packet_generator.hh"
 #include "graph/engine.hh"
 #include "nodes/interface/interface.hh"
@@ -16,6 +15,8 @@
 namespace weft::drivers {
 
 namespace {
+
+constexpr size_t max_stream_name = 31;
 
 using json = nlohmann::ordered_json;
 using enum text_table::align;
@@ -207,11 +208,11 @@ result<json> create(command_context& context)
 {
     const auto& args = context.arguments;
     const std::string name{args.text("name")};
-    if (!good_name(name, max_name))
+    if (!good_name(name, max_stream_name))
         return fail(errc::invalid_argument,
                     "`{}' is no name of a stream (1 to {} letters, digits, "
                     "`-', `_' and `.')",
-                    name, max_name);
+                    name, max_stream_name);
     const interface& from = *interfaces_of(context.engine).find(args.text("interface"));
     const auto options = options_of(context, from);
     if (!options)

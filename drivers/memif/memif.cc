@@ -48,9 +48,9 @@ memif_device::memif_device(const std::string& text, memif_options options, uint1
     mac_ = options_.mac.value_or(mac_);
 }
 
-result<std::unique_ptr<device>> memif_device::open(const std::string& text, uint16_t queues,
-                                                   const std::optional<net::mac_address>& mac,
-                                                   engine& engine)
+result<std::unique_ptr<interface_driver>>
+memif_device::open(const std::string& text, uint16_t queues,
+                   const std::optional<net::mac_address>& mac, engine& engine)
 {
     auto options = parse_options(text);
     if (!options)
@@ -72,6 +72,16 @@ result<void> memif_device::plug(engine&)
         return pass(made);
     listener_ = std::move(*made);
     return {};
+}
+
+void memif_device::leave(engine& engine)
+{
+    if (started_)
+        if (auto done = engine.module<process_table>().remove("memif-" + name_); !done)
+            spdlog::error("interface {}: {}", name_, done.error().message);
+    started_ = false;
+    detach();
+    const memif::listener gone{std::move(listener_)}; // removes its file
 }
 
 memif_device::~memif_device()

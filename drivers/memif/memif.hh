@@ -36,10 +36,10 @@ struct receive_queue {
 };
 
 // Owned by the interface table. Main thread, but for what is said of any.
-class memif_device final : public device {
+class memif_device final : public interface_driver {
 public:
     // Opens nothing yet. Errors name the argument.
-    [[nodiscard]] static result<std::unique_ptr<device>>
+    [[nodiscard]] static result<std::unique_ptr<interface_driver>>
     open(const std::string& text, uint16_t queues, const std::optional<net::mac_address>& mac,
          engine& engine);
     ~memif_device() override;
@@ -51,11 +51,18 @@ public:
     {
         return is_deaf() ? device_state::missing : device_state::present;
     }
+    // Its process is stopped, the peer is gone and the socket closed.
+    void leave(engine& engine) override;
     // One input node for each queue, one tx node.
     result<void> join(engine& engine, const std::string& name, interface_index index) override;
     // Brought up for the first time it looks for its peer, and stays connected from then on.
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
+    result<void> set_mac(const net::mac_address& mac) override
+    {
+        mac_ = mac;
+        return {};
+    }
     [[nodiscard]] link_status link() const override;
     [[nodiscard]] hardware_status hardware() const override;
     [[nodiscard]] std::vector<rx_queue_input> rx_queues() const override;

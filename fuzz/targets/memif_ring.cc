@@ -41,7 +41,8 @@ public:
         auto added = interfaces_of(tester_.engine).add("m0", std::move(*opened));
         REQUIRE(added);
         const auto index = (*added)->index;
-        interfaces_of(tester_.engine).hot(index).mac = test::mac_of(2, 1);
+        auto& interfaces = interfaces_of(tester_.engine);
+        interfaces.set_mac(interfaces.at(index), test::mac_of(2, 1));
         REQUIRE(device_->join(tester_.engine, "m0", index));
         for (const auto& q : device_->rx_queues())
             tester_.engine.registry().at(q.input).state = node_state::polling;

@@ -6,6 +6,7 @@
 #include "graph/thread/hand_over.hh"
 #include "nodes/arp/neighbours.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/interface_buckets.hh"
 
 #include <algorithm>
 #include <array>
@@ -41,8 +42,8 @@ struct context {
           interfaces{interfaces_of(setup.engine)},
           asked{setup.engine.module<neighbour_table>().asked()},
           limits{setup.thread != 0 || setup.engine.thread_count() == 1},
-          for_us(max_interfaces, budget(setup.engine)),
-          for_others(max_interfaces, budget(setup.engine))
+          for_us{budget(setup.engine)},
+          for_others{budget(setup.engine)}
     {}
     static token_bucket budget(const engine& engine)
     {
@@ -53,8 +54,8 @@ struct context {
     const ip4::tables& ip4;
     const interface_table& interfaces;
     const asked_lately& asked;
-    const bool limits;                            // not on the main thread, if workers have done so
-    std::vector<token_bucket> for_us, for_others; // by interface
+    const bool limits; // not on the main thread, if workers have done so
+    interface_buckets for_us, for_others;
 };
 
 verdict check_format(const packet& p) noexcept
@@ -97,10 +98,8 @@ struct message {
 
 bool is_own(const interface_table& interfaces, const net::mac_address& mac) noexcept
 {
-    for (interface_index i = 0; i < max_interfaces; ++i)
-        if (interfaces.hot(i).mac == mac)
-            return true;
-    return false;
+    const mac_list& own = interfaces.macs();
+    return std::binary_search(own.begin(), own.end(), mac);
 }
 
 // Whether its sender can be trusted; consumed where that does not matter to the router.
@@ -129,7 +128,9 @@ void turn_into_reply(packet& p, const net::mac_address& own_mac) noexcept
     arp.target_mac = arp.sender_mac;
     arp.sender_mac = own_mac;
     arp.operation = net::arp_operation::reply;
-    p.header<net::ethernet_header>(0) = {arp.target_mac, own_mac, net::ether_type::arp};
+    auto& frame = p.header<net::ethernet_header>(0); // its tags, if any, are the answer's too
+    frame.destination = arp.target_mac;
+    frame.source = own_mac;
     p.metadata().flags |= packet_metadata::locally_made;
     cut(p, p.metadata().l3_offset +
                uint32_t{sizeof arp}); // what stood behind the request is no part of the answer

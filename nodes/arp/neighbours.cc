@@ -6,6 +6,7 @@
 #include "graph/init.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/link.hh"
+#include "nodes/interface/link_header.hh"
 
 #include <spdlog/spdlog.h>
 
@@ -63,6 +64,29 @@ neighbour_table::neighbour_table(engine& engine)
         for (const auto& a : ip4_.addresses_of(i.index))
             announce(i.index, a.address);
     });
+    interfaces_of(engine).observe_removal(
+        [this](const interface& i) { forget_interface(i.index); });
+}
+
+// Nothing is kept that has the number of an interface that is being deleted.
+void neighbour_table::forget_interface(interface_index i)
+{
+    const auto* glean = engine_.registry().find("ip4-glean");
+    while (true) {
+        const auto at = table_.lower_bound({i, {}});
+        if (at == table_.end() || at->first.first != i)
+            break;
+        erase(at->second);
+    }
+    for (auto& [where, n] : table_)
+        std::erase_if(n.waiting, [&](packet* p) {
+            if (p->metadata().interface != i)
+                return false;
+            engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::forgotten), p);
+            waiting_.give_back(n.interface);
+            return true;
+        });
+    segments_[i].reset();
 }
 
 neighbour_table::~neighbour_table()
@@ -313,20 +337,19 @@ bool neighbour_table::send(interface_index i, uint16_t operation, const net::mac
     packet* p = output == nullptr ? nullptr : engine_.make_packet();
     if (p == nullptr)
         return false;
-    constexpr uint16_t bytes = sizeof(net::ethernet_header) + sizeof(net::arp_header);
+    const link_header link{interfaces_of(engine_), i, to, net::ether_type::arp};
     const net::mac_address mac = interfaces_of(engine_).hot(i).mac;
-    rte_pktmbuf_append(p->mbuf(), bytes);
-    p->header<net::ethernet_header>(0) = {to, mac, net::ether_type::arp};
-    p->header<net::arp_header>(sizeof(net::ethernet_header)) = {
-        net::arp_hardware_ethernet,
-        net::ether_type::ip4,
-        sizeof(net::mac_address),
-        sizeof(net::be32),
-        net::be16{operation},
-        mac,
-        sender.wire(),
-        to == net::broadcast_mac ? net::mac_address{} : to,
-        target.wire()};
+    rte_pktmbuf_append(p->mbuf(), static_cast<uint16_t>(link.size() + sizeof(net::arp_header)));
+    std::memcpy(p->data(), link.bytes().data(), link.size());
+    p->header<net::arp_header>(link.size()) = {net::arp_hardware_ethernet,
+                                               net::ether_type::ip4,
+                                               sizeof(net::mac_address),
+                                               sizeof(net::be32),
+                                               net::be16{operation},
+                                               mac,
+                                               sender.wire(),
+                                               to == net::broadcast_mac ? net::mac_address{} : to,
+                                               target.wire()};
     p->metadata().interface = i;
     p->metadata().flags = packet_metadata::locally_made;
     if (engine_.main().inject_new(output->id, p))

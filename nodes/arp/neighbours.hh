@@ -95,6 +95,7 @@ public:
     result<void> remove(interface_index i, net::ip4_address a);
     // Forgets what was learned on an interface.
     void flush(interface_index i);
+    void forget_interface(interface_index i);
     // An interface's networks changed: forgets the learned that are on none of them, and lets the
     // configured wait or return.
     void follow_networks(interface_index i);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ethernet-input: takes frames that are for this router and passes them on by EtherType, without
-// their priority tags.
+// ethernet-input: takes frames that are for this router, finds the sub-interface of those with a
+// VLAN's tag, and passes them on by EtherType, without priority tags.
 #include "nodes/ethernet/ethernet_input.hh"
 
 #include "base/net/headers.hh"
@@ -23,39 +23,80 @@ verdict verdict_of(net::be16 type) noexcept
     return to;
 }
 
-// A tag of VLAN 0 is a priority and nothing else (IEEE 802.1Q section 6.9): the addresses move over
-// it, so that behind this node no frame has a tag.
-verdict untag(packet& p) noexcept
+// What is not taken from everyone: from an interface that is down, and IPv4 where that is off.
+verdict admit(const interface_hot& hot, verdict to) noexcept
 {
-    constexpr size_t addresses = offsetof(net::ethernet_header, type);
-    if (p.contiguous() < sizeof(net::ethernet_header) + sizeof(net::vlan_tag))
-        return drop(too_short);
-    const auto& tag = p.header<net::vlan_tag>(sizeof(net::ethernet_header));
-    if (tag.vlan() != 0 || tag.type == net::ether_type::vlan)
-        return drop(unknown_vlan);
-    std::memmove(p.data() + sizeof tag, p.data(), addresses);
-    rte_pktmbuf_adj(p.mbuf(), sizeof tag);
-    return verdict_of(p.header<net::ethernet_header>(0).type);
+    if (!hot.admin_up.load(std::memory_order_relaxed))
+        return drop(interface_down);
+    if (to == verdict{to_ip4_input} && hot.ip4_off.load(std::memory_order_relaxed))
+        return drop(ip4_off);
+    return to;
+}
+
+// A tag of VLAN 0 is a priority and nothing else (IEEE 802.1Q section 6.9): what is before it moves
+// over it, so that behind this node no frame has such a tag.
+void take_off(packet& p, uint32_t at) noexcept
+{
+    constexpr uint32_t bytes = sizeof(net::vlan_tag);
+    std::memmove(p.data() + bytes, p.data(), at - sizeof(net::be16));
+    rte_pktmbuf_adj(p.mbuf(), bytes);
+}
+
+// Finds the sub-interface that a frame's tags stand for, one after the other; each level has been
+// made by hand, so that they are few.
+[[gnu::noinline]] verdict follow_tags(context& ctx, packet& p) noexcept
+{
+    packet_metadata& metadata = p.metadata();
+    uint32_t at = sizeof(net::ethernet_header);
+    net::be16 type = p.header<net::ethernet_header>(0).type;
+    while (net::ether_type::is_tag(type)) {
+        if (p.contiguous() < at + sizeof(net::vlan_tag))
+            return drop(too_short);
+        const auto tag = p.header<net::vlan_tag>(at);
+        if (tag.vlan() == 0) {
+            if (net::ether_type::is_tag(tag.type))
+                return drop(unknown_vlan);
+            take_off(p, at);
+            type = tag.type;
+            break;
+        }
+        const auto child = ctx.tags.find(metadata.interface, type, tag.vlan());
+        if (child == no_interface)
+            return drop(unknown_vlan);
+        auto& counters = ctx.interfaces.counters(ctx.thread, child);
+        counters.rx_packets.add(1);
+        counters.rx_bytes.add(p.length());
+        metadata.interface = child;
+        at += sizeof(net::vlan_tag);
+        type = tag.type;
+        if (!ctx.interfaces.hot(child).admin_up.load(std::memory_order_relaxed))
+            return drop(interface_down);
+    }
+    metadata.l3_offset = static_cast<uint8_t>(at);
+    return admit(ctx.interfaces.hot(metadata.interface), verdict_of(type));
 }
 
 } // namespace
 
-verdict decide(const context& ctx, packet& p) noexcept
+verdict decide(context& ctx, packet& p) noexcept
 {
     if (p.contiguous() < sizeof(net::ethernet_header))
         return drop(too_short);
     packet_metadata& metadata = p.metadata();
     const interface_hot& hot = ctx.interfaces.hot(metadata.interface);
-    if (!hot.admin_up.load(std::memory_order_relaxed))
-        return drop(interface_down);
     const auto& header = p.header<net::ethernet_header>(0);
     const bool ours = header.destination == hot.mac;
     const bool group = header.destination.is_group();
     metadata.flags |= !ours && group ? packet_metadata::layer3_broadcast : 0;
     metadata.l3_offset = sizeof(net::ethernet_header);
-    if (header.type == net::ether_type::vlan && (ours || group)) [[unlikely]]
-        return untag(p);
-    return ours || group ? verdict_of(header.type) : drop(not_for_us);
+    const verdict to = ours || group ? verdict_of(header.type) : drop(not_for_us);
+    if (!hot.usual.load(std::memory_order_relaxed) || to == drop(unknown_ethertype)) [[unlikely]] {
+        const verdict admitted = admit(hot, to);
+        return admitted == drop(unknown_ethertype) && net::ether_type::is_tag(header.type)
+                   ? follow_tags(ctx, p)
+                   : admitted;
+    }
+    return to;
 }
 
 } // namespace input
@@ -66,7 +107,7 @@ using input::context;
 
 void ethernet_input(node_run& run, frame& in) noexcept
 {
-    const auto& ctx = run.context<context>();
+    auto& ctx = run.context<context>();
     for (packet* p : in.all())
         rte_prefetch0(p->data());
     run.each(in, [&](packet& p) noexcept { return input::decide(ctx, p); });
@@ -83,7 +124,8 @@ const node_registration registration{{
                 {input::unknown_ethertype, "unknown_ethertype", "no node takes this EtherType",
                  severity::info},
                 {input::unknown_vlan, "unknown_vlan",
-                 "the frame has the tag of a VLAN, and the interface takes none", severity::info}},
+                 "the frame has the tag of a VLAN that no interface has", severity::info},
+                {input::ip4_off, "ip4_off", "IPv4 is not enabled on the interface"}},
     .context = context_of<context>(),
     .joined_later = true,
     .format_trace = trace_text,

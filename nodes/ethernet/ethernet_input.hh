@@ -4,21 +4,35 @@
 
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/ethernet/vlans.hh"
 #include "nodes/interface/interface.hh"
 
 namespace weft::ethernet {
 
 namespace input {
 enum next : next_index { to_ip4_input, to_arp_input };
-enum reasons : uint16_t { too_short, interface_down, not_for_us, unknown_ethertype, unknown_vlan };
+enum reasons : uint16_t {
+    too_short,
+    interface_down,
+    not_for_us,
+    unknown_ethertype,
+    unknown_vlan,
+    ip4_off,
+};
 
 struct context {
-    explicit context(const node_setup& setup) : interfaces{interfaces_of(setup.engine)} {}
-    const interface_table& interfaces;
+    explicit context(const node_setup& setup)
+        : interfaces{interfaces_of(setup.engine)},
+          tags{setup.engine.module<vlans>()},
+          thread{setup.thread}
+    {}
+    interface_table& interfaces;
+    const vlans& tags;
+    unsigned thread;
 };
 
 // One packet's verdict.
-[[nodiscard]] verdict decide(const context& ctx, packet& p) noexcept;
+[[nodiscard]] verdict decide(context& ctx, packet& p) noexcept;
 } // namespace input
 
 } // namespace weft::ethernet

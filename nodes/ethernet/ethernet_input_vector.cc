@@ -19,14 +19,15 @@ struct expected {
         const interface_hot& hot = interfaces.hot(of);
         interface = of;
         place = of | uint32_t{sizeof(net::ethernet_header)} << 16;
-        down = hot.admin_up.load(std::memory_order_relaxed) ? 0 : ~uint32_t{0};
-        std::memcpy(&mac_begin, hot.mac.bytes.data(), 4);
-        std::memcpy(&mac_end, hot.mac.bytes.data() + 4, 2);
+        down = hot.usual.load(std::memory_order_relaxed) ? 0 : ~uint32_t{0};
+        const net::mac_address mac = hot.mac;
+        std::memcpy(&mac_begin, mac.bytes.data(), 4);
+        std::memcpy(&mac_end, mac.bytes.data() + 4, 2);
     }
 
     interface_index interface = no_interface;
     uint32_t place = 0; // of the mark, as the input node writes it
-    uint32_t down = 0;  // all bits: nothing is as expected
+    uint32_t down = 0;  // all bits: nothing is as expected, for it is down or IPv4 is off
     uint32_t mac_begin = 0;
     uint16_t mac_end = 0;
 };
@@ -51,7 +52,7 @@ WEFT_LANES_INLINE uint32_t odd_ones(packet* const* packets, const expected& want
 
 void ethernet_input(node_run& run, frame& in) noexcept
 {
-    const auto& ctx = run.context<input::context>();
+    auto& ctx = run.context<input::context>();
     packet* const* const packets = in.packets.data();
     expected want;
     packet_set odd;

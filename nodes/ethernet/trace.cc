@@ -18,8 +18,11 @@ std::string trace_text(const trace_record& record)
         type = "IP4";
     else if (header->type == net::ether_type::arp)
         type = "ARP";
-    else if (header->type == net::ether_type::vlan)
-        type = "802.1Q";
+    else if (net::ether_type::is_tag(header->type))
+        type = header->type == net::ether_type::vlan ? "802.1Q" : "802.1ad";
+    if (const auto* tag = record.header<net::vlan_tag>(sizeof *header);
+        tag != nullptr && net::ether_type::is_tag(header->type))
+        type += fmt::format(" VLAN {}", tag->vlan());
     return fmt::format("{}: {} -> {}, {} bytes", type, net::to_string(header->source),
                        net::to_string(header->destination), record.length);
 }

@@ -5,7 +5,9 @@
 #include "control/config/config.hh"
 #include "graph/engine.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/rates.hh"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace weft {
@@ -15,6 +17,23 @@ namespace {
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
+// By span: packets and bits a second, as whole numbers.
+json rates_json(engine& engine, const interface& i)
+{
+    const auto& rates = engine.module<interface_rates>();
+    const auto whole = [](double rate) { return static_cast<uint64_t>(rate + 0.5); };
+    json all = json::array();
+    for (size_t span = 0; span < interface_rates::spans.size(); ++span) {
+        const auto r = rates.of(i.index, span);
+        all.push_back({{"seconds", interface_rates::spans[span]},
+                       {"rx_packets_per_second", whole(r.rx_packets)},
+                       {"rx_bits_per_second", whole(r.rx_bits)},
+                       {"tx_packets_per_second", whole(r.tx_packets)},
+                       {"tx_bits_per_second", whole(r.tx_bits)}});
+    }
+    return all;
+}
+
 json interface_json(engine& engine, const interface& i)
 {
     const auto counts = interfaces_of(engine).count(i.index);
@@ -23,10 +42,15 @@ json interface_json(engine& engine, const interface& i)
     return {{"name", i.name},
             {"index", i.index},
             {"state", hot.admin_up.load() ? "up" : "down"},
+            {"kind", i.kind},
+            {"description", i.description},
+            {"admin", hot.admin_up.load() ? "up" : "down"},
             {"link", i.link.up ? "up" : "down"},
+            {"speed_mbps", i.link.speed_mbps},
             {"device", to_string(i.driver->state())},
             {"mtu", hot.mtu.load()},
             {"macaddress", net::to_string(hot.mac)},
+            {"rates", rates_json(engine, i)},
             {"counters",
              {{"rx packets", counts.rx_packets},
               {"rx bytes", counts.rx_bytes},
@@ -55,34 +79,70 @@ result<json> show_interface(command_context& context)
     return json{{"interfaces", list}};
 }
 
+std::string speed_text(const json& i)
+{
+    const auto mbps = i["speed_mbps"].get<unsigned>();
+    if (mbps == 0)
+        return "-";
+    return mbps % 1000 == 0 ? fmt::format("{}G", mbps / 1000) : fmt::format("{}M", mbps);
+}
+
+// Over 1, 10 and 60 s; nothing where nothing passed.
+std::string rates_text(const json& i)
+{
+    std::string out;
+    for (const char* what : {"rx_packets", "rx_bits", "tx_packets", "tx_bits"}) {
+        std::string row;
+        uint64_t sum = 0;
+        for (const auto& span : i["rates"]) {
+            const auto rate = span[fmt::format("{}_per_second", what)].get<uint64_t>();
+            sum += rate;
+            row += fmt::format(" {:>14}", rate);
+        }
+        std::string name{what};
+        std::replace(name.begin(), name.end(), '_', ' ');
+        if (sum > 0)
+            out += fmt::format("\n  {:<14}{}", name + "/s", row);
+    }
+    return out.empty() ? out
+                       : fmt::format("\n{}, a second over the last{:>9}{:>15}{:>15}{}",
+                                     i["name"].get<std::string>(), "1 s", "10 s", "60 s", out);
+}
+
 std::string interface_text(const json& data)
 {
-    text_table table{{{"Name", 32, left},
-                      {"Idx", 5, centre},
-                      {"State", 10, centre},
-                      {"MTU", 8, centre},
-                      {"Counter", 16, left},
-                      {"Count", 16, right}}};
+    text_table table{{{"Name", 16, left},
+                      {"Idx", 6, centre},
+                      {"Admin", 8, centre},
+                      {"Link", 6, centre},
+                      {"Speed", 6, right},
+                      {"MTU", 7, right},
+                      {"  Counter", 16, left},
+                      {"Count", 14, right}}};
+    std::string rates;
     for (const auto& i : data["interfaces"]) {
-        const std::string state = i["device"] == "present" ? i["state"] : i["device"];
-        std::vector<std::string> begin{i["name"], to_string(i["index"]), state,
-                                       to_string(i["mtu"])};
+        const std::string admin = i["device"] == "present" ? i["admin"] : i["device"];
+        std::vector<std::string> begin{i["name"], to_string(i["index"]), admin,
+                                       i["link"], speed_text(i),         to_string(i["mtu"])};
         for (const auto& [name, count] : i["counters"].items()) {
             if (count == 0)
                 continue;
-            begin.push_back(name);
+            begin.push_back("  " + name);
             begin.push_back(to_string(count));
-            table.row(std::exchange(begin, {"", "", "", ""}));
+            table.row(std::exchange(begin, {"", "", "", "", "", ""}));
         }
         if (!begin.front().empty())
             table.row(begin);
+        if (const auto text = i["description"].get<std::string>(); !text.empty())
+            table.row({"  " + text});
+        rates += rates_text(i);
     }
-    return table.str();
+    return table.str() + rates;
 }
 
 const command_registration show{"show interface [<interface:interface>]",
-                                "State, MTU and counters of interfaces", show_interface,
-                                interface_text};
+                                "State, link, speed, MTU, counters and rates of interfaces",
+                                show_interface, interface_text};
 
 const completion_registration names{"interface", [](engine& engine) {
                                         std::vector<std::string> list;
@@ -191,6 +251,44 @@ result<json> set_mtu(command_context& context)
 
 const command_registration mtu{"set interface mtu <interface:interface> <mtu:number>",
                                "Sets the largest IP packet that an interface sends", set_mtu};
+
+result<json> set_mac(command_context& context)
+{
+    auto i = interface_of(context);
+    if (!i)
+        return pass(i);
+    const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
+    if (mac.is_group() || mac.is_zero())
+        return fail(errc::invalid_argument, "{} is no station's MAC address", net::to_string(mac));
+    if ((*i)->parent != no_interface)
+        return fail(errc::unsupported, "interface {} has the MAC address of interface {}",
+                    (*i)->name, interfaces_of(context.engine).at((*i)->parent).name);
+    if (auto done = (*i)->driver->set_mac(mac); !done)
+        return pass(done);
+    interfaces_of(context.engine).set_mac(**i, mac);
+    return json("");
+}
+
+const command_registration mac{"set interface mac <interface:interface> <mac:mac>",
+                               "Sets the MAC address of an interface and its sub-interfaces",
+                               set_mac};
+
+result<json> set_description(command_context& context)
+{
+    auto i = interface_of(context);
+    if (!i)
+        return pass(i);
+    const auto text = context.arguments.text("text");
+    if (text.size() > max_description)
+        return fail(errc::invalid_argument, "text: it has {} bytes, more than {}", text.size(),
+                    max_description);
+    (*i)->description = text;
+    return json("");
+}
+
+const command_registration description{
+    "set interface description <interface:interface> <text:rest>",
+    "Says what an interface is for; `show interface' has it", set_description};
 
 result<json> clear_counters(command_context& context)
 {

@@ -47,32 +47,59 @@ interface_table& interfaces_of(engine& engine)
 }
 
 interface_table::interface_table(engine& engine)
-    : interface_table{engine.thread_count(), engine.module<drop_counts>()}
+    : interface_table{engine.thread_count(), engine.module<drop_counts>(), &engine}
 {}
 
-interface_table::interface_table(unsigned thread_count, const drop_counts& dropped)
-    : counters_{std::make_unique<interface_counters[]>(thread_count * max_interfaces)},
-      thread_count_{thread_count},
-      dropped_{dropped}
-{}
+interface_table::interface_table(unsigned thread_count, const drop_counts& dropped, engine* engine)
+    : engine_{engine}, macs_{new mac_list}, thread_count_{thread_count}, dropped_{dropped}
+{
+    // any number may be looked up, whatever a packet says
+    if (!hot_.map(size_t{1} << 16, 0) || !counters_.map(thread_count * max_interfaces, 0))
+        throw std::bad_alloc{};
+}
 
 interface_table::~interface_table()
 {
     close();
+    delete macs_.load();
+}
+
+// A number that was used before, so that tables by number stay small.
+interface_index interface_table::take_number()
+{
+    if (free_.empty()) {
+        slots_.push_back(std::make_unique<interface>());
+        cleared_.emplace_back();
+        cleared_losses_.emplace_back();
+        return static_cast<interface_index>(slots_.size() - 1);
+    }
+    const interface_index index = free_.front();
+    free_.pop_front();
+    *slots_[index] = {};
+    return index;
 }
 
 result<interface*> interface_table::add(std::string name, std::unique_ptr<interface_driver> driver)
 {
     if (find(name) != nullptr)
         return fail(errc::exists, "an interface `{}' exists already", name);
-    if (all_.size() == max_interfaces)
-        return fail(errc::exhausted, "{} interfaces exist, the most there can be", max_interfaces);
-    auto made = std::make_unique<interface>();
-    made->index = static_cast<interface_index>(all_.size());
-    made->name = std::move(name);
-    made->driver = std::move(driver);
-    all_.push_back(std::move(made));
-    return all_.back().get();
+    if (free_.empty() && slots_.size() == max_interfaces)
+        return fail(errc::exhausted,
+                    "{} interfaces exist, or did a moment ago: the most there can be",
+                    max_interfaces);
+    const interface_index index = take_number();
+    interface& made = *slots_[index];
+    made.index = index;
+    made.name = std::move(name);
+    made.driver = std::move(driver);
+    new (&hot_[index]) interface_hot;
+    cleared_[index] = raw(index); // each counter goes on, for its thread alone writes it
+    cleared_losses_[index] = {};
+    by_name_.emplace(made.name, &made);
+    all_.insert(std::upper_bound(all_.begin(), all_.end(), index,
+                                 [](auto n, const interface* i) { return n < i->index; }),
+                &made);
+    return &made;
 }
 
 interface* interface_table::find(std::string_view name) noexcept
@@ -82,16 +109,15 @@ interface* interface_table::find(std::string_view name) noexcept
 
 const interface* interface_table::find(std::string_view name) const noexcept
 {
-    const auto found =
-        std::find_if(all_.begin(), all_.end(), [&](const auto& i) { return i->name == name; });
-    return found == all_.end() ? nullptr : found->get();
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
 }
 
 result<void> interface_table::set_admin(interface& i, bool up)
 {
     if (auto done = i.driver->set_admin(up); !done)
         return done;
-    hot_[i.index].admin_up.store(up, std::memory_order_release);
+    hot_[i.index].set_up(up);
     i.link = i.driver->link();
     notify(i);
     return {};
@@ -106,10 +132,33 @@ result<void> interface_table::set_mtu(interface& i, uint16_t mtu)
     return {};
 }
 
+void interface_table::set_mac(interface& i, const net::mac_address& mac)
+{
+    hot_[i.index].mac = mac;
+    if (i.driver != nullptr && i.driver->has_own_mac())
+        publish_macs();
+    notify(i);
+}
+
+void interface_table::publish_macs()
+{
+    auto fresh = std::make_unique<mac_list>();
+    for (const interface* i : all_)
+        if (i->driver != nullptr && i->driver->has_own_mac())
+            fresh->push_back(hot_[i->index].mac);
+    std::sort(fresh->begin(), fresh->end());
+    fresh->erase(std::unique(fresh->begin(), fresh->end()), fresh->end());
+    const mac_list* const old = macs_.exchange(fresh.release(), std::memory_order_acq_rel);
+    if (engine_ != nullptr)
+        engine_->rcu().defer([old] { delete old; });
+    else
+        delete old;
+}
+
 void interface_table::close()
 {
     observers_.clear();
-    for (const auto& i : all_)
+    for (const auto& i : slots_)
         i->driver.reset();
 }
 
@@ -122,6 +171,55 @@ void interface_table::notify(const interface& i) const
 {
     for (const auto& observer : observers_)
         observer(i);
+}
+
+void interface_table::guard(std::function<result<void>(const interface&)> guard)
+{
+    guards_.push_back(std::move(guard));
+}
+
+result<void> interface_table::may_remove(const interface& i) const
+{
+    for (const auto& guard : guards_)
+        if (auto asked = guard(i); !asked)
+            return asked;
+    return {};
+}
+
+void interface_table::observe_removal(std::function<void(const interface&)> observer)
+{
+    removal_observers_.push_back(std::move(observer));
+}
+
+void interface_table::notify_removal(const interface& i) const
+{
+    for (const auto& observer : removal_observers_)
+        observer(i);
+}
+
+std::unique_ptr<interface_driver> interface_table::remove(interface& i)
+{
+    const bool had_mac = i.driver != nullptr && i.driver->has_own_mac();
+    auto driver = std::move(i.driver);
+    i.link = {};
+    hot_[i.index].set_up(false);
+    by_name_.erase(i.name);
+    all_.erase(std::find(all_.begin(), all_.end(), &i));
+    if (had_mac)
+        publish_macs();
+    return driver;
+}
+
+void interface_table::observe_release(std::function<void(interface_index)> observer)
+{
+    release_observers_.push_back(std::move(observer));
+}
+
+void interface_table::give_back(interface_index index)
+{
+    for (const auto& observer : release_observers_)
+        observer(index);
+    free_.push_back(index);
 }
 
 interface_table::totals interface_table::raw(interface_index index) const noexcept
@@ -154,7 +252,7 @@ interface_table::totals interface_table::count(interface_index index) const noex
 
 device_losses interface_table::losses(interface_index index) const
 {
-    device_losses now = all_[index]->driver->losses();
+    device_losses now = slots_[index]->driver->losses();
     const device_losses& base = cleared_losses_[index];
     now.rx_missed -= base.rx_missed;
     now.rx_errors -= base.rx_errors;
@@ -165,7 +263,7 @@ device_losses interface_table::losses(interface_index index) const
 
 void interface_table::clear_counters()
 {
-    for (const auto& i : all_) {
+    for (const interface* i : all_) {
         cleared_[i->index] = raw(i->index);
         cleared_losses_[i->index] = i->driver->losses();
     }

@@ -4,13 +4,16 @@
 
 #include "base/counter.hh"
 #include "base/net/address.hh"
+#include "base/reserved_array.hh"
 #include "base/result.hh"
 #include "graph/node.hh"
 
-#include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,19 +25,62 @@ struct command_context;
 class drop_counts;
 class engine;
 
-using interface_index = uint16_t; // from 0, never reused while the daemon runs
-inline constexpr size_t max_interfaces = 256;
+// From 0. A deleted interface's number is used again once no packet can carry it any more.
+using interface_index = uint16_t;
+inline constexpr size_t max_interfaces = 16384; // at once
 inline constexpr interface_index no_interface = 0xffff;
+inline constexpr size_t max_interface_name = 15; // as Linux has it for a device
+inline constexpr size_t max_description = 255;   // bytes
+
+// A MAC address that one thread writes and any thread reads whole.
+class atomic_mac {
+public:
+    atomic_mac& operator=(const net::mac_address& a) noexcept
+    {
+        uint64_t bits = 0;
+        std::memcpy(&bits, a.bytes.data(), a.bytes.size());
+        bits_.store(bits, std::memory_order_relaxed);
+        return *this;
+    }
+    operator net::mac_address() const noexcept
+    {
+        const uint64_t bits = bits_.load(std::memory_order_relaxed);
+        net::mac_address a;
+        std::memcpy(a.bytes.data(), &bits, a.bytes.size());
+        return a;
+    }
+
+private:
+    std::atomic<uint64_t> bits_{0};
+};
 
 // What the forwarding path reads of an interface: half a cache line. Written by the main thread,
-// each field by itself; a MAC address changes before the interface is brought up only.
+// each field by itself. All zero where there is no interface: down.
 struct alignas(32) interface_hot {
+    atomic_mac mac;
     std::atomic<bool> admin_up{false};
-    net::mac_address mac;
+    std::atomic<bool> ip4_off{false};       // IPv4 packets that come in by it are dropped
+    std::atomic<bool> usual{false};         // up, and nothing is off: one test for input nodes
     std::atomic<uint16_t> mtu{1500};        // bytes of a network-layer packet
     std::atomic<next_index> output_slot{0}; // of interface-output, to this interface's tx node
     std::atomic<next_index> input_slot{0};  // of its input nodes: ethernet-input, or worker-handoff
+    std::atomic<interface_index> parent{no_interface}; // of a sub-interface: what it lies on
+    std::atomic<uint32_t> tag{
+        0}; // of a sub-interface: its frames' (nodes/interface/link_header.hh)
+
+    // Main thread: each of the two is changed by these.
+    void set_up(bool up) noexcept
+    {
+        usual.store(up && !ip4_off.load(std::memory_order_relaxed), std::memory_order_release);
+        admin_up.store(up, std::memory_order_release);
+    }
+    void set_ip4_off(bool off) noexcept
+    {
+        ip4_off.store(off, std::memory_order_relaxed);
+        usual.store(admin_up.load(std::memory_order_relaxed) && !off, std::memory_order_release);
+    }
 };
+static_assert(sizeof(interface_hot) == 32);
 
 // One thread's counts for one interface: written by that thread only.
 struct alignas(64) interface_counters {
@@ -96,13 +142,42 @@ struct rx_queue_input {
 };
 [[nodiscard]] std::vector<node_id> inputs_of(const std::vector<rx_queue_input>& queues);
 
-// A port as its driver's room offers it. Main thread.
+// What one kind of interface does: a port, a sub-interface, a loopback. Main thread.
 class interface_driver {
 public:
     virtual ~interface_driver() = default;
+
+    // The address that it has of its own or was given.
+    [[nodiscard]] virtual net::mac_address mac(interface_index) const { return {}; }
+    // Opens what is behind: once before join(), and again where it was not there then or has gone
+    // away, with nothing of its own left to do for threads that run its nodes. Errors name it;
+    // nothing is open then.
+    virtual result<void> plug(engine&) { return {}; }
+    // Whether what is behind has gone away since.
+    [[nodiscard]] virtual bool has_gone() { return false; }
+    // It is gone: threads are to take it up no more. state() says so from now on.
+    virtual void let_go() {}
+    // Closes what is left of it; no thread is about to use it.
+    virtual void unplug() {}
+    // Whether join() changes nothing in the graph.
+    [[nodiscard]] virtual bool is_in_graph(engine&) const { return false; }
+    // Adds its nodes to the graph, as `interface NAME'. The interface exists then. Once.
+    virtual result<void> join(engine&, const std::string& /*name*/, interface_index) { return {}; }
+    // The interface is being deleted: ends its processes, and closes what is behind for good. Its
+    // inputs rest, and nothing that they brought in is under way.
+    virtual void leave(engine&) { unplug(); }
+
     virtual result<void> set_admin(bool up) = 0;
     virtual result<void> set_mtu(uint16_t mtu) = 0;
+    virtual result<void> set_mac(const net::mac_address&) { return {}; }
     [[nodiscard]] virtual link_status link() const = 0;
+    // Whether the link comes and goes by itself, so that it has to be looked at.
+    [[nodiscard]] virtual bool has_carrier() const { return true; }
+    // What a sub-interface lies on has changed.
+    virtual void follow_parent(engine&) {}
+    // Whether stations can send to its MAC address: not so for one that receives nothing, or by
+    // another interface's.
+    [[nodiscard]] virtual bool has_own_mac() const { return true; }
     [[nodiscard]] virtual hardware_status hardware() const = 0;
     [[nodiscard]] virtual device_state state() const { return device_state::present; }
     [[nodiscard]] virtual device_losses losses() const { return {}; }
@@ -113,15 +188,22 @@ public:
 struct interface {
     interface_index index = no_interface;
     std::string name;
-    std::unique_ptr<interface_driver> driver;
-    link_status link; // as last seen
+    std::string kind;                         // "dpdk", "vlan", ...
+    std::string description;                  // the operator's words
+    interface_index parent = no_interface;    // of a sub-interface: what it lies on
+    std::unique_ptr<interface_driver> driver; // none: it is deleted, or being closed
+    link_status link;                         // as last seen
 };
 
-// A module of the engine. Main thread, but for hot() and counters().
+// The MAC addresses by which stations reach this router, in order, each once.
+using mac_list = std::vector<net::mac_address>;
+
+// A module of the engine. Main thread, but for what says otherwise.
 class interface_table {
 public:
     explicit interface_table(engine& engine);
-    interface_table(unsigned thread_count, const drop_counts& dropped);
+    // In tests of the table alone there is no engine.
+    interface_table(unsigned thread_count, const drop_counts& dropped, engine* engine = nullptr);
     ~interface_table(); // close()
     interface_table(const interface_table&) = delete;
     interface_table& operator=(const interface_table&) = delete;
@@ -130,53 +212,90 @@ public:
     result<interface*> add(std::string name, std::unique_ptr<interface_driver> driver);
     [[nodiscard]] interface* find(std::string_view name) noexcept;
     [[nodiscard]] const interface* find(std::string_view name) const noexcept;
-    [[nodiscard]] interface& at(interface_index index) noexcept { return *all_[index]; }
-    [[nodiscard]] const interface& at(interface_index index) const noexcept { return *all_[index]; }
-    [[nodiscard]] const std::vector<std::unique_ptr<interface>>& all() const noexcept
+    // One that exists, or did: what is deleted keeps its name here until its number is used again.
+    [[nodiscard]] interface& at(interface_index index) noexcept { return *slots_[index]; }
+    [[nodiscard]] const interface& at(interface_index index) const noexcept
     {
-        return all_;
+        return *slots_[index];
     }
+    // Whether at() may be asked.
+    [[nodiscard]] bool knows(interface_index index) const noexcept { return index < slots_.size(); }
+    // Those that exist, in order of their numbers.
+    [[nodiscard]] const std::vector<interface*>& all() const noexcept { return all_; }
 
     // Through the driver to the device; observers are told.
     result<void> set_admin(interface& i, bool up);
     result<void> set_mtu(interface& i, uint16_t mtu);
-    // Told of every change of state, MTU or link of an interface.
+    void set_mac(interface& i, const net::mac_address& mac);
+    // Told of every change of state, MTU, MAC address or link of an interface.
     void observe(std::function<void(const interface&)> observer);
     void notify(const interface& i) const;
 
-    // Sum over threads since the last clear.
+    // --- deletion, which nodes/interface/lifecycle.hh carries out ---
+
+    // Asked before an interface is deleted: an error says what needs it.
+    void guard(std::function<result<void>(const interface&)> guard);
+    [[nodiscard]] result<void> may_remove(const interface& i) const;
+    // Told when one is being deleted, which is down then: what refers to it is to go.
+    void observe_removal(std::function<void(const interface&)> observer);
+    void notify_removal(const interface& i) const;
+    // Takes it out of the table and returns what it was driven by. Its name is free; its number is
+    // not before give_back().
+    std::unique_ptr<interface_driver> remove(interface& i);
+    // Told of a number that is about to be used again.
+    void observe_release(std::function<void(interface_index)> observer);
+    void give_back(interface_index index);
+
+    // Sum over threads since the interface began, or the last clear.
     struct totals {
         uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0, drops = 0, tx_full = 0;
     };
     [[nodiscard]] totals count(interface_index index) const noexcept;
+    // The same since the daemon began: these only grow.
+    [[nodiscard]] totals grown(interface_index index) const noexcept { return raw(index); }
     // The device's own, since the last clear.
     [[nodiscard]] device_losses losses(interface_index index) const;
     void clear_counters();
     // Closes all devices; the workers have stopped.
     void close();
 
-    // Any thread.
+    // Any thread, for any number.
     [[nodiscard]] const interface_hot& hot(interface_index index) const noexcept
     {
         return hot_[index];
     }
     [[nodiscard]] interface_hot& hot(interface_index index) noexcept { return hot_[index]; }
+    // Any thread, for the number of an interface.
     [[nodiscard]] interface_counters& counters(unsigned thread, interface_index index) noexcept
     {
         return counters_[thread * max_interfaces + index];
     }
+    // Any thread, inside a loop.
+    [[nodiscard]] const mac_list& macs() const noexcept
+    {
+        return *macs_.load(std::memory_order_acquire);
+    }
 
 private:
     [[nodiscard]] totals raw(interface_index index) const noexcept;
+    [[nodiscard]] interface_index take_number();
+    void publish_macs();
 
-    std::vector<std::unique_ptr<interface>> all_;
-    std::array<interface_hot, max_interfaces> hot_;
-    std::unique_ptr<interface_counters[]> counters_; // by thread, then interface
+    engine* const engine_;
+    std::vector<std::unique_ptr<interface>> slots_; // by number
+    std::vector<interface*> all_;
+    std::map<std::string, interface*, std::less<>> by_name_;
+    std::deque<interface_index> free_;            // longest unused first
+    reserved_array<interface_hot> hot_;           // resident as used, like the counters
+    reserved_array<interface_counters> counters_; // by thread, then interface
+    std::atomic<const mac_list*> macs_;
     const unsigned thread_count_;
     const drop_counts& dropped_;
-    std::array<totals, max_interfaces> cleared_{};
-    std::array<device_losses, max_interfaces> cleared_losses_{};
-    std::vector<std::function<void(const interface&)>> observers_;
+    std::vector<totals> cleared_; // by number, like the next
+    std::vector<device_losses> cleared_losses_;
+    std::vector<std::function<void(const interface&)>> observers_, removal_observers_;
+    std::vector<std::function<result<void>(const interface&)>> guards_;
+    std::vector<std::function<void(interface_index)>> release_observers_;
 };
 
 // What a command's parameter `interface` names. Main thread. errc::not_found: "no interface

@@ -12,6 +12,7 @@
 #include "nodes/interface/interface.hh"
 
 #include <algorithm>
+#include <new>
 
 namespace weft::drivers {
 
@@ -78,6 +79,12 @@ const node_registration registration{{
 
 } // namespace
 
+handoff_table::handoff_table(engine& engine) : engine_{engine}
+{
+    if (!published_.map(size_t{1} << 16, 0))
+        throw std::bad_alloc{};
+}
+
 result<void> handoff_table::check(const std::vector<unsigned>& threads) const
 {
     for (const unsigned thread : threads)
@@ -109,12 +116,22 @@ void handoff_table::begin(const interface& i, const std::vector<unsigned>& threa
     engine_.rcu().defer([old = std::exchange(owned_[i.index], fresh)] {});
 }
 
+void handoff_table::forget(interface_index of)
+{
+    published_[of].store(nullptr, std::memory_order_release);
+    if (const auto known = owned_.find(of); known != owned_.end()) {
+        engine_.rcu().defer([old = known->second] {});
+        owned_.erase(known);
+    }
+}
+
 std::vector<unsigned> handoff_table::workers(interface_index of) const
 {
-    const auto& owned = owned_[of];
-    if (!owned)
+    const auto found = owned_.find(of);
+    if (found == owned_.end() || !found->second)
         return {};
-    return {owned->threads.begin(), owned->threads.begin() + owned->count};
+    const handoff_workers& all = *found->second;
+    return {all.threads.begin(), all.threads.begin() + all.count};
 }
 
 } // namespace weft::drivers

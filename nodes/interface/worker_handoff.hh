@@ -2,12 +2,14 @@
 // Which workers the packets of an interface are spread over after they came in.
 #pragma once
 
+#include "base/reserved_array.hh"
 #include "base/result.hh"
 #include "graph/process/process.hh"
 #include "nodes/interface/interface.hh"
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -32,7 +34,7 @@ struct handoff_workers {
 // A module of the engine.
 class handoff_table {
 public:
-    explicit handoff_table(engine& engine) : engine_{engine} {}
+    explicit handoff_table(engine& engine);
 
     // Whether the plans of these threads have what packets are handed to: errc::invalid_argument.
     [[nodiscard]] result<void> check(const std::vector<unsigned>& threads) const;
@@ -43,6 +45,8 @@ public:
     // The same before the workers run.
     void begin(const interface& i, const std::vector<unsigned>& threads);
     [[nodiscard]] std::vector<unsigned> workers(interface_index of) const;
+    // Its interface is gone.
+    void forget(interface_index of);
 
     // Any thread; null where there is no hand-off.
     [[nodiscard]] const handoff_workers* of(interface_index of) const noexcept
@@ -52,8 +56,8 @@ public:
 
 private:
     engine& engine_;
-    std::array<std::atomic<const handoff_workers*>, max_interfaces> published_{};
-    std::array<std::shared_ptr<const handoff_workers>, max_interfaces> owned_;
+    reserved_array<std::atomic<const handoff_workers*>> published_; // resident as used
+    std::map<interface_index, std::shared_ptr<const handoff_workers>> owned_;
 };
 
 } // namespace weft::drivers

@@ -6,6 +6,7 @@
 #include "graph/engine.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/link.hh"
+#include "nodes/interface/link_header.hh"
 #include "nodes/ip4/lookup_verdicts.hh"
 
 #include <algorithm>
@@ -109,8 +110,9 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
     const auto& hot = interfaces_of(engine_).hot(hop.interface);
     fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
     if (hop.mac) {
-        const net::ethernet_header header{*hop.mac, hot.mac, net::ether_type::ip4};
-        fresh.set_rewrite(std::as_bytes(std::span{&header, 1}));
+        const link_header header{interfaces_of(engine_), hop.interface, *hop.mac,
+                                 net::ether_type::ip4};
+        fresh.set_rewrite(header.bytes());
     }
     to = fresh;
 }

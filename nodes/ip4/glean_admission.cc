@@ -30,10 +30,10 @@ uint64_t service_of(const packet& p, const net::ip4_header& header) noexcept
                                                       : 0);
 }
 
-std::vector<token_bucket> shared_budgets(const engine& engine, uint32_t per_second)
+interface_buckets shared_budgets(const engine& engine, uint32_t per_second)
 {
     const uint64_t own = std::max<uint64_t>(per_second / engine.polling_threads().size(), 1);
-    return std::vector(max_interfaces, token_bucket{own, rte_get_tsc_hz(), glean_admission::burst});
+    return interface_buckets{token_bucket{own, rte_get_tsc_hz(), glean_admission::burst}};
 }
 
 } // namespace
@@ -86,13 +86,13 @@ bool glean_admission::admit(const packet& p, net::ip4_address neighbour, interfa
     if (out >= max_interfaces || budgets_[out].take(now, 1) > 0)
         return true;
     const auto& header = p.network<net::ip4_header>();
-    const auto in = static_cast<interface_index>(p.metadata().interface % max_interfaces);
+    const interface_index in = p.metadata().interface;
     const uint64_t sender = uint64_t{header.source.wire()} << 32 | in;
     const uint32_t flow = fold_hash(sender ^ service_of(p, header) << 8);
     reserves& r = reserves_[out];
     return r.senders[fold_hash(sender) % r.senders.size()].take(now, interval_) ||
            r.flows[flow % r.flows.size()].take(now, interval_) ||
-           r.inputs[in].take(now, interval_) ||
+           r.inputs[in % r.inputs.size()].take(now, interval_) ||
            (is_repeated(neighbour, out, now) && repeated_[out].take(now, 1) > 0);
 }
 

@@ -7,6 +7,7 @@
 #include "base/token_bucket.hh"
 #include "graph/engine.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/interface_buckets.hh"
 
 #include <array>
 #include <vector>
@@ -43,7 +44,7 @@ private:
     };
     struct reserves {
         std::array<reserve, 128> senders, flows;
-        std::array<reserve, max_interfaces> inputs;
+        std::array<reserve, 256> inputs; // which share them where they are more
     };
     // Neighbours for whom a packet was refused, by a hash of theirs.
     struct refusal {
@@ -56,10 +57,10 @@ private:
     [[nodiscard]] bool is_repeated(net::ip4_address neighbour, interface_index out,
                                    uint64_t now) noexcept;
 
-    std::vector<token_bucket> budgets_, repeated_; // by outgoing interface
-    reserved_array<reserves> reserves_;            // likewise, resident as used
-    reserved_array<refusals> refused_;             // likewise
-    const uint64_t interval_;                      // of a reserve's tokens
+    interface_buckets budgets_, repeated_; // by outgoing interface
+    reserved_array<reserves> reserves_;    // likewise, resident as used
+    reserved_array<refusals> refused_;     // likewise
+    const uint64_t interval_;              // of a reserve's tokens
 };
 
 } // namespace weft::ip4

@@ -37,7 +37,8 @@ uint64_t lowest_mac(const interface_table& interfaces)
     uint64_t lowest = ~uint64_t{0};
     for (const auto& i : interfaces.all()) {
         uint64_t number = 0;
-        for (const uint8_t byte : interfaces.hot(i->index).mac.bytes)
+        const net::mac_address mac = interfaces.hot(i->index).mac;
+        for (const uint8_t byte : mac.bytes)
             number = number << 8 | byte;
         lowest = number == 0 ? lowest : std::min(lowest, number);
     }

@@ -55,7 +55,7 @@ verdict hold(node_run& run, context& ctx, packet& p) noexcept
     if (!aim(run, ctx, p))
         return drop(glean::rate_limited);
     p.metadata().flags &= static_cast<uint8_t>(~packet_metadata::aimed); // used up
-    if (p.note().out_interface >= ctx.interfaces.all().size())           // as a recording may say
+    if (!ctx.interfaces.knows(p.note().out_interface))                   // as a recording may say
         return drop(no_resolver);
     switch (ctx.ip4.holder()->hold(&p, {p.note().next_hop}, p.note().out_interface)) {
     case outcome::held:

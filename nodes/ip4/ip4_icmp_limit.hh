@@ -5,6 +5,7 @@
 #include "base/token_bucket.hh"
 #include "graph/flow_hash.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/interface_buckets.hh"
 
 #include <algorithm>
 #include <vector>
@@ -24,7 +25,7 @@ public:
     // `hz`: the clock's ticks a second. `key`: what nobody else knows.
     icmp_limit(uint64_t hz, uint64_t key)
         : key_{key},
-          interfaces_(max_interfaces, token_bucket{rate, hz, burst}),
+          interfaces_{token_bucket{rate, hz, burst}},
           senders_(sender_buckets, token_bucket{sender_rate, hz, sender_burst})
     {}
 
@@ -32,13 +33,12 @@ public:
     [[nodiscard]] bool take(net::ip4_address sender, interface_index from, uint64_t now) noexcept
     {
         const uint32_t slot = fold_hash(sender.value ^ key_) % sender_buckets;
-        const size_t port = std::min<size_t>(from, max_interfaces - 1);
-        return senders_[slot].take(now, 1) == 1 && interfaces_[port].take(now, 1) == 1;
+        return senders_[slot].take(now, 1) == 1 && interfaces_[from].take(now, 1) == 1;
     }
 
 private:
     const uint64_t key_;
-    std::vector<token_bucket> interfaces_;
+    interface_buckets interfaces_;
     std::vector<token_bucket> senders_;
 };
 

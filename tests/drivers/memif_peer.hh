@@ -41,7 +41,7 @@ struct memif_peer {
         REQUIRE(added);
         index = (*added)->index;
         device = static_cast<memif::memif_device*>((*added)->driver.get());
-        interfaces_of(router.engine).hot(index).mac = mac;
+        interfaces_of(router.engine).set_mac(**added, mac);
         REQUIRE(device->join(router.engine, "m", index));
         router.engine.registry().at(device->rx_queues().front().input).state = node_state::polling;
         REQUIRE(router.engine.publish_plans());

@@ -22,7 +22,7 @@ struct plug_log {
     std::vector<std::string> calls;
 };
 
-class plug_device final : public drivers::device {
+class plug_device final : public interface_driver {
 public:
     plug_device(plug_log& log, engine& engine, node_id input)
         : log_{log}, engine_{engine}, input_{input}
@@ -78,7 +78,7 @@ struct watch_tester {
         t.publish_and_adopt();
         auto& interfaces = interfaces_of(t.engine);
         REQUIRE(interfaces.add("a", std::make_unique<plug_device>(device, t.engine, t.id("in"))));
-        interfaces.hot(0).admin_up.store(true);
+        interfaces.hot(0).set_up(true);
         interfaces.observe([this](const interface& i) { links.push_back(i.link.up); });
         for (const auto* p : registered_processes())
             if (p->name == "device-watch")
@@ -114,7 +114,7 @@ TEST_CASE("a device that has gone is closed when nobody polls it, and opened eve
     w.run(12s);
     CHECK(w.calls() == words{"plug", "plug"});
     w.device.refusal.clear();
-    interfaces_of(w.t.engine).hot(0).admin_up.store(false);
+    interfaces_of(w.t.engine).hot(0).set_up(false);
     w.run(5s);
     CHECK(w.calls() == words{"plug", "down"});
     CHECK(w.links == std::vector<bool>{false, true});

@@ -103,20 +103,21 @@ TEST_CASE("dpdk-tx counts a frame that was taken whole at the first try", "[driv
     CHECK(t.counted().empty());
 }
 
-TEST_CASE("a null interface counts what it takes, and nothing is lost", "[drivers]")
+TEST_CASE("null interfaces count what each takes, and nothing is lost", "[drivers]")
 {
     node_tester t;
-    const auto null = make_null_device({});
-    REQUIRE(null->join(t.engine, "n", 0));
-    REQUIRE(t.engine.publish_plans());
+    REQUIRE(t.command("interface create null n") == "");
+    REQUIRE(t.command("interface create null m mtu 9000") == "");
     t.run();
-    send_to_a(t, {10, 20, 30});
-    const auto counted = interfaces_of(t.engine).count(0);
-    CHECK(counted.tx_packets == 3);
-    CHECK(counted.tx_bytes == 3 * udp_headers + 60);
-    CHECK(counted.tx_full == 0);
+    const interface_index n = t.port("n").index, m = t.port("m").index;
+    for (const interface_index to : {n, n, m, n})
+        t.inject("interface-output", packet_builder{}.ip4().udp(), to);
+    t.run();
+    CHECK(interfaces_of(t.engine).count(n).tx_packets == 3);
+    CHECK(interfaces_of(t.engine).count(n).tx_bytes == 3 * udp_headers);
+    CHECK(interfaces_of(t.engine).count(m).tx_packets == 1);
+    CHECK(interfaces_of(t.engine).hot(m).mtu == 9000);
     CHECK(t.counted().empty());
-    CHECK(interfaces_of(t.engine).count(1).drops == 0);
 }
 
 TEST_CASE("drops are counted for the interface of each packet, also where it changes in a vector",

@@ -78,11 +78,11 @@ class GraphChange(testbed.NullInterfaces):
     def test_what_cannot_be_is_told_and_changes_nothing(self):
         before = self.weft.cli("show graph")
         for command, reason in (
-            ("node delete null-tx-out", "node `null-tx-out' belongs to interface out"),
+            ("node delete null-tx", "node `null-tx' belongs to all interfaces"),
             ("node delete packet-generator-s", "belongs to stream s"),
             ("node delete ip4-lookup", "node `ip4-lookup' is not a clone"),
-            ("node clone null-tx-out mine", "`null-tx-out' is cloned for each interface"),
-            ("node shrink interface-output 0", "slot 0 of `interface-output' belongs to interface in"),
+            ("node clone dpdk-tx mine", "`dpdk-tx' is cloned for each interface"),
+            ("node shrink interface-output 0", "slot 0 of `interface-output' belongs to null-tx"),
             ("node shrink ip4-lookup 2", "node `ip4-lookup' itself uses its first 4 next slots"),
             ("node update next ip4-lookup slot 9 drop", "node `ip4-lookup' has 4 next slots"),
             ("node add next ip4-lookup drop slot 0", "slot 0 of `ip4-lookup' leads to `ip4-rewrite'"),

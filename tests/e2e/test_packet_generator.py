@@ -178,7 +178,7 @@ class PacketGenerator(testbed.Test):
         self.assertEqual(
             [r["node"] for r in trace["records"]],
             ["packet-generator-s", "ethernet-input", "ip4-input", "ip4-lookup", "ip4-rewrite"]
-            + ["interface-output", "null-tx-out"],
+            + ["interface-output", "null-tx"],
         )
 
     def test_the_documented_example_runs(self):

@@ -367,8 +367,9 @@ def config(interfaces, **more):
     ports = {}
     for number, (name, what) in enumerate(interfaces.items()):
         port = dict(what) if isinstance(what, dict) else {"addresses": [what]}
-        port.setdefault("device", f"net_tap{number},iface=weft-{name}")
-        port.setdefault("macaddress", f"02:00:00:00:0{number + 1:x}:01")
+        if "vlan" not in port and port.get("kind") != "loopback":
+            port.setdefault("device", f"net_tap{number},iface=weft-{name}")
+            port.setdefault("macaddress", f"02:00:00:00:0{number + 1:x}:01")
         ports[name] = port
     return {
         "cpu": {"main": main_core, "workers": [worker_core]},

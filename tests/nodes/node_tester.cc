@@ -7,6 +7,7 @@
 #include "graph/node_run.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/link.hh"
+#include "nodes/ip4/ip4_interfaces.hh"
 
 #include <algorithm>
 #include <rte_lcore.h>
@@ -122,6 +123,7 @@ node_tester::node_tester(tester_options options)
     engine.add_pool(pool());
     free_at_start_ = rte_mempool_avail_count(pool());
     [[maybe_unused]] auto& made = neighbours();
+    [[maybe_unused]] auto& ip4_on = engine.module<ip4::ip4_interfaces>();
     for (unsigned i = 0; i < options.interfaces; ++i)
         add_interface(i);
     const auto published = engine.publish_plans();
@@ -155,8 +157,8 @@ void node_tester::add_interface(unsigned index)
         engine.registry().add_next(engine.registry().find("interface-output")->id, *tx);
     REQUIRE(slot.has_value());
     auto& hot = interfaces_of(engine).hot((*added)->index);
-    hot.mac = mac_of(index, 1);
     hot.output_slot.store(*slot);
+    interfaces_of(engine).set_mac(**added, mac_of(index, 1));
 }
 
 void node_tester::configure(const tester_options& options)

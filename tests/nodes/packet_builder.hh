@@ -65,6 +65,12 @@ public:
     }
     // An 802.1Q tag: priority, drop eligible and VLAN.
     packet_builder& tag(uint16_t control) { return set(tag_, control); }
+    // One before it, of IEEE 802.1ad unless another EtherType is given.
+    packet_builder& outer_tag(uint16_t control, net::be16 protocol = net::ether_type::service_vlan)
+    {
+        outer_protocol_ = protocol;
+        return set(outer_tag_, control);
+    }
 
     packet_builder& ip4(std::string_view from = "10.0.0.2", std::string_view to = "10.0.1.2")
     {
@@ -157,9 +163,11 @@ public:
     [[nodiscard]] byte_string bytes() const
     {
         byte_string all;
-        append(all,
-               net::ethernet_header{destination_mac_, source_mac_,
-                                    net::be16{tag_ ? net::ether_type::vlan.host() : ether_type_}});
+        const net::be16 inner = tag_ ? net::ether_type::vlan : net::be16{ether_type_};
+        append(all, net::ethernet_header{destination_mac_, source_mac_,
+                                         outer_tag_ ? outer_protocol_ : inner});
+        if (outer_tag_)
+            append(all, net::vlan_tag{net::be16{*outer_tag_}, inner});
         if (tag_)
             append(all, net::vlan_tag{net::be16{*tag_}, net::be16{ether_type_}});
         if (arp_)
@@ -249,7 +257,8 @@ private:
     net::mac_address destination_mac_ = mac_of(0, 1);
     net::mac_address source_mac_ = mac_of(0, 2);
     uint16_t ether_type_ = net::ether_type::ip4.host();
-    std::optional<uint16_t> tag_;
+    std::optional<uint16_t> tag_, outer_tag_;
+    net::be16 outer_protocol_ = net::ether_type::service_vlan;
     std::optional<net::arp_header> arp_;
 
     bool has_ip4_ = false;

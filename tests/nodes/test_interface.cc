@@ -100,7 +100,8 @@ TEST_CASE("the table of interfaces is bounded", "[graph][interface]")
     const auto more = t.table.add("more", nullptr);
     REQUIRE_FALSE(more);
     CHECK(more.error().code == errc::exhausted);
-    CHECK(t.table.find("i255")->index == 255);
+    CHECK(t.table.find("i16383")->index == 16383);
+    CHECK(t.table.all().size() == 16384);
 }
 
 // Workers must not send to a device that is not started.
@@ -209,4 +210,45 @@ TEST_CASE("closing the table closes the devices and tells nobody more", "[graph]
     t.table.notify(a);
     CHECK(told == 0);
     CHECK(t.table.find("a") == &a); // its name stays
+}
+
+TEST_CASE("a deleted interface's number is used again when it is given back, not before",
+          "[graph][interface]")
+{
+    table_tester t;
+    t.add("a");
+    interface& b = t.add("b");
+    REQUIRE(t.table.set_admin(b, true));
+    t.table.counters(2, 1).rx_packets.add(7);
+    const auto driver = t.table.remove(b);
+    CHECK(driver != nullptr);
+    CHECK(t.table.find("b") == nullptr);
+    CHECK(t.table.at(1).name == "b"); // for who tells of what was
+    CHECK_FALSE(t.table.hot(1).admin_up);
+    CHECK(t.table.all().size() == 1);
+    CHECK(t.table.add("b", nullptr).value()->index == 2);
+    std::vector<interface_index> told;
+    t.table.observe_release([&](interface_index i) { told.push_back(i); });
+    t.table.give_back(1);
+    CHECK(told == std::vector<interface_index>{1});
+    CHECK(t.table.add("c", nullptr).value()->index == 1);
+    CHECK(t.table.find("c")->index == 1);
+    CHECK(t.table.count(1).rx_packets == 0); // the one before had them
+    CHECK(t.table.hot(1).mtu == 1500);
+}
+
+TEST_CASE("the table knows the MAC addresses by which it can be reached, each once",
+          "[graph][interface]")
+{
+    table_tester t;
+    interface& a = t.add("a");
+    interface& b = t.add("b");
+    t.table.set_mac(a, {{2, 0, 0, 0, 0, 9}});
+    t.table.set_mac(b, {{2, 0, 0, 0, 0, 1}});
+    CHECK(t.table.macs() == mac_list{{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 9}}});
+    t.table.set_mac(b, {{2, 0, 0, 0, 0, 9}});
+    CHECK(t.table.macs() == mac_list{{{2, 0, 0, 0, 0, 9}}});
+    t.table.remove(a);
+    t.table.remove(b);
+    CHECK(t.table.macs().empty());
 }

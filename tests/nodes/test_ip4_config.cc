@@ -52,6 +52,6 @@ TEST_CASE("a router's seed is the configured one, or stays with its MAC addresse
     CHECK(other != own);
     interfaces_of(t.engine).hot(0).mac = mac_of(1, 7); // not the lowest before or after
     CHECK(configured(t, base).flow_seed == other);
-    interfaces_of(t.engine).hot(0).mac = {}; // of a port that is nowhere
+    interfaces_of(t.engine).hot(0).mac = net::mac_address{}; // of a port that is nowhere
     CHECK(configured(t, base).flow_seed == other);
 }

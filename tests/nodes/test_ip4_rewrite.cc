@@ -203,6 +203,6 @@ TEST_CASE("a packet that the router made and that is too big is only counted", "
 TEST_CASE("no packet leaves by an interface that is down", "[nodes]")
 {
     node_tester t;
-    interfaces_of(t.engine).hot(1).admin_up.store(false); // before the routes have heard of it
+    interfaces_of(t.engine).hot(1).set_up(false); // before the routes have heard of it
     CHECK(t.verdict_of(udp_packet()) == "interface-output: interface_down");
 }

@@ -149,7 +149,39 @@ struct circumstances {
     unsigned seed;
     bool only_good;
     bool many_addresses; // of the router's own, so that they are not compared one by one
+    bool vlans = false;  // there are sub-interfaces, and frames with tags
 };
+
+void make_vlans(node_tester& t)
+{
+    for (const char* line :
+         {"interface create vlan a.100 link a vlan 100 addresses 10.9.0.1/24",
+          "interface create vlan b.7 link b vlan 7 protocol 802.1ad mtu 900 addresses 10.8.0.1/24",
+          "interface create vlan b.7.8 link b.7 vlan 8 ip4 true",
+          "interface create vlan a.200 link a vlan 200",
+          "ip neighbor add a.100 10.9.0.2 02:00:00:00:00:92",
+          "ip neighbor add b.7 10.8.0.2 02:00:00:00:00:82", "ip route add 18.0.0.0/8 via 10.9.0.2",
+          "ip route add 16.200.0.0/16 via 10.8.0.2"})
+        REQUIRE(t.command(line) == "");
+}
+
+// With tags that sub-interfaces have, and such as none has.
+byte_string tagged(byte_string bytes, random_source& random)
+{
+    using tags = std::vector<uint8_t>;
+    static const std::array<tags, 8> some{tags{},
+                                          tags{0x81, 0, 0, 100},
+                                          tags{0x88, 0xa8, 0xe0, 7},
+                                          tags{0x88, 0xa8, 0, 7, 0x81, 0, 0, 8},
+                                          tags{0x81, 0, 0, 200},
+                                          tags{0x81, 0, 0x40, 0},
+                                          tags{0x81, 0, 0, 99},
+                                          tags{0x88, 0xa8, 0, 7, 0x81, 0, 0x20, 0}};
+    const tags& chosen = some[one_of(random, some.size())];
+    const size_t at = std::min<size_t>(bytes.size(), 12);
+    bytes.insert(bytes.begin() + static_cast<ptrdiff_t>(at), chosen.begin(), chosen.end());
+    return bytes;
+}
 
 void make_routes(node_tester& t)
 {
@@ -178,6 +210,8 @@ outcome run(variant which, const circumstances& given)
     if (given.many_addresses)
         for (unsigned i = 1; i <= ip4::own_addresses::few; ++i)
             REQUIRE(t.ip4().add_address(0, own_address(fmt::format("10.1.{}.1/24", i))));
+    if (given.vlans)
+        make_vlans(t);
     t.engine.registry().find("ip4-icmp-error")->variants = {{variant::plain, take_in}};
     messages.clear();
     t.use_variant(which);
@@ -197,7 +231,7 @@ outcome run(variant which, const circumstances& given)
                                                .udp()
                                                .bytes()
                                          : some_bytes(random);
-            t.inject("ethernet-input", t.make(bytes, from));
+            t.inject("ethernet-input", t.make(given.vlans ? tagged(bytes, random) : bytes, from));
         }
         t.run();
         t.advance(50ms);
@@ -217,6 +251,28 @@ outcome run(variant which, const circumstances& given)
 }
 
 } // namespace
+
+TEST_CASE("variants: all give the same fates, bytes and counts with sub-interfaces too")
+{
+    const circumstances given{.seed = GENERATE(4u, 5u),
+                              .only_good = GENERATE(false, true),
+                              .many_addresses = false,
+                              .vlans = true};
+    const outcome plain = run(variant::plain, given);
+    CHECK(plain.sent.size() > 100);
+    CHECK(plain.reasons.at("ethernet-input: unknown_vlan") > 20);
+    CHECK(plain.reasons.at("ethernet-input: ip4_off") > 20);
+    for (const variant which : {variant::baseline, variant::avx2, variant::avx512}) {
+        if (!is_supported(which))
+            continue;
+        INFO(to_string(which) << ", seed " << given.seed);
+        const outcome fast = run(which, given);
+        CHECK(difference(plain.reasons, fast.reasons) == "");
+        CHECK(difference(plain.messages, fast.messages) == "");
+        CHECK(difference(plain.edges, fast.edges) == "");
+        CHECK((fast.sent == plain.sent));
+    }
+}
 
 TEST_CASE("variants: all give the same fates, bytes and counts")
 {

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration section `interfaces`: what all kinds of interfaces have in common.
+#include "control/config/config.hh"
+#include "base/name.hh"
+#include "control/config/worker_patterns.hh"
+#include "graph/engine.hh"
+#include "graph/init.hh"
+#include "nodes/interface/kind.hh"
+#include "nodes/interface/lifecycle.hh"
+#include "nodes/interface/link.hh"
+#include "nodes/interface/worker_handoff.hh"
+
+#include <algorithm>
+#include <set>
+#include <spdlog/spdlog.h>
+
+namespace weft {
+
+namespace {
+
+constexpr uint16_t min_mtu = 68; // RFC 791
+constexpr duration link_interval = 100ms;
+
+config::type description()
+{
+    return {.allowed = fmt::format("a text of up to {} bytes", max_description),
+            .check = [](const config::value& v, config::problems& problems) {
+                if (v.what() != config::value::kind::scalar)
+                    problems.add(v, "expected a text");
+                else if (v.text().size() > max_description)
+                    problems.add(v, "it has {} bytes, more than {}", v.text().size(),
+                                 max_description);
+            }};
+}
+
+// Each queue needs a worker that may poll it.
+void check_patterns(const config::value& root, const interface_kind& kind, const std::string& name,
+                    const config::value& settings, config::position at, config::problems& problems)
+{
+    const auto workers = patterns_of_workers(root);
+    if (workers.empty() || kind.input_name == nullptr)
+        return;
+    for (uint16_t q = 0; q < settings.get<uint16_t>("queues", 1); ++q) {
+        const std::string node = kind.input_name(name, q);
+        if (std::any_of(workers.begin(), workers.end(),
+                        [&](const auto& w) { return w.take(node); }))
+            continue;
+        problems.add(
+            at, settings.path(),
+            fmt::format("no worker's patterns take its node `{}' (cpu.workers[].nodes)", node));
+        break; // the others are alike
+    }
+}
+
+// Packets are handed to workers that exist, each once.
+void check_handoff(const config::value& root, const config::value& settings,
+                   config::problems& problems)
+{
+    const auto* handoff = settings.find("handoff");
+    if (handoff == nullptr)
+        return;
+    const auto* cpu = root.find("cpu");
+    const auto* workers = cpu == nullptr ? nullptr : cpu->find("workers");
+    const size_t count = workers == nullptr ? 1 : workers->items().size();
+    std::set<uint32_t> seen;
+    for (const uint32_t worker : settings.list<uint32_t>("handoff"))
+        if (worker > count)
+            problems.add(*handoff, "no worker {}; there are {} (cpu.workers)", worker, count);
+        else if (!seen.insert(worker).second)
+            problems.add(*handoff, "worker {} is listed twice", worker);
+}
+
+void check(const config::value& root, config::problems& problems)
+{
+    const auto* interfaces = root.find("interfaces");
+    if (interfaces == nullptr)
+        return;
+    if (interfaces->entries().size() > max_interfaces)
+        problems.add(*interfaces, "{} interfaces, more than {}", interfaces->entries().size(),
+                     max_interfaces);
+    const auto kinds = interface_kinds::registered();
+    if (!kinds)
+        return problems.add(*interfaces, "{}", kinds.error().message);
+    for (const auto& [name, key_at, settings] : interfaces->entries()) {
+        if (const auto fault = fault_of_interface_name(name); !fault.empty())
+            problems.add(key_at, settings.path(), fault);
+        const auto kind = kinds->of(settings);
+        if (!kind) {
+            const auto* key = settings.find("kind");
+            problems.add(key == nullptr ? settings : *key, "{}", kind.error().message);
+            continue;
+        }
+        kinds->check_keys(**kind, settings, problems);
+        if ((*kind)->check != nullptr)
+            (*kind)->check(name, settings, problems);
+        check_patterns(root, **kind, name, settings, key_at, problems);
+        check_handoff(root, settings, problems);
+    }
+}
+
+result<void> open_one(engine& engine, const config::value::entry& what)
+{
+    auto& lifecycle = engine.module<interface_lifecycle>();
+    auto made = lifecycle.create(what.key, what.value);
+    if (!made)
+        return pass(made);
+    if (what.value.get<std::string>("state", "up") == "down")
+        lifecycle.keep_down(**made);
+    return {};
+}
+
+// What lies on another interface comes after it.
+result<void> apply(const config::value& root, engine& engine)
+{
+    const auto* interfaces = root.find("interfaces");
+    if (interfaces == nullptr)
+        return {};
+    std::vector<const config::value::entry*> left;
+    for (const auto& entry : interfaces->entries())
+        left.push_back(&entry);
+    while (!left.empty()) {
+        std::vector<const config::value::entry*> later;
+        for (const auto* entry : left) {
+            const auto* link = entry->value.find("link");
+            const bool early = link != nullptr && interfaces->find(link->text()) != nullptr &&
+                               interfaces_of(engine).find(link->text()) == nullptr;
+            if (early && left.size() > 1)
+                later.push_back(entry);
+            else if (auto done = open_one(engine, *entry); !done)
+                return done;
+        }
+        if (later.size() == left.size())
+            return fail(errc::invalid_argument, "interfaces.{}: it lies on itself",
+                        later.front()->key);
+        left = std::move(later);
+    }
+    return {};
+}
+
+const config::registration registration{{
+    .name = "interfaces",
+    .stage = config::stage::ports,
+    .keys = {{"interfaces", config::mapping(), "The router's interfaces, by name."},
+             {"interfaces.*.kind", config::text("a kind of interface"),
+              "What it is: dpdk, loopback, memif, null or vlan (default: what `device` or `vlan` "
+              "says)."},
+             {"interfaces.*.device",
+              config::text("a PCI address, a virtual device's devargs or `null'"),
+              "PCI address (0000:01:00.0), devargs of a virtual device (net_tap0,iface=weft-a; "
+              "net_memif0,...: docs/memif.md), or `null': receives nothing and counts and frees "
+              "what it sends, to try a "
+              "configuration before the cables are in."},
+             {"interfaces.*.description", description(),
+              "What it is for, in the operator's words."},
+             {"interfaces.*.state", config::one_of({"up", "down"}),
+              "Whether it is brought up at the start (default up)."},
+             {"interfaces.*.macaddress", config::mac_address(),
+              "MAC address (default: the device's own)."},
+             {"interfaces.*.mtu", config::number(min_mtu, 9216),
+              "Largest IP packet in bytes (default 1500)."},
+             {"interfaces.*.rx-mode", config::one_of({"polling", "interrupt", "adaptive"}),
+              "When its receive queues are polled: always, on interrupts, or as traffic asks for "
+              "(default adaptive)."},
+             {"interfaces.*.handoff",
+              config::one_or_list_of(config::number(1, drivers::handoff_workers::most - 1)),
+              "Workers, from 1 on, over which its packets are spread by their flows (default: they "
+              "stay where they are received)."},
+             {"interfaces.*.optional", config::boolean(),
+              "Whether the router starts without it where its device cannot be opened; that is "
+              "then tried every 5 s, and its "
+              "link is down until it succeeds (default false)."},
+             {"interfaces.*.queues", config::number(1, 64),
+              "Receive queues, spread over the workers that take their nodes (default 1)."}},
+    .check = check,
+    .apply = apply,
+    .also_reads = {"cpu"},
+}};
+
+result<void> bring_up(engine& engine)
+{
+    return engine.module<interface_lifecycle>().start();
+}
+
+const init_registration up{"interfaces-up", init_phase::start, bring_up};
+
+// Tells observers when a link comes or goes; drivers differ too much in their interrupts for that.
+// Each is asked on its own turn, since some have to ask their device.
+void watch_links(process& self)
+{
+    auto& interfaces = interfaces_of(self.engine());
+    while (true) {
+        self.sleep_for(link_interval);
+        self.engine().module<interface_lifecycle>().reclaim();
+        for (size_t n = 0; n < interfaces.all().size(); ++n) { // which may change meanwhile
+            interface& i = *interfaces.all()[n];
+            if (i.driver == nullptr || !i.driver->has_carrier())
+                continue;
+            if (look_at_link(interfaces, i))
+                spdlog::info("interface {}: link {}", i.name, i.link.up ? "up" : "down");
+            self.yield();
+        }
+    }
+}
+
+const process_registration link_watch{"link-watch", watch_links};
+
+} // namespace
+
+std::string fault_of_interface_name(std::string_view name)
+{
+    if (good_name(name, max_interface_name) && name != "." && name != "..")
+        return {};
+    return fmt::format("`{}' is no name of an interface (1 to {} letters, digits, `-', `_' and "
+                       "`.', as Linux takes for a device)",
+                       name, max_interface_name);
+}
+
+} // namespace weft
