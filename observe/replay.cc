@@ -262,7 +262,9 @@ private:
         captured_packet what;
         std::vector<std::byte> bytes;
         while (output_->take(what, bytes)) {
-            auto& to = sent_[interfaces_of(engine_).at(what.metadata.interface).name];
+            const auto& interfaces = interfaces_of(engine_);
+            const interface_index by = what.metadata.interface;
+            auto& to = sent_[interfaces.knows(by) ? interfaces.at(by).name : "(none)"];
             ++to.packets;
             to.bytes += bytes.size();
             to.data.add(std::as_bytes(std::span{&what.length, 1}));

@@ -41,8 +41,10 @@ void vlans::follow(const interface& parent)
             continue;
         look_at_link(interfaces, child);
         const net::mac_address mac = above.mac, old = interfaces.hot(index).mac;
-        if (mac != old)
+        if (mac != old) {
             interfaces.set_mac(child, mac);
+            interfaces.notify(child);
+        }
         child.driver->follow_parent(engine_);
     }
 }

@@ -266,6 +266,7 @@ result<json> set_mac(command_context& context)
     if (auto done = (*i)->driver->set_mac(mac); !done)
         return pass(done);
     interfaces_of(context.engine).set_mac(**i, mac);
+    interfaces_of(context.engine).notify(**i);
     return json("");
 }
 

@@ -137,7 +137,6 @@ void interface_table::set_mac(interface& i, const net::mac_address& mac)
     hot_[i.index].mac = mac;
     if (i.driver != nullptr && i.driver->has_own_mac())
         publish_macs();
-    notify(i);
 }
 
 void interface_table::publish_macs()

@@ -226,6 +226,7 @@ public:
     // Through the driver to the device; observers are told.
     result<void> set_admin(interface& i, bool up);
     result<void> set_mtu(interface& i, uint16_t mtu);
+    // Observers are told by who calls it.
     void set_mac(interface& i, const net::mac_address& mac);
     // Told of every change of state, MTU, MAC address or link of an interface.
     void observe(std::function<void(const interface&)> observer);

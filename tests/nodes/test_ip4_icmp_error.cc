@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip4-icmp-error: the messages byte for byte, and about what none is sent (RFC 1812 section 4.3).
 #include "nodes/ip4/ip4_icmp_limit.hh"
+#include "nodes/ip4/ip4_interfaces.hh"
 #include "nodes/ip4/ip4_settings.hh"
 #include "tests/nodes/node_tester.hh"
 
@@ -163,6 +164,7 @@ TEST_CASE("an interface without an address speaks with another one of the router
 {
     node_tester t{{.interfaces = 3}};
     REQUIRE(t.ip4().remove_address(2, own_address("10.0.2.1/24")));
+    t.engine.module<ip4::ip4_interfaces>().enable(t.port("c"), true);
     t.add_route("16.0.0.0/8", {"10.0.1.2"});
     CHECK(source_for(t, "10.0.1.2", 2) == "10.0.1.1"); // it leaves by b
     t.engine.module<ip4::settings>().icmp_from_rx = true;

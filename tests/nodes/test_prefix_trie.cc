@@ -29,9 +29,9 @@ struct grace_period {
     }
 };
 
-using model = std::map<net::ip4_prefix, uint32_t>;
+using prefix_model = std::map<net::ip4_prefix, uint32_t>;
 
-uint32_t find(const model& all, net::ip4_address a, int& length)
+uint32_t find(const prefix_model& all, net::ip4_address a, int& length)
 {
     uint32_t value = 0;
     length = -1;
@@ -58,7 +58,7 @@ net::ip4_prefix some_prefix(std::mt19937& random)
 
 } // namespace
 
-TEST_CASE("a small table finds what a model finds, and gives its blocks back", "[nodes]")
+TEST_CASE("a small table finds what a prefix_model finds, and gives its blocks back", "[nodes]")
 {
     std::mt19937 random{7};
     grace_period grace;
@@ -68,7 +68,7 @@ TEST_CASE("a small table finds what a model finds, and gives its blocks back", "
     REQUIRE(made.has_value());
     prefix_trie table = std::move(*made);
     const auto reader = table.read();
-    model all;
+    prefix_model all;
     for (uint32_t n = 1; n <= 5000; ++n) {
         const auto prefix = some_prefix(random);
         if (random() % 2 == 0) {

@@ -171,7 +171,7 @@ TEST_CASE("a sub-interface follows its port: state, link, MAC address and MTU", 
     t.set_up("a", true);
     CHECK(t.up("a.100"));
     const net::mac_address other{{2, 0, 0, 0, 0, 0x55}};
-    interfaces_of(t.engine).set_mac(t.port("a"), other);
+    REQUIRE(t.command("set interface mac a 02:00:00:00:00:55") == "");
     t.run(); // announcements
     CHECK(t.verdict_of(to_b().ethernet(other).tag(100)) == "-> b");
     const auto& hot = interfaces_of(t.engine).hot(t.port("a.100").index);
