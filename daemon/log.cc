@@ -49,12 +49,12 @@ std::string log_text(const json& data)
     for (const auto& line : data["lines"])
         out += (out.empty() ? "" : "\n") + line.get<std::string>();
     if (const auto lost = data["lost"].get<uint64_t>(); lost > 0)
-        out += fmt::format(
-            "\n({} lines never left weftd, because the target of the log did not take them)", lost);
+        out +=
+            fmt::format("\n({} lines were dropped because the log target did not keep up)", lost);
     return out;
 }
 
-const command_registration log{"show log", "The last lines of the log", show_log, log_text};
+const command_registration log{"show log", "The most recent log lines", show_log, log_text};
 
 result<json> show_version(command_context&)
 {
@@ -67,7 +67,7 @@ std::string version_text(const json& data)
                        data["dpdk"].get<std::string>(), data["compiler"].get<std::string>());
 }
 
-const command_registration version{"show version", "Versions of weft and what it is built on",
+const command_registration version{"show version", "Versions of weft and of the libraries it uses",
                                    show_version, version_text};
 
 } // namespace

@@ -165,10 +165,10 @@ result<json> show_capture(command_context& context)
 
 const command_registration on{
     "capture dispatch on <file:word> [node <name:node>...] [max <max:number>] [snap <snap:number>]",
-    "Records vectors that nodes are given (where packets come in) to a pcapng file", capture_on};
-const command_registration off{"capture dispatch off", "Ends the capture of vectors", capture_off,
+    "Writes the vectors that nodes receive (default: all input) to a pcapng file", capture_on};
+const command_registration off{"capture dispatch off", "Ends the vector capture", capture_off,
                                capture_text};
-const command_registration show{"show capture", "The capture of vectors that runs or ran last",
+const command_registration show{"show capture", "The current or most recent vector capture",
                                 show_capture, capture_text};
 
 } // namespace

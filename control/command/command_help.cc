@@ -42,16 +42,52 @@ result<nlohmann::ordered_json> list_commands(command_context& context)
     return list;
 }
 
+// A syntax as it is typed: parameters as <name>, choices as up|down.
+std::string as_typed(std::string_view syntax)
+{
+    std::string out;
+    for (size_t open; (open = syntax.find('<')) != std::string_view::npos;) {
+        const size_t colon = syntax.find(':', open);
+        const size_t close = syntax.find('>', open);
+        const auto name = syntax.substr(open + 1, colon - open - 1);
+        const auto type = syntax.substr(colon + 1, close - colon - 1);
+        out += syntax.substr(0, open);
+        out += type.find('|') == std::string_view::npos ? fmt::format("<{}>", name)
+                                                        : std::string{type};
+        syntax.remove_prefix(close + 1);
+    }
+    return out.append(syntax);
+}
+
+// Breaks a long syntax between words and groups.
+std::string in_80_columns(std::string_view syntax)
+{
+    constexpr std::string_view indent = "        ";
+    std::string out;
+    size_t used = 0;
+    while (!syntax.empty()) {
+        const size_t end = syntax.find(' ', syntax.front() == '[' ? syntax.find(']') : 0);
+        const auto word = syntax.substr(0, end);
+        syntax.remove_prefix(std::min(word.size() + 1, syntax.size()));
+        if (used > 0 && used + 1 + word.size() > 80) {
+            out.append(1, '\n').append(indent);
+            used = indent.size();
+        } else if (used > 0) {
+            out += ' ';
+            ++used;
+        }
+        out += word;
+        used += word.size();
+    }
+    return out;
+}
+
 std::string print_commands(const nlohmann::ordered_json& data)
 {
-    size_t width = 0;
-    for (const auto& one : data)
-        width = std::max(width, one["syntax"].get_ref<const std::string&>().size());
-    constexpr size_t gap = 2;
     std::string text;
     for (const auto& one : data)
-        text += fmt::format("{}{:<{}}{}", text.empty() ? "" : "\n",
-                            one["syntax"].get_ref<const std::string&>(), width + gap,
+        text += fmt::format("{}{}\n    {}", text.empty() ? "" : "\n",
+                            in_80_columns(as_typed(one["syntax"].get_ref<const std::string&>())),
                             one["help"].get_ref<const std::string&>());
     return text;
 }
@@ -62,10 +98,11 @@ result<nlohmann::ordered_json> quit(command_context&)
     return nlohmann::ordered_json{};
 }
 
-const command_registration help_all{"help", "List all commands", list_commands, print_commands};
-const command_registration help_some{"help <command:rest>", "List the commands that begin so",
+const command_registration help_all{"help", "Lists all commands", list_commands, print_commands};
+const command_registration help_some{"help <command:rest>",
+                                     "Lists the commands that begin with these words",
                                      list_commands, print_commands};
-const command_registration quit_session{"quit", "End the session", quit};
+const command_registration quit_session{"quit", "Ends the session", quit};
 
 } // namespace
 } // namespace weft

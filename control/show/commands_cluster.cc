@@ -52,7 +52,7 @@ result<json> show_cluster(command_context& context)
     for (const auto& n : context.engine.module<statistics>().cluster(nodes, threads))
         rows.push_back(node_row(context.engine.registry().at(n.id), n));
     if (rows.empty())
-        return fail(errc::not_found, "no node that runs on {} matches `{}' (show node)",
+        return fail(errc::not_found, "no node on {} matches `{}' (see show node)",
                     fmt::join(chosen, ", "), nodes);
     return json{{"pattern", nodes}, {"threads", chosen}, {"nodes", rows}};
 }
@@ -81,7 +81,7 @@ std::string cluster_text(const json& data)
 
 const command_registration cluster{
     "show runtime cluster <pattern:word> [workers <threads:word>]",
-    "Nodes by a shell pattern, added up over threads; rates since the last such look", show_cluster,
+    "Nodes that match a shell pattern, summed over threads, with their rates", show_cluster,
     cluster_text};
 
 } // namespace

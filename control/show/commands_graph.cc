@@ -108,7 +108,7 @@ std::string variants_text(const json& variants)
         table.row({f["name"], to_string(f["priority"]),
                    f["active"].get<bool>()      ? "yes"
                    : f["supported"].get<bool>() ? ""
-                                                : "not on this processor",
+                                                : "not supported by this CPU",
                    f["description"]});
     return "\n\n node function variants:\n" + table.str();
 }
@@ -151,7 +151,7 @@ std::string node_detail(const json& n)
     if (!n["nexts"].empty())
         out += "\n\n next nodes:\n" + nexts.str();
     out += nodes_text("known previous nodes", n["previous"]);
-    out += nodes_text("siblings, which share the next nodes", n["siblings"]);
+    out += nodes_text("siblings (share the next nodes)", n["siblings"]);
     if (n["variants"].size() > 1)
         out += variants_text(n["variants"]);
     if (!n["reasons"].empty())
@@ -179,7 +179,7 @@ std::string node_text(const json& data)
 
 const command_registration node{
     "show node [<name:node>]",
-    "A node's type, state, next and previous nodes, siblings, variants, drop reasons", show_node,
+    "A node's type, state, next and previous nodes, variants and drop reasons", show_node,
     node_text};
 
 const completion_registration node_names{"node", [](engine& engine) {

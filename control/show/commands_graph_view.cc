@@ -179,7 +179,7 @@ std::string graph_text(const json& data)
 
 const command_registration graph{
     "show graph [dot] [live]",
-    "The nodes and edges that run, as text or for graphviz; live: with rates, clocks", show_graph,
+    "Active nodes and edges, as text or for graphviz; live: with rates and clocks", show_graph,
     graph_text};
 
 } // namespace

@@ -29,7 +29,7 @@ std::string reason_of(const init_step& step, init_phase phase, const places& at)
     const auto other = step.waited_for->name;
     return fmt::format("{} `{}' [{}], {}", phase == init_phase::exit ? "before" : "after", other,
                        at.at(other),
-                       step.asked_by_other ? "which asks to be before it" : "as it asks");
+                       step.asked_by_other ? "which must come before it" : "as it requires");
 }
 
 json wishes(const std::vector<std::string_view>& names, const places& at)
@@ -102,7 +102,7 @@ std::string init_function_text(const json& data)
 
 const command_registration functions{
     "show init-function [verbose]",
-    "What runs in each phase of the daemon's life, in order, and why there", show_init_function,
+    "The init functions of each phase, in order; verbose: why in that order", show_init_function,
     init_function_text};
 
 } // namespace

@@ -108,16 +108,17 @@ result<json> clone(command_context& context)
     const std::string name{context.arguments.text("name")};
     if (!good_name(name, max_name))
         return fail(errc::invalid_argument,
-                    "`{}' is no name of a node (1 to {} letters, digits, `-', `_' and `.')", name,
-                    max_name);
+                    "`{}' is not a valid node name (1 to {} letters, digits, `-', `_' and `.')",
+                    name, max_name);
     const auto of = node_of(context, "of");
     if (!of)
         return pass(of);
     const std::string original = (*of)->name;
     if ((*of)->descriptor->is_template)
-        return fail(errc::invalid_argument,
-                    "node `{}' is cloned for each interface, queue or stream, not by hand",
-                    original);
+        return fail(
+            errc::invalid_argument,
+            "node `{}' is cloned for each interface, queue or stream; it cannot be cloned manually",
+            original);
     return change(context, called(context, "node clone", "of", "name"),
                   [&](node_registry& registry) -> result<void> {
                       const auto made = registry.clone(original, name, nullptr);
@@ -157,23 +158,22 @@ result<json> set_function(command_context& context)
 
 const command_registration function_command{
     "set node function <name:node> <variant:plain|baseline|avx2|avx512>",
-    "Makes a node run one of the variants of its function", set_function};
+    "Selects the variant of a node's function", set_function};
 const command_registration add_next_command{
     "node add next <from:node> <to:node> [slot <slot:number>]",
-    "Adds a next node at a given slot or the first free one, and tells the slot", add_next,
+    "Adds a next node in a given slot or the first free one, and prints the slot", add_next,
     slot_text};
 const command_registration update_next_command{
     "node update next <from:node> slot <slot:number> <to:node>",
-    "Makes a next slot of a node lead to another one", update_next};
-const command_registration shrink_command{"node shrink <node:node> <count:number>",
-                                          "Takes a node's last next slots away, all but so many",
-                                          shrink};
-const command_registration clone_command{
-    "node clone <of:node> <name:word>",
-    "Adds a node that runs as another one, with a context and counters of its own", clone};
-const command_registration delete_command{
-    "node delete <node:node>", "Takes a clone out of the graph, to which no edge leads any more",
-    remove};
+    "Points a next slot of a node to another node", update_next};
+const command_registration shrink_command{
+    "node shrink <node:node> <count:number>",
+    "Removes a node's last next slots, so that this many remain", shrink};
+const command_registration clone_command{"node clone <of:node> <name:word>",
+                                         "Adds a copy of a node, with its own context and counters",
+                                         clone};
+const command_registration delete_command{"node delete <node:node>",
+                                          "Removes a clone that no edge leads to", remove};
 
 } // namespace
 

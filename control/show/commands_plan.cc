@@ -106,7 +106,7 @@ std::string plan_text(const json& data)
 
 const command_registration plans{
     "show plan [worker <worker:number>]",
-    "The plan that each thread runs: nodes and patterns, or one plan's nodes by rank", show_plan,
+    "The plan that each thread runs, or the nodes of one worker's plan by rank", show_plan,
     plan_text};
 
 // A worker's pattern that no node's name matches is most often a mistake, but the node may come
@@ -122,8 +122,7 @@ result<void> warn_of_idle_patterns(engine& engine)
     for (unsigned index = 0; index < engine.thread_count(); ++index)
         for (const auto& pattern : engine.nodes_of(index).list()) {
             if (!any_is(pattern.substr(pattern.starts_with('!') ? 1 : 0)))
-                spdlog::warn("cpu.workers[{}].nodes: no node's name matches `{}'", index - 1,
-                             pattern);
+                spdlog::warn("cpu.workers[{}].nodes: no node matches `{}'", index - 1, pattern);
         }
     return {};
 }

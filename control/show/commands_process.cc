@@ -79,9 +79,9 @@ std::string processes_text(const json& data)
     return table.str();
 }
 
-const command_registration processes{"show processes",
-                                     "Processes of the main thread: what each waits for, its stack",
-                                     show_processes, processes_text};
+const command_registration processes{
+    "show processes", "Processes of the main thread, what each is waiting for, and its stack use",
+    show_processes, processes_text};
 
 result<json> control(command_context& context)
 {
@@ -97,9 +97,9 @@ result<json> control(command_context& context)
     return json("");
 }
 
-const command_registration control_command{
-    "process <action:start|stop|restart> <name:process>",
-    "Stops a process of the daemon, or starts it again from its beginning", control};
+const command_registration control_command{"process <action:start|stop|restart> <name:process>",
+                                           "Starts, stops or restarts a process of the daemon",
+                                           control};
 
 result<json> show_timers(command_context& context)
 {
@@ -123,10 +123,8 @@ result<json> show_timers(command_context& context)
 std::string timers_text(const json& data)
 {
     return fmt::format(
-        "{} timers run (at most {} did), in ticks of {:g} us\n"
-        "next look at the wheel: {}\n"
-        "started {}, stopped {}, expired {}, cascaded {}\n"
-        "longest delay of an expiry: {:.3f} ms",
+        "{} timers running (maximum {}), tick {:g} us\nnext wheel check: {}\nstarted {}, stopped "
+        "{}, expired {}, cascaded {}\nlongest expiry delay: {:.3f} ms",
         data["running"].get<size_t>(), data["most"].get<size_t>(), data["tick_us"].get<double>(),
         data["next_ms"].is_null() ? "never"
                                   : fmt::format("in {:.3f} ms", data["next_ms"].get<double>()),
@@ -135,9 +133,9 @@ std::string timers_text(const json& data)
         data["longest_delay_ms"].get<double>());
 }
 
-const command_registration timers{"show timers",
-                                  "The main thread's timing wheel: timers, expiries, their delay",
-                                  show_timers, timers_text};
+const command_registration timers{
+    "show timers", "The main thread's timing wheel: timers, expiries and their delay", show_timers,
+    timers_text};
 
 // Those that cannot be stopped too: the table's errors say why.
 const completion_registration process_names{"process", [](engine& engine) {

@@ -258,8 +258,7 @@ std::string workers_text(const json& data)
 }
 
 const command_registration workers{
-    "show workers",
-    "Threads, their cores, the longest time that a change held each up, and its cause",
+    "show workers", "Threads and cores; the longest pause of each for a change, and its cause",
     show_workers, workers_text};
 
 result<json> clear_runtime(command_context& context)
@@ -273,8 +272,8 @@ result<json> clear_errors(command_context& context)
     return json("");
 }
 const command_registration clear_1{
-    "clear runtime", "Starts the counts and maxima of `show runtime' anew", clear_runtime};
-const command_registration clear_2{"clear errors", "Starts the counts of `show errors' anew",
+    "clear runtime", "Clears the counters and maxima of `show runtime'", clear_runtime};
+const command_registration clear_2{"clear errors", "Clears the counters of `show errors'",
                                    clear_errors};
 
 // The time of `show runtime' begins when the router does its work.

@@ -155,10 +155,10 @@ std::string trace_text(const json& data)
             out += packet_text(*packets[i], i + 1) + '\n';
     }
     if (data["packets"].size() < data["all"].get<size_t>())
-        out += fmt::format("{} packets more: show trace max N\n",
+        out += fmt::format("{} more packets: show trace max N\n",
                            data["all"].get<size_t>() - data["packets"].size());
     if (data["records_lost"].get<uint64_t>() > 0)
-        out += fmt::format("{} records lost: the trace is full\n",
+        out += fmt::format("{} records lost: the trace buffer is full\n",
                            data["records_lost"].get<uint64_t>());
     while (!out.empty() && out.back() == '\n')
         out.pop_back();
@@ -171,13 +171,13 @@ result<json> clear_trace(command_context& context)
     return json("");
 }
 
-const command_registration add{
-    "trace add <node:node> <count:number>",
-    "Records the way of the next packets that reach a node, on each thread", trace_add};
+const command_registration add{"trace add <node:node> <count:number>",
+                               "Traces the next packets that reach a node, on each thread",
+                               trace_add};
 const command_registration show{"show trace [max <count:number>]",
-                                "The recorded packets, node by node (50 unless told)", show_trace,
+                                "The traced packets, node by node (default: 50)", show_trace,
                                 trace_text};
-const command_registration clear{"clear trace", "Forgets recorded packets and stops recording",
+const command_registration clear{"clear trace", "Clears the trace buffer and stops tracing",
                                  clear_trace};
 
 } // namespace

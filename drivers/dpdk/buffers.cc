@@ -216,7 +216,7 @@ std::string buffers_text(const nlohmann::ordered_json& data)
 }
 
 const command_registration show{"show buffers",
-                                "Packet buffers: size, free and used, and the packets in flight",
+                                "Packet buffer pools, and the number of packets in flight",
                                 show_buffers, buffers_text};
 
 bool is_forgiven = false; // main thread

@@ -304,16 +304,17 @@ const command_registration new_command{
     "[source-port <source-port:word>] [destination-port <destination-port:word>] [size "
     "<size:word>] "
     "[protocol <protocol:udp|tcp|icmp>] [ttl <ttl:number>] [mac <mac:mac>] [random]",
-    "Makes a stream of packets that seem to come in by an interface", create};
+    "Creates a stream of packets that appear to arrive on an interface", create};
 const command_registration state_command{
     "packet-generator <state:enable|disable> [<stream:stream>]",
-    "Starts a stream from its first packet, or stops it; or all of them", set_enabled};
+    "Starts (from the first packet) or stops one stream or all of them", set_enabled};
 const command_registration delete_command{"packet-generator delete <stream:stream>",
-                                          "Ends a stream and forgets it", remove};
+                                          "Deletes a stream", remove};
 const command_registration show_command{"show packet-generator [<stream:stream>]",
-                                        "Streams: state, rates and packets", show, show_text};
+                                        "Streams with their state, rates and packets", show,
+                                        show_text};
 const command_registration show_beside_others{"packet-generator show [<stream:stream>]",
-                                              "The same as show packet-generator", show, show_text};
+                                              "Same as show packet-generator", show, show_text};
 
 const completion_registration names{
     "stream", [](engine& engine) { return engine.module<packet_generator>().names(); }};

@@ -147,8 +147,8 @@ std::string text(const json& data)
 }
 
 const command_registration show_neighbors{
-    "show ip neighbors", "Neighbours, their MACs and states, and what each interface uses", show,
-    text};
+    "show ip neighbors", "Neighbours with MAC address and state, and the usage of each interface",
+    show, text};
 
 // Any address will do that may be a neighbour's, now or once the interface has its network.
 result<void> check_place(engine& engine, const interface& i, net::ip4_address a)
@@ -199,9 +199,9 @@ result<json> del(command_context& context)
 
 const command_registration add_neighbor{
     "ip neighbor add <interface:interface> <address:address> <mac:mac>",
-    "Adds a neighbour that never ages; it waits until its interface has its network", add};
+    "Adds a static neighbour; inactive until its network is on the interface", add};
 const command_registration del_neighbor{"ip neighbor del <interface:interface> <address:address>",
-                                        "Forgets a neighbour", del};
+                                        "Removes a neighbour", del};
 
 } // namespace
 

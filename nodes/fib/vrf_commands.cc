@@ -72,9 +72,10 @@ std::string show_vrf_text(const json& data)
 
 const command_registration add{"vrf add <name:word>", "Adds a VRF", add_vrf};
 const command_registration del{"vrf del <vrf:vrf>",
-                               "Removes a VRF that has neither interfaces nor routes", del_vrf};
+                               "Removes a VRF that has no interfaces and no routes", del_vrf};
 const command_registration set{"set interface vrf <interface:interface> <vrf:vrf>",
-                               "Puts an interface that has no address into a VRF", set_vrf};
+                               "Moves an interface, which must have no addresses, to a VRF",
+                               set_vrf};
 const command_registration show{"show vrf", "VRFs and their interfaces", show_vrf, show_vrf_text};
 
 const completion_registration names{"vrf", [](engine& engine) {

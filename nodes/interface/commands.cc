@@ -249,8 +249,9 @@ result<json> set_mtu(command_context& context)
     return json("");
 }
 
-const command_registration mtu{"set interface mtu <interface:interface> <mtu:number>",
-                               "Sets the largest IP packet that an interface sends", set_mtu};
+const command_registration mtu{
+    "set interface mtu <interface:interface> <mtu:number>",
+    "Sets the MTU: the largest IP packet, in bytes, that an interface sends", set_mtu};
 
 result<json> set_mac(command_context& context)
 {
@@ -289,7 +290,7 @@ result<json> set_description(command_context& context)
 
 const command_registration description{
     "set interface description <interface:interface> <text:rest>",
-    "Says what an interface is for; `show interface' has it", set_description};
+    "Sets the description of an interface", set_description};
 
 result<json> clear_counters(command_context& context)
 {
@@ -297,7 +298,7 @@ result<json> clear_counters(command_context& context)
     return json("");
 }
 
-const command_registration clear{"clear interface", "Starts the counters of all interfaces anew",
+const command_registration clear{"clear interface", "Clears the counters of all interfaces",
                                  clear_counters};
 
 } // namespace

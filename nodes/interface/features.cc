@@ -79,7 +79,7 @@ result<json> set_feature(command_context& context)
 
 const command_registration set_command{
     "set interface feature <interface:interface> <feature:feature> <state:on|off>",
-    "Switches a feature of an interface on or off", set_feature};
+    "Turns a feature of an interface on or off", set_feature};
 
 json chains_of(engine& engine, const interface& i)
 {
@@ -109,7 +109,7 @@ std::string one_text(const json& data)
 }
 
 const command_registration one{"show interface <interface:interface> features",
-                               "The features that are on for an interface, arc by arc", show_one,
+                               "The features that are on for an interface, by arc", show_one,
                                one_text};
 
 result<json> show_all(command_context& context)
@@ -147,8 +147,8 @@ std::string all_text(const json& data)
 }
 
 const command_registration all{"show features",
-                               "The arcs, their features in order, and where they are on", show_all,
-                               all_text};
+                               "The feature arcs, their features in order, and where they are on",
+                               show_all, all_text};
 
 const completion_registration feature_names{
     "feature", [](engine&) {

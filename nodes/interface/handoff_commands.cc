@@ -80,10 +80,10 @@ result<json> set(command_context& context)
 
 const command_registration on_command{
     "set interface handoff <interface:interface> workers <workers:word>",
-    "Spreads the packets of an interface over workers (1,2 or 1-3) by their flows", set};
+    "Spreads the packets of an interface over workers (1,2 or 1-3) by flow", set};
 const command_registration off_command{
     "set interface handoff <interface:interface> off",
-    "Packets of an interface stay on the worker that receives them", set};
+    "Keeps the packets of an interface on the worker that receives them", set};
 
 result<json> show(command_context& context)
 {
@@ -127,7 +127,7 @@ std::string show_text(const json& data)
 }
 
 const command_registration show_command{
-    "show interface handoff", "Interfaces whose packets are spread over workers, and what was",
+    "show interface handoff", "Interfaces whose packets are spread over workers, with counters",
     show, show_text};
 
 } // namespace

@@ -123,7 +123,7 @@ result<json> create(command_context& context)
 
 const command_registration create_command{
     "interface create <kind:word> <name:word> [<settings:word>...]",
-    "Makes an interface; its settings are the keys of `interfaces', as `mtu 9000'", create};
+    "Creates an interface; settings are keys of `interfaces', such as mtu 9000", create};
 
 result<json> remove(command_context& context)
 {
@@ -138,7 +138,7 @@ result<json> remove(command_context& context)
 
 const command_registration delete_command{
     "interface delete <interface:interface>",
-    "Deletes an interface and its sub-interfaces, while packets go on elsewhere", remove};
+    "Deletes an interface and its sub-interfaces without disturbing the others", remove};
 
 } // namespace
 

@@ -111,7 +111,7 @@ result<json> set_mode(command_context& context)
 const command_registration mode{
     "set interface rx-mode <interface:interface> [queue <queue:number>] "
     "<mode:polling|interrupt|adaptive|disabled>",
-    "When receive queues are polled: always, on interrupts, as traffic asks, never", set_mode};
+    "Sets how receive queues are served; adaptive: polled only under load", set_mode};
 
 result<json> set_placement(command_context& context)
 {
@@ -132,7 +132,7 @@ result<json> set_placement(command_context& context)
 const command_registration placement{
     "set interface rx-placement <interface:interface> [queue <queue:number>] worker "
     "<worker:number>",
-    "Moves a receive queue (queue 0 if none is named) to another thread", set_placement};
+    "Moves a receive queue (default: queue 0) to another thread", set_placement};
 
 result<json> set_node_state(command_context& context)
 {
@@ -152,7 +152,7 @@ result<json> set_node_state(command_context& context)
 
 const command_registration node_mode{
     "set node state <node:node> <state:polling|interrupt|adaptive|disabled>",
-    "When an input node is called: always, when posted, as traffic asks, never", set_node_state};
+    "Sets when an input node runs; adaptive: polled only under load", set_node_state};
 
 } // namespace
 

@@ -112,21 +112,21 @@ result<json> route_del(command_context& context)
 
 const command_registration add{"ip route add <prefix:prefix> via <via:address>... [vrf <vrf:vrf>] "
                                "[via-vrf <via-vrf:vrf>] " WEFT_RANK,
-                               "Adds or replaces a static route over one next hop or several",
+                               "Adds or replaces a static route via one or more next hops",
                                route_add};
 const command_registration add_on_link{
     "ip route add <prefix:prefix> via <via:address> dev <interface:interface> [vrf "
     "<vrf:vrf>] " WEFT_RANK,
-    "The same over a next hop that is on no network of the interface's", route_add};
+    "The same via an on-link next hop outside the interface's networks", route_add};
 const command_registration add_device{
     "ip route add <prefix:prefix> dev <interface:interface> [vrf <vrf:vrf>] " WEFT_RANK,
-    "Adds a route to hosts that are behind an interface", route_add};
+    "Adds a route to hosts that are directly connected to an interface", route_add};
 const command_registration add_special{
     "ip route add <prefix:prefix> <type:blackhole|unreachable|prohibit> [vrf <vrf:vrf>] " WEFT_RANK,
-    "Adds or replaces a route that drops, in silence or with an ICMP error", special_add};
-const command_registration del{"ip route del <prefix:prefix> [vrf <vrf:vrf>] " WEFT_RANK,
-                               "Removes a static route, at all distances and metrics or at one",
-                               route_del};
+    "Adds or replaces a route that drops packets, silently or with an ICMP error", special_add};
+const command_registration del{
+    "ip route del <prefix:prefix> [vrf <vrf:vrf>] " WEFT_RANK,
+    "Removes a static route, with any or with the given distance and metric", route_del};
 #undef WEFT_RANK
 
 result<json> change_address(command_context& context, bool add_it)
@@ -147,11 +147,11 @@ result<json> change_address(command_context& context, bool add_it)
 
 const command_registration address_add{
     "set interface ip address <interface:interface> <address:word>",
-    "Gives an interface an address with its network's length",
+    "Adds an address with its prefix length to an interface",
     [](command_context& context) { return change_address(context, true); }};
 const command_registration address_del{
     "set interface ip address del <interface:interface> <address:word>",
-    "Takes an address from an interface",
+    "Removes an address from an interface",
     [](command_context& context) { return change_address(context, false); }};
 
 result<json> show_addresses(command_context& context)

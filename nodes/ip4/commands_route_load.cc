@@ -123,11 +123,9 @@ std::string load_text(const json& data)
         seconds, static_cast<double>(count("routes")) / seconds / 1e6);
 }
 
-const command_registration load{
-    "ip route load <path:word> [rate <rate:number>]",
-    "Adds, changes and removes static routes as a file says, at most so "
-    "many a second",
-    route_load, load_text};
+const command_registration load{"ip route load <path:word> [rate <rate:number>]",
+                                "Applies a file of static route changes, at most rate per second",
+                                route_load, load_text};
 
 } // namespace
 

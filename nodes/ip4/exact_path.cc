@@ -140,7 +140,7 @@ const command_registration exact_path{
     "show ip fib exact-path <source:address> <destination:address> [protocol <protocol:word>] "
     "[source-port <source-port:number>] [destination-port <destination-port:number>] "
     "[vrf <vrf:vrf>]",
-    "Where one flow goes (default protocol: udp if a port is given, else icmp)", show, show_text};
+    "The path of one flow (default protocol: udp if a port is given, else icmp)", show, show_text};
 
 } // namespace
 

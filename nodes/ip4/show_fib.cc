@@ -266,9 +266,10 @@ result<json> show_fib(command_context& context)
 
 const command_registration page{
     "show ip fib [vrf <vrf:vrf>] [from <from:prefix>] [max <max:number>]",
-    "Routes and what they end in, in order: 1000 or so many, from a prefix on", show_fib, fib_text};
+    "Routes and their next hops, in order, from a prefix on (default max: 1000)", show_fib,
+    fib_text};
 const command_registration one{"show ip fib <prefix:word> [vrf <vrf:vrf>]",
-                               "The routes of one prefix, or of the one that an address matches",
+                               "The routes of one prefix, or of the longest match for an address",
                                show_one, fib_text};
 
 result<json> show_summary(command_context& context)
@@ -294,7 +295,7 @@ std::string summary_text(const json& data)
 }
 
 const command_registration fib_summary{"show ip fib summary [vrf <vrf:vrf>]",
-                                       "How many prefixes of each length", show_summary,
+                                       "The number of prefixes by length", show_summary,
                                        summary_text};
 
 } // namespace

@@ -121,7 +121,7 @@ result<json> clear(command_context& context)
     return json("");
 }
 
-const command_registration clear_dscp{"clear dscp", "Counts packets by DSCP from zero", clear};
+const command_registration clear_dscp{"clear dscp", "Clears the DSCP counters", clear};
 
 result<json> set(command_context& context)
 {
@@ -131,7 +131,7 @@ result<json> set(command_context& context)
 }
 
 const command_registration set_dscp{"set dscp-counter <state:on|off>",
-                                    "Switches the counter of all interfaces on or off", set};
+                                    "Turns counting on or off for all interfaces", set};
 
 } // namespace
 

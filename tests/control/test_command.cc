@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <sstream>
 #include <stdexcept>
 
 namespace {
@@ -302,7 +303,7 @@ TEST_CASE("help lists commands, all or those that begin so", "[graph][command]")
     const auto table = command_table::registered();
     REQUIRE(table);
     const auto all = table->run(no_engine(), "help", false).value();
-    CHECK_THAT(all, Catch::Contains("End the session"));
+    CHECK_THAT(all, Catch::Contains("Ends the session"));
     const auto some = json::parse(table->run(no_engine(), "help show runt", true).value());
     REQUIRE(some.size() == 2);
     CHECK_THAT(some[1]["syntax"].get<std::string>(), Catch::StartsWith("show runtime cluster"));
@@ -312,11 +313,26 @@ TEST_CASE("help lists commands, all or those that begin so", "[graph][command]")
           "no command begins with `nothing'");
 }
 
+TEST_CASE("help fits 80 columns and shows parameters as they are typed", "[graph][command]")
+{
+    const auto table = command_table::registered();
+    REQUIRE(table);
+    const auto all = table->run(no_engine(), "help", false).value();
+    std::istringstream lines{all};
+    for (std::string line; std::getline(lines, line);) {
+        CAPTURE(line);
+        CHECK(line.size() <= 80);
+        CHECK(line.find(":number>") == std::string::npos);
+    }
+    CHECK_THAT(all, Catch::Contains("\nhelp <command>\n    Lists the commands that begin"));
+    CHECK_THAT(all, Catch::Contains("\nset interface state <interface> up|down\n"));
+}
+
 TEST_CASE("every registered command has a help of one line", "[graph][command]")
 {
     for (const auto* one : command_table::registered().value().all()) {
         CAPTURE(one->syntax);
         CHECK(!one->help.empty());
-        CHECK(one->help.size() <= 80);
+        CHECK(one->help.size() <= 76);
     }
 }

@@ -218,7 +218,7 @@ TEST_CASE("a cluster adds nodes up over the threads that are chosen",
                    Contains("Objects/Call") && Contains("end ") && Contains("judge ") &&
                    Contains("120.00"));
     CHECK(g.tester.command("show runtime cluster jugde") ==
-          "error: no node that runs on main, worker-1, worker-2 matches `jugde' (show node)");
+          "error: no node on main, worker-1, worker-2 matches `jugde' (see show node)");
     CHECK(g.tester.command("show runtime cluster * workers w") ==
           "error: no thread matches `w'; threads are main, worker-1, worker-2");
 }

@@ -263,8 +263,8 @@ TEST_CASE("show init-function gives the order and the reasons", "[graph][init]")
     CHECK(text.find("worker-start:\n  [0]: crash-report\n  [1]: test-c\n  [2]: test-a\n  [3]: "
                     "test-b\n  [4]: thread-core\n") != std::string::npos);
     const auto verbose = tester.command("show init-function verbose");
-    CHECK(verbose.find("), after `test-c' [1], which asks to be before it\n") != std::string::npos);
-    CHECK(verbose.find("), after `test-a' [2], as it asks\n       after 'test-a' [2]") !=
+    CHECK(verbose.find("), after `test-c' [1], which must come before it\n") != std::string::npos);
+    CHECK(verbose.find("), after `test-a' [2], as it requires\n       after 'test-a' [2]") !=
           std::string::npos);
     const auto data = tester.json("show init-function");
     REQUIRE(data["phases"].size() == 5);

@@ -190,8 +190,8 @@ TEST_CASE("show timers tells of the main thread's wheel", "[graph][process]")
                                  self.sleep_for(10ms);
                          }}));
     t.run();
-    CHECK_THAT(t.command("show timers"), Catch::Contains("1 timers run (at most 1 did)") &&
-                                             Catch::Contains("ticks of 100 us"));
+    CHECK_THAT(t.command("show timers"),
+               Catch::Contains("1 timers running (maximum 1)") && Catch::Contains("tick 100 us"));
     t.clock.advance(12ms);
     t.run();
     const auto data = t.json("show timers");

@@ -105,8 +105,8 @@ class Soak:
     def find_shows(self):
         """Every show command that can be given without a parameter."""
         found = []
-        for line in self.weft.cli("help show").splitlines():
-            syntax = re.sub(r" \[.*\]", "", line.split("  ")[0].strip())
+        for command in self.weft.json("help show"):
+            syntax = re.sub(r" \[.*\]", "", command["syntax"])
             if "<" not in syntax:
                 found.append(syntax)
         assert len(found) > 10, found
