@@ -56,13 +56,13 @@ const config::registration section{{
     .keys = {{"plugins", config::mapping(),
               "Shared objects that add nodes, processes, commands and keys of this file."},
              {"plugins.path", config::text("an absolute path"),
-              "Where they are (default lib/x86_64-linux-gnu/weft/plugins next to the directory of "
-              "weftd)."},
+              "The plugin directory (default: lib/x86_64-linux-gnu/weft/plugins, next to the "
+              "directory of weftd)."},
              {"plugins.default", config::one_of({"enabled", "disabled"}),
-              "What those are of which nothing else is said (default enabled)."},
-             {"plugins.*", config::mapping(), "One plugin, by its file's name without .so."},
+              "Whether plugins that are not listed here are loaded (default enabled)."},
+             {"plugins.*", config::mapping(), "One plugin, by its file name without .so."},
              {"plugins.*.enabled", config::boolean(),
-              "Whether it is loaded (default: plugins.default)."}},
+              "Whether the plugin is loaded (default: plugins.default)."}},
     .check = check,
 }};
 

@@ -68,8 +68,9 @@ void check_cpu(const config::value& root, config::problems& problems)
     if (workers == nullptr)
         return;
     if (workers->what() == config::value::kind::null)
-        problems.add(*workers, "no value given; expected a list of cores, or [] for none, so that "
-                               "the main thread forwards");
+        problems.add(
+            *workers,
+            "no value; expected a list of cores, or [] for none (the main thread then forwards)");
     std::map<uint32_t, std::string> taken;
     for (const auto& worker : workers->items()) {
         const auto& core = core_of(worker);
@@ -79,8 +80,7 @@ void check_cpu(const config::value& root, config::problems& problems)
             problems.add(core, "core {} has a worker already ({})", core.text(), first->second);
         const auto* nodes = worker.find("nodes");
         if (nodes != nullptr && nodes->items().empty())
-            problems.add(*nodes,
-                         "no pattern is given; leave the key out where every node shall run");
+            problems.add(*nodes, "the list is empty; omit the key to run every node");
     }
     if (workers->items().size() > max_workers)
         problems.add(*workers, "{} workers, more than {}", workers->items().size(), max_workers);
@@ -101,10 +101,10 @@ void check_socket(const config::value& root, config::problems& problems)
 
 config::type node_pattern()
 {
-    return {"a shell pattern of nodes' names, such as dpdk-input-a-*, with `!' before it to leave "
-            "them out",
+    return {"a shell pattern of node names, such as dpdk-input-a-*, or `!' and a pattern to "
+            "exclude nodes",
             [](const config::value& v, config::problems& problems) {
-                static const config::type text = config::text("a shell pattern of nodes' names");
+                static const config::type text = config::text("a shell pattern of node names");
                 text.check(v, problems);
                 if (v.what() != config::value::kind::scalar || v.text().empty())
                     return;
@@ -121,25 +121,24 @@ const config::registration cpu{{
          {"cpu.main", config::number(0, max_core),
           "Core of the main thread (default: the first usable one)."},
          {"cpu.workers[]", config::or_mapping(config::number(0, max_core)),
-          "One worker on each of these cores (default: one on the last usable core); with [] the "
-          "main thread forwards."},
+          "Cores to run a worker on (default: the last usable core); with [] the main thread "
+          "forwards."},
          {"cpu.workers[].core", config::number(0, max_core), "The worker's core.", true},
          {"cpu.workers[].nodes", config::list_of(node_pattern()),
-          "Which nodes run there (default: all): [\"*\", \"!dpdk-input-b-*\"] polls every port but "
-          "b. `drop', "
-          "`handoff-input' and pre-input nodes run everywhere."}},
+          "Which nodes the worker runs (default: all): [\"*\", \"!dpdk-input-b-*\"] polls every "
+          "port except b. `drop', `handoff-input' and pre-input nodes run on every worker."}},
     .check = check_cpu,
 }};
 
 const config::registration memory{{
     .name = "memory",
     .stage = config::stage::engine,
-    .keys =
-        {{"memory", config::mapping(), "Memory for packets and devices."},
-         {"memory.hugepages", config::boolean(),
-          "Take it from hugepages (default false; physical NICs want true)."},
-         {"memory.size", config::size(uint64_t{64} << 20, uint64_t{1} << 40),
-          "How much (default 256M). Without hugepages, buffers for virtual devices come on top."}},
+    .keys = {{"memory", config::mapping(), "Memory for packets and devices."},
+             {"memory.hugepages", config::boolean(),
+              "Whether to use hugepages (default false; use true with physical NICs)."},
+             {"memory.size", config::size(uint64_t{64} << 20, uint64_t{1} << 40),
+              "How much memory (default 256M). Without hugepages, buffers for virtual devices take "
+              "additional memory."}},
 }};
 
 const config::registration cli{{
@@ -147,18 +146,18 @@ const config::registration cli{{
     .stage = config::stage::engine,
     .keys = {{"cli", config::mapping(), "The control socket."},
              {"cli.socket", config::text("an absolute path"),
-              "Where weftctl finds the daemon (default /run/weft/cli.sock)."}},
+              "Path of the socket that weftctl connects to (default /run/weft/cli.sock)."}},
     .check = check_socket,
 }};
 
 const config::registration log{{
     .name = "log",
     .stage = config::stage::engine,
-    .keys = {{"log", config::mapping(), "What is logged, and where to."},
+    .keys = {{"log", config::mapping(), "What is logged, and where."},
              {"log.level", config::one_of({"trace", "debug", "info", "warning", "error", "off"}),
-              "The least severe messages that are logged (default info)."},
+              "Lowest severity that is logged (default info)."},
              {"log.target", config::one_of({"stderr", "journal"}),
-              "stderr, or the systemd journal with priorities (default stderr)."}},
+              "Standard error, or the systemd journal with priorities (default stderr)."}},
 }};
 
 void check_startup(const config::value& root, config::problems& problems)
@@ -176,7 +175,7 @@ const config::registration startup{{
     .name = "startup",
     .stage = config::stage::last,
     .keys = {{"startup", config::list_of(config::text("a command")),
-              "Commands that run once when the graph runs."}},
+              "Commands to run once at startup, when the graph is running."}},
     .check = check_startup,
 }};
 

@@ -71,16 +71,15 @@ result<void> plant(place& root, const section& owner, const key& k, const origin
     const auto steps = steps_of(k.path);
     if (steps.empty())
         return fail(errc::invalid_argument,
-                    "{}: {} is not a key's path; expected a form like "
-                    "a.b, a.*.b or a[].b",
+                    "{}: {} is not a valid key path; expected the form a.b, a.*.b or a[].b",
                     origin(owner), quote(k.path));
     place* at = &root;
     for (const std::string& step : steps) {
         place& next = below(*at, step);
         if (at->item && at->is_mapping())
             return fail(errc::invalid_argument,
-                        "{}: the key {} makes a list of what another key makes a mapping, or the "
-                        "other way round",
+                        "{}: the key {} conflicts with another key: one makes it a list, the other "
+                        "a mapping",
                         origin(owner), k.path);
         at = &next;
     }
@@ -154,10 +153,10 @@ private:
     void check_mapping(const place& at, const value& v)
     {
         if (v.what() == value::kind::scalar)
-            return found_.add(v, "{} where a mapping of keys belongs{}", quote(v.text()),
+            return found_.add(v, "expected a mapping of keys, found {}{}", quote(v.text()),
                               allowed_names(at));
         if (v.what() == value::kind::sequence)
-            return found_.add(v, "a list where a mapping of keys belongs{}", allowed_names(at));
+            return found_.add(v, "expected a mapping of keys, found a list{}", allowed_names(at));
         for (const auto& entry : v.entries()) {
             const auto member = at.members.find(entry.key);
             if (member != at.members.end())
@@ -179,9 +178,9 @@ private:
     void check_list(const place& at, const value& v)
     {
         if (v.what() == value::kind::scalar)
-            return found_.add(v, "{} where a list belongs", quote(v.text()));
+            return found_.add(v, "expected a list, found {}", quote(v.text()));
         if (v.what() == value::kind::mapping)
-            return found_.add(v, "a mapping where a list belongs; start each item with `- '");
+            return found_.add(v, "expected a list, found a mapping; start each item with `- '");
         for (const value& each : v.items())
             check(*at.item, each);
         if (v.items().empty() && at.item->leaf != nullptr && at.item->leaf->required)

@@ -122,13 +122,13 @@ bool expect_scalar(const value& v, std::string_view allowed, problems& found)
     case value::kind::scalar:
         return true;
     case value::kind::null:
-        found.add(v, "no value given ({})", allowed);
+        found.add(v, "no value ({})", allowed);
         break;
     case value::kind::sequence:
-        found.add(v, "a list where one value belongs ({})", allowed);
+        found.add(v, "expected a single value, found a list ({})", allowed);
         break;
     case value::kind::mapping:
-        found.add(v, "a mapping where one value belongs ({})", allowed);
+        found.add(v, "expected a single value, found a mapping ({})", allowed);
         break;
     }
     return false;
@@ -180,12 +180,12 @@ bool has_control_character(std::string_view text)
 
 type boolean()
 {
-    return scalar_type(
-        "true or false", [](const value& v, const std::string& allowed, problems& found) {
-            bool ignored;
-            if (!read(v.text(), ignored))
-                found.add(v, "{} is not a truth value ({})", quote(v.text()), allowed);
-        });
+    return scalar_type("true or false",
+                       [](const value& v, const std::string& allowed, problems& found) {
+                           bool ignored;
+                           if (!read(v.text(), ignored))
+                               found.add(v, "{} is not a boolean ({})", quote(v.text()), allowed);
+                       });
 }
 
 type number(uint64_t lowest, uint64_t highest)
@@ -206,8 +206,8 @@ type number(uint64_t lowest, uint64_t highest)
 type size(uint64_t lowest, uint64_t highest)
 {
     return scalar_type(
-        fmt::format("a size from {} to {}, with K, M, G or nothing behind the number",
-                    size_text(lowest), size_text(highest)),
+        fmt::format("a size from {} to {}, optionally with the suffix K, M or G", size_text(lowest),
+                    size_text(highest)),
         [lowest, highest](const value& v, const std::string& allowed, problems& found) {
             if (!is_number(split_size(v.text()).first))
                 found.add(v, "{} is not a size ({})", quote(v.text()), allowed);
@@ -223,7 +223,7 @@ type text(std::string allowed)
             if (v.text().empty())
                 found.add(v, "the text is empty ({})", words);
             else if (has_control_character(v.text()))
-                found.add(v, "{} has a control character in it ({})", quote(v.text()), words);
+                found.add(v, "{} contains a control character ({})", quote(v.text()), words);
         });
 }
 
@@ -239,24 +239,24 @@ type one_of(std::vector<std::string> words)
                 return;
             const std::string near = nearest(v.text(), words);
             if (near.empty())
-                found.add(v, "{} is not one of the words ({})", quote(v.text()), choices);
+                found.add(v, "{} is not one of the allowed values ({})", quote(v.text()), choices);
             else
-                found.add(v, "{} is not one of the words; did you mean `{}'? ({})", quote(v.text()),
-                          near, choices);
+                found.add(v, "{} is not one of the allowed values; did you mean `{}'? ({})",
+                          quote(v.text()), near, choices);
         });
 }
 
 type mac_address()
 {
-    return scalar_type("the MAC address of one station, such as 02:00:00:00:0a:01",
+    return scalar_type("a unicast MAC address, such as 02:00:00:00:0a:01",
                        [](const value& v, const std::string& allowed, problems& found) {
                            const auto mac = net::parse<net::mac_address>(v.text());
                            if (!mac)
                                found.add(v, "{}", mac.error().message);
                            else if (mac->is_group())
-                               found.add(v, "{} is the address of a group ({})", v.text(), allowed);
+                               found.add(v, "{} is a multicast address ({})", v.text(), allowed);
                            else if (mac->is_zero())
-                               found.add(v, "{} is the address of nobody ({})", v.text(), allowed);
+                               found.add(v, "{} is the all-zeros address ({})", v.text(), allowed);
                        });
 }
 
@@ -281,9 +281,9 @@ type list_of(type item)
     std::string allowed = "a list, each item " + item.allowed;
     return {allowed, [allowed, check = std::move(item.check)](const value& v, problems& found) {
                 if (v.what() == value::kind::scalar)
-                    found.add(v, "{} where a list belongs ({})", quote(v.text()), allowed);
+                    found.add(v, "expected a list, found {} ({})", quote(v.text()), allowed);
                 else if (v.what() == value::kind::mapping)
-                    found.add(v, "a mapping where a list belongs ({})", allowed);
+                    found.add(v, "expected a list, found a mapping ({})", allowed);
                 for (const value& each : v.items())
                     check(each, found);
             }};
@@ -291,12 +291,13 @@ type list_of(type item)
 
 type one_or_list_of(type item)
 {
-    std::string allowed = item.allowed + ", or a list of such";
+    std::string allowed = item.allowed + ", or a list of these";
     return {allowed, [allowed, check = std::move(item.check)](const value& v, problems& found) {
                 if (v.what() == value::kind::scalar)
                     check(v, found);
                 else if (v.what() == value::kind::mapping)
-                    found.add(v, "a mapping where one value or a list belongs ({})", allowed);
+                    found.add(v, "expected a single value or a list, found a mapping ({})",
+                              allowed);
                 for (const value& each : v.items())
                     check(each, found);
             }};
@@ -306,9 +307,9 @@ type mapping()
 {
     return {"a mapping of keys", [](const value& v, problems& found) {
                 if (v.what() == value::kind::scalar)
-                    found.add(v, "{} where a mapping of keys belongs", quote(v.text()));
+                    found.add(v, "expected a mapping of keys, found {}", quote(v.text()));
                 else if (v.what() == value::kind::sequence)
-                    found.add(v, "a list where a mapping of keys belongs");
+                    found.add(v, "expected a mapping of keys, found a list");
             }};
 }
 
@@ -321,8 +322,8 @@ type or_mapping(type scalar)
                 else if (v.what() != value::kind::mapping)
                     found.add(v, "{} ({})",
                               v.what() == value::kind::null
-                                  ? "no value given"
-                                  : "a list where one value or a mapping belongs",
+                                  ? "no value"
+                                  : "expected a single value or a mapping, found a list",
                               allowed);
             }};
 }

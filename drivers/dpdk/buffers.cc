@@ -178,9 +178,9 @@ const config::registration registration{{
     .stage = config::stage::engine,
     .keys = {{"buffers", config::mapping(), "Packet buffers."},
              {"buffers.count", config::number(1024, 16'000'000),
-              "How many packets can exist at once (default 16384)."},
+              "Number of packet buffers (default 16384)."},
              {"buffers.size", config::number(512, 32768),
-              "Bytes of a packet that one buffer holds (default 2048)."}},
+              "Bytes of packet data per buffer (default 2048)."}},
     .apply = make_pool,
 }};
 

@@ -87,11 +87,14 @@ result<void> apply(const config::value& root, engine& engine)
 const config::registration section{{
     .name = "neighbors",
     .stage = config::stage::routes,
-    .keys = {{"neighbors[].interface", config::text("an interface's name"),
-              "The interface behind which the neighbour is.", true},
+    .keys = {{"neighbors[].interface", config::text("an interface name"),
+              "The interface that the neighbour is connected to.", true},
              {"neighbors[].address", config::ip4_address(),
-              "Its address; on a network that the interface has or may get.", true},
-             {"neighbors[].macaddress", config::mac_address(), "Its MAC address.", true}},
+              "The neighbour's address. The entry is inactive until the interface has a network "
+              "with it.",
+              true},
+             {"neighbors[].macaddress", config::mac_address(), "The neighbour's MAC address.",
+              true}},
     .check = check,
     .apply = apply,
     .also_reads = {"interfaces"},

@@ -129,9 +129,9 @@ const config::registration section{{
     .name = "interface-vrfs", // before the addresses, which belong to a VRF
     .stage = config::stage::addresses,
     .keys = {{"vrfs.*", config::mapping(),
-              "A VRF: route tables, addresses and neighbours of its own; `vrfs: {blue: {}}`."},
-             {"interfaces.*.vrf", config::text("a VRF's name"),
-              "The VRF that the interface is in; without: `default`."}},
+              "A VRF, with its own route tables, addresses and neighbours: `vrfs: {blue: {}}`."},
+             {"interfaces.*.vrf", config::text("a VRF name"),
+              "The VRF of the interface (default `default`)."}},
     .check = check,
     .apply = apply,
 }};

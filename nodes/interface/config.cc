@@ -142,35 +142,33 @@ const config::registration registration{{
     .stage = config::stage::ports,
     .keys = {{"interfaces", config::mapping(), "The router's interfaces, by name."},
              {"interfaces.*.kind", config::text("a kind of interface"),
-              "What it is: dpdk, loopback, memif, null or vlan (default: what `device` or `vlan` "
-              "says)."},
+              "Kind of interface: dpdk, loopback, memif, null or vlan (default: follows from "
+              "`device` or `vlan`)."},
              {"interfaces.*.device",
-              config::text("a PCI address, a virtual device's devargs or `null'"),
+              config::text("a PCI address, the devargs of a virtual device, or `null'"),
               "PCI address (0000:01:00.0), devargs of a virtual device (net_tap0,iface=weft-a; "
-              "net_memif0,...: docs/memif.md), or `null': receives nothing and counts and frees "
-              "what it sends, to try a "
-              "configuration before the cables are in."},
-             {"interfaces.*.description", description(),
-              "What it is for, in the operator's words."},
+              "net_memif0,...: docs/memif.md), or `null', which receives nothing and counts and "
+              "discards what it is given to send, for trying out a configuration without cables."},
+             {"interfaces.*.description", description(), "Description, free text."},
              {"interfaces.*.state", config::one_of({"up", "down"}),
-              "Whether it is brought up at the start (default up)."},
+              "Administrative state at startup (default up)."},
              {"interfaces.*.macaddress", config::mac_address(),
-              "MAC address (default: the device's own)."},
+              "MAC address (default: that of the device)."},
              {"interfaces.*.mtu", config::number(min_mtu, 9216),
               "Largest IP packet in bytes (default 1500)."},
              {"interfaces.*.rx-mode", config::one_of({"polling", "interrupt", "adaptive"}),
-              "When its receive queues are polled: always, on interrupts, or as traffic asks for "
-              "(default adaptive)."},
+              "How receive queues are served: by polling, by interrupts, or adaptively, with "
+              "polling only under load (default adaptive)."},
              {"interfaces.*.handoff",
               config::one_or_list_of(config::number(1, drivers::handoff_workers::most - 1)),
-              "Workers, from 1 on, over which its packets are spread by their flows (default: they "
-              "stay where they are received)."},
+              "Workers, numbered from 1, over which packets are spread by flow (default: packets "
+              "stay on the worker that receives them)."},
              {"interfaces.*.optional", config::boolean(),
-              "Whether the router starts without it where its device cannot be opened; that is "
-              "then tried every 5 s, and its "
-              "link is down until it succeeds (default false)."},
+              "Whether the router starts even if the device cannot be opened. It then retries "
+              "every 5 s, and the link is down until it succeeds (default false)."},
              {"interfaces.*.queues", config::number(1, 64),
-              "Receive queues, spread over the workers that take their nodes (default 1)."}},
+              "Number of receive queues, which are spread over the workers that run their nodes "
+              "(default 1)."}},
     .check = check,
     .apply = apply,
     .also_reads = {"cpu"},

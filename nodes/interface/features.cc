@@ -59,8 +59,8 @@ result<void> apply_features(const config::value& root, engine& engine)
 const config::registration section{{
     .name = "features",
     .stage = config::stage::last,
-    .keys = {{"interfaces.*.features", config::list_of(config::text("a feature's name")),
-              "Features that are switched on (show features has those that there are)."}},
+    .keys = {{"interfaces.*.features", config::list_of(config::text("a feature name")),
+              "Features to turn on (`show features` lists them)."}},
     .check = check_features,
     .apply = apply_features,
 }};

@@ -85,7 +85,7 @@ const config::registration addresses{{
     .name = "ip4-addresses",
     .stage = config::stage::addresses,
     .keys = {{"interfaces.*.addresses", config::list_of(config::ip4_interface_address()),
-              "The router's addresses with their networks' lengths: [10.0.0.1/24]."}},
+              "The interface's addresses, with prefix length: [10.0.0.1/24]."}},
     .check = check_addresses,
     .apply = apply_addresses,
 }};
@@ -265,32 +265,31 @@ result<void> apply_routes(const config::value& root, engine& engine)
 const config::registration routes{{
     .name = "ip4-routes",
     .stage = config::stage::routes,
-    .keys =
-        {{"routes[].to", config::ip4_prefix(), "The prefix that the route leads to.", true},
-         {"routes[].via", config::one_or_list_of(config::ip4_address()),
-          "The next hop, or several over which flows are spread."},
-         {"routes[].dev", config::text("an interface's name"),
-          "The interface behind which the next hop is, whatever its networks; without `via`, the "
-          "destinations themselves are."},
-         {"routes[].paths[].via", config::ip4_address(),
-          "A path's next hop; `paths` stands in place of `via` and `dev`."},
-         {"routes[].paths[].dev", config::text("an interface's name"),
-          "The interface behind which a path's next hop is, as `dev`."},
-         {"routes[].paths[].weight", config::number(1, forwarding::max_weight),
-          "A path's share of the flows (default 1)."},
-         {"routes[].distance", config::number(1, max_distance),
-          "Administrative distance: of the routes to a prefix that have a path, the one with the "
-          "least forwards (default 1)."},
-         {"routes[].metric", config::number(0, UINT32_MAX),
-          "Of static routes with one distance that have a path, the one with the least metric "
-          "forwards (default 0)."},
-         {"routes[].vrf", config::text("a VRF's name"),
-          "The VRF whose packets the route is for (default `default`)."},
-         {"routes[].via-vrf", config::text("a VRF's name"),
-          "The VRF that the next hops are in; without: the route's own."},
-         {"routes[].type", config::one_of({"unicast", "blackhole", "unreachable", "prohibit"}),
-          "blackhole: packets are dropped in silence; unreachable, prohibit: with an ICMP error "
-          "(default unicast)."}},
+    .keys = {{"routes[].to", config::ip4_prefix(), "The destination prefix.", true},
+             {"routes[].via", config::one_or_list_of(config::ip4_address()),
+              "The next hop, or several to spread flows over."},
+             {"routes[].dev", config::text("an interface name"),
+              "The outgoing interface. With `via`, the next hop need not be on one of its "
+              "networks; without `via`, the destinations are directly connected."},
+             {"routes[].paths[].via", config::ip4_address(),
+              "The next hop of a path. `paths` replaces `via` and `dev`."},
+             {"routes[].paths[].dev", config::text("an interface name"),
+              "The outgoing interface of a path, like `dev`."},
+             {"routes[].paths[].weight", config::number(1, forwarding::max_weight),
+              "The weight of a path: its relative share of the flows (default 1)."},
+             {"routes[].distance", config::number(1, max_distance),
+              "Administrative distance: among the routes to a prefix that have a usable path, the "
+              "lowest wins (default 1)."},
+             {"routes[].metric", config::number(0, UINT32_MAX),
+              "Among static routes with the same distance that have a usable path, the lowest "
+              "metric wins (default 0)."},
+             {"routes[].vrf", config::text("a VRF name"),
+              "The VRF that the route is in (default `default`)."},
+             {"routes[].via-vrf", config::text("a VRF name"),
+              "The VRF of the next hops (default: that of the route)."},
+             {"routes[].type", config::one_of({"unicast", "blackhole", "unreachable", "prohibit"}),
+              "blackhole drops packets silently; unreachable and prohibit drop them with an ICMP "
+              "error (default unicast)."}},
     .check = check_routes,
     .apply = apply_routes,
     .also_reads = {"interfaces", "vrfs"},
@@ -337,9 +336,8 @@ result<void> apply_route_files(const config::value& root, engine& engine)
 const config::registration route_files{{
     .name = "ip4-route-files",
     .stage = config::stage::routes,
-    .keys =
-        {{"route-files", config::list_of(config::text("an absolute path")),
-          "Files of routes ([routes.md](routes.md)), applied in this order and before `routes`."}},
+    .keys = {{"route-files", config::list_of(config::text("an absolute path")),
+              "Route files ([routes.md](routes.md)), applied in this order, before `routes`."}},
     .check = check_route_files,
     .apply = apply_route_files,
     .also_reads = {"interfaces"},

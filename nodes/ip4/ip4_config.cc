@@ -81,22 +81,20 @@ result<void> apply(const config::value& root, engine& engine)
 const config::registration registration{{
     .name = "ip4",
     .stage = config::stage::addresses, // when the ports are there
-    .keys = {{"icmp", config::mapping(), "ICMP messages of the router."},
+    .keys = {{"icmp", config::mapping(), "ICMP messages sent by the router."},
              {"icmp.source", config::one_of({"tx-interface", "rx-interface"}),
-              "Whose address ICMP errors have: that of the interface by which they leave (default; "
-              "RFC 1812 section "
-              "4.3.2.4), or by which the packet in question came. Where it has none: the first "
-              "address of `interfaces`."},
-             {"ip", config::mapping(), "What is done with IPv4 packets."},
+              "Source address of ICMP errors: that of the interface they leave by (default; RFC "
+              "1812 section 4.3.2.4), or that of the interface the offending packet arrived on. If "
+              "that interface has no address, the first address in `interfaces` is used."},
+             {"ip", config::mapping(), "Handling of IPv4 packets."},
              {"ip.source-routes", config::boolean(),
-              "Whether source routes in packets are followed (default false: such packets are "
-              "dropped, and their "
-              "senders told)."},
-             {"ecmp", config::mapping(), "How flows are spread over equal paths."},
+              "Whether source-routed packets are forwarded (default false: they are dropped, and "
+              "the sender gets an ICMP error)."},
+             {"ecmp", config::mapping(), "How flows are spread over equal-cost paths."},
              {"ecmp.seed", config::number(0, 0xffff'ffff),
-              "Makes this router's choice independent of that of the routers before it, which need "
-              "other seeds (default: "
-              "of /etc/machine-id and the lowest MAC address, so it stays where these do)."}},
+              "Seed of the flow hash. It should differ between routers in a row, so that their "
+              "path choices are independent (default: derived from /etc/machine-id and the lowest "
+              "MAC address, so it only changes when they do)."}},
     .apply = apply,
 }};
 

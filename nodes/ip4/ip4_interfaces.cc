@@ -74,8 +74,8 @@ const config::registration section{{
     .name = "ip4-interfaces",
     .stage = config::stage::addresses,
     .keys = {{"interfaces.*.ip4", config::boolean(),
-              "Whether its IPv4 packets are taken although it has no address (default false: they "
-              "are dropped)."}},
+              "Whether IPv4 is enabled even without an address (default false: IPv4 packets are "
+              "dropped)."}},
     .apply = apply,
 }};
 

@@ -74,7 +74,7 @@ const config::registration section{{
     .name = "dscp-marker",
     .stage = config::stage::last,
     .keys = {{"dscp-marker", config::mapping(), "Writes a DSCP into IPv4 packets."},
-             {"dscp-marker.dscp", config::number(0, 63), "What it writes (default 46, EF)."}},
+             {"dscp-marker.dscp", config::number(0, 63), "The DSCP to write (default 46, EF)."}},
     .apply = apply,
 }};
 

@@ -92,7 +92,7 @@ TEST_CASE("a number is checked against its bounds", "[graph][config]")
 TEST_CASE("a size takes K, M and G", "[graph][config]")
 {
     const type memory = config::size(1 << 20, uint64_t{1} << 30);
-    const std::string allowed = "(a size from 1M to 1G, with K, M, G or nothing behind the number)";
+    const std::string allowed = "(a size from 1M to 1G, optionally with the suffix K, M or G)";
     for (const char* good : {"1M", "1024K", "1048576", "256m", "1G"})
         CHECK(fault(memory, word(good)) == "");
     CHECK(fault(memory, word("1023K")) == "1023K is below 1M " + allowed);
@@ -107,26 +107,26 @@ TEST_CASE("words and truth values", "[graph][config]")
     const type level = one_of({"debug", "info", "error"});
     CHECK(fault(level, word("info")) == "");
     CHECK(fault(level, word("inof")) ==
-          "`inof' is not one of the words; did you mean `info'? (debug, info or error)");
+          "`inof' is not one of the allowed values; did you mean `info'? (debug, info or error)");
     CHECK(fault(level, word("zzzzzz")) ==
-          "`zzzzzz' is not one of the words (debug, info or error)");
+          "`zzzzzz' is not one of the allowed values (debug, info or error)");
     for (const char* good : {"true", "False", "YES", "no", "on", "Off"})
         CHECK(fault(boolean(), word(good)) == "");
-    CHECK(fault(boolean(), word("1")) == "`1' is not a truth value (true or false)");
+    CHECK(fault(boolean(), word("1")) == "`1' is not a boolean (true or false)");
     CHECK(fault(text(), word("any thing")) == "");
     CHECK(fault(text("a path"), word("")) == "the text is empty (a path)");
     CHECK(fault(text(), word(std::string("a\0b", 3))) ==
-          "`a?b' has a control character in it (a text)");
+          "`a?b' contains a control character (a text)");
 }
 
 TEST_CASE("addresses in a configuration", "[graph][config]")
 {
-    const std::string station = "(the MAC address of one station, such as 02:00:00:00:0a:01)";
+    const std::string station = "(a unicast MAC address, such as 02:00:00:00:0a:01)";
     CHECK(fault(config::mac_address(), word("02:00:00:00:0a:01")) == "");
     CHECK(fault(config::mac_address(), word("01:00:5e:00:00:01")) ==
-          "01:00:5e:00:00:01 is the address of a group " + station);
+          "01:00:5e:00:00:01 is a multicast address " + station);
     CHECK(fault(config::mac_address(), word("00:00:00:00:00:00")) ==
-          "00:00:00:00:00:00 is the address of nobody " + station);
+          "00:00:00:00:00:00 is the all-zeros address " + station);
     CHECK(fault(config::mac_address(), word("02:00")) ==
           "`02:00' is not a MAC address; expected the form 02:00:00:00:0a:01");
     CHECK(fault(config::ip4_address(), word("10.0.0.1")) == "");
@@ -143,24 +143,24 @@ TEST_CASE("a wrong kind of value says what was found", "[graph][config]")
     const value map = tree({{"a", word("1", "k.a")}}, "k");
     const value nothing = value::null({1, 1}, "k");
     const type n = number(0, 9);
-    CHECK(fault(n, list) == "a list where one value belongs (a number from 0 to 9)");
-    CHECK(fault(n, map) == "a mapping where one value belongs (a number from 0 to 9)");
-    CHECK(fault(n, nothing) == "no value given (a number from 0 to 9)");
+    CHECK(fault(n, list) == "expected a single value, found a list (a number from 0 to 9)");
+    CHECK(fault(n, map) == "expected a single value, found a mapping (a number from 0 to 9)");
+    CHECK(fault(n, nothing) == "no value (a number from 0 to 9)");
     CHECK(fault(list_of(n), list) == "`x' is not a number (a number from 0 to 9)");
     CHECK(fault(list_of(n), word("1")) ==
-          "`1' where a list belongs (a list, each item a number from 0 to 9)");
+          "expected a list, found `1' (a list, each item a number from 0 to 9)");
     CHECK(fault(list_of(n), map) ==
-          "a mapping where a list belongs (a list, each item a number from 0 to 9)");
+          "expected a list, found a mapping (a list, each item a number from 0 to 9)");
     CHECK(fault(list_of(n), nothing) == "");
     CHECK(fault(one_or_list_of(n), word("1")) == "");
     CHECK(fault(one_or_list_of(n), word("10")) == "10 is above 9 (a number from 0 to 9)");
     CHECK(fault(one_or_list_of(n), list) == "`x' is not a number (a number from 0 to 9)");
-    CHECK(fault(one_or_list_of(n), map) ==
-          "a mapping where one value or a list belongs (a number from 0 to 9, or a list of such)");
+    CHECK(fault(one_or_list_of(n), map) == "expected a single value or a list, found a mapping (a "
+                                           "number from 0 to 9, or a list of these)");
     CHECK(fault(mapping(), map) == "");
     CHECK(fault(mapping(), nothing) == "");
-    CHECK(fault(mapping(), word("1")) == "`1' where a mapping of keys belongs");
-    CHECK(fault(mapping(), list) == "a list where a mapping of keys belongs");
+    CHECK(fault(mapping(), word("1")) == "expected a mapping of keys, found `1'");
+    CHECK(fault(mapping(), list) == "expected a mapping of keys, found a list");
 }
 
 TEST_CASE("a right tree has no problems", "[graph][config]")
@@ -198,13 +198,13 @@ TEST_CASE("implied parents refuse another kind", "[graph][config]")
 {
     const value list = value::sequence({word("x", "interfaces[0]")}, {2, 3}, "interfaces");
     CHECK(check_router(tree({{"interfaces", list}})) ==
-          strings{"2:3 interfaces: a list where a mapping of keys belongs"});
+          strings{"2:3 interfaces: expected a mapping of keys, found a list"});
     CHECK(check_router(tree({{"memory", word("256M", "memory", {1, 9})}})) ==
-          strings{"1:9 memory: `256M' where a mapping of keys belongs (allowed: size)"});
+          strings{"1:9 memory: expected a mapping of keys, found `256M' (allowed: size)"});
     CHECK(check_router(tree({{"routes", word("none", "routes", {1, 9})}})) ==
-          strings{"1:9 routes: `none' where a list belongs"});
+          strings{"1:9 routes: expected a list, found `none'"});
     CHECK(check_router(tree({{"routes", tree({{"to", word("1")}}, "routes", {4, 3})}})) ==
-          strings{"4:3 routes: a mapping where a list belongs; start each item with `- '"});
+          strings{"4:3 routes: expected a list, found a mapping; start each item with `- '"});
 }
 
 TEST_CASE("an unknown key is told where one of its name belongs", "[graph][config]")
@@ -250,11 +250,10 @@ TEST_CASE("one value may be the short form of a mapping", "[graph][config]")
     CHECK(check(tree({}, "w[0]")) ==
           strings{"1:1 w[0].core: missing; expected a number from 0 to 7"});
     CHECK(check(value::null({1, 1}, "w[0]")) ==
-          strings{"1:1 w[0]: no value given (a number from 0 to 7, or a mapping of keys)"});
-    CHECK(
-        check(value::sequence({}, {1, 1}, "w[0]")) ==
-        strings{"1:1 w[0]: a list where one value or a mapping belongs (a number from 0 to 7, or a "
-                "mapping of keys)"});
+          strings{"1:1 w[0]: no value (a number from 0 to 7, or a mapping of keys)"});
+    CHECK(check(value::sequence({}, {1, 1}, "w[0]")) ==
+          strings{"1:1 w[0]: expected a single value or a mapping, found a list (a number from 0 "
+                  "to 7, or a mapping of keys)"});
 }
 
 TEST_CASE("a section's check waits until the keys that it reads are right", "[graph][config]")
@@ -341,10 +340,11 @@ TEST_CASE("a schema refuses keys that cannot stand together", "[graph][config]")
                     {"two", stage::engine, {{"a.*.c", n, ""}}}}) == "accepted");
     CHECK_THAT(fault_of({{"one", stage::engine, {{"a[].b", n, ""}}},
                          {"two", stage::engine, {{"a.c", n, ""}}}}),
-               Catch::StartsWith("section two: the key a.c makes a list of what another key"));
+               Catch::StartsWith(
+                   "section two: the key a.c conflicts with another key: one makes it a list"));
     for (const char* bad : {"", ".", "a.", ".a", "a..b", "a[", "a[0]", "[]", "a[]b"})
         CHECK_THAT(fault_of({{"one", stage::engine, {{bad, n, ""}}}}),
-                   Catch::Contains("is not a key's path"));
+                   Catch::Contains("is not a valid key path"));
 }
 
 TEST_CASE("keys are listed by path", "[graph][config]")

@@ -49,15 +49,14 @@ TEST_CASE("a core has one worker, and a key without a value is no list", "[confi
     CHECK(check_of(fmt::format("cpu: {{workers: [{0}, {{core: {0}}}]}}\n", usable_core())).size() ==
           1);
     CHECK(check_of("cpu: {workers: }\n") ==
-          strings{"f:1:7: cpu.workers: no value given; expected a list of cores, or [] for none, "
-                  "so that the main thread "
-                  "forwards"});
+          strings{"f:1:7: cpu.workers: no value; expected a list of cores, or [] for none (the "
+                  "main thread then forwards)"});
     CHECK(check_of("cpu: {workers: []}\n") == strings{});
     for (const char* nodes : {"", "[]"})
         CHECK(check_of(fmt::format("cpu: {{workers: [{{core: {}, nodes: {}}}]}}\n", usable_core(),
                                    nodes))
                   .at(0)
-                  .find("cpu.workers[0].nodes: no pattern is given") != std::string::npos);
+                  .find("cpu.workers[0].nodes: the list is empty") != std::string::npos);
 }
 
 TEST_CASE("the kernel's lists of cores are understood", "[config]")

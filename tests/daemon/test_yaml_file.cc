@@ -356,8 +356,8 @@ TEST_CASE("the schema's problems carry the file's lines and columns", "[daemon][
                   "f:4:10: interfaces.a.mtu: 20 is below 68 (a number from 68 to 9216)",
                   "f:6:21: routes[0].via[1]: `10.0.0' is not an IPv4 address; expected the form "
                   "10.0.0.1",
-                  "f:7:11: routes[1].via: a mapping where one value or a list belongs "
-                  "(an IPv4 address, such as 10.0.0.1, or a list of such)"});
+                  "f:7:11: routes[1].via: expected a single value or a list, found a mapping (an "
+                  "IPv4 address, such as 10.0.0.1, or a list of these)"});
 }
 
 TEST_CASE("mutated files neither crash nor hang", "[daemon][yaml][fuzz]")

@@ -73,7 +73,7 @@ cpu:
             ":4:51: cpu.workers[0].nodes[2]: `a[': a `[' is not closed",
             ":5:17: cpu.workers[1].node: unknown key; did you mean `nodes'?",
             "cpu.workers[2].core: missing; expected a number",
-            "cpu.workers[2].nodes: `x' where a list belongs",
+            "cpu.workers[2].nodes: expected a list, found `x'",
         )
         text = """\
 cpu: {main: 0, workers: [{core: 0, nodes: ["!dpdk-input-a-0", "*"]}, {core: 0, nodes: [ip4-*]}]}

@@ -185,13 +185,12 @@ TEST_CASE("a route has at most 64 next hops", "[nodes]")
 
 TEST_CASE("neighbours that are nowhere are found", "[nodes]")
 {
-    CHECK(
-        faults_with("neighbors:\n"
-                    "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
-                    "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
-                    "  - {interface: b, address: 10.0.1.2, macaddress: '03:00:00:00:0b:02'}\n") ==
-        strings{"f:7:51: neighbors[2].macaddress: 03:00:00:00:0b:02 is the address of a group (the "
-                "MAC address of one station, such as 02:00:00:00:0a:01)"});
+    CHECK(faults_with("neighbors:\n"
+                      "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+                      "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
+                      "  - {interface: b, address: 10.0.1.2, macaddress: '03:00:00:00:0b:02'}\n") ==
+          strings{"f:7:51: neighbors[2].macaddress: 03:00:00:00:0b:02 is a multicast address (a "
+                  "unicast MAC address, such as 02:00:00:00:0a:01)"});
     CHECK(faults_with("neighbors:\n"
                       "  - {interface: z, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n"
                       "  - {interface: a, address: 10.0.1.2, macaddress: '02:00:00:00:0b:02'}\n") ==
