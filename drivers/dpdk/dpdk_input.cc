@@ -116,7 +116,7 @@ const node_registration registration{{
     .poll = dpdk_input,
     .wait = wait_for_queue,
     .sibling_of = "device-input",
-    .reasons = {{too_long, "too_long", "a frame is longer than a packet buffer"}},
+    .reasons = {{too_long, "too_long", "the frame is longer than a packet buffer"}},
     .context = context_of<context>(),
     .start = take_queue,
     .stop = leave_queue,

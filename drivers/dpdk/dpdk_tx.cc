@@ -67,9 +67,10 @@ void dpdk_tx(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "dpdk-tx",
     .function = dpdk_tx,
-    .reasons = {{tx_full, "tx_full", "the transmit queue took no more packets"},
-                {handoff_full, "handoff_full", "the thread that owns the transmit queue is behind"},
-                {device_gone, "device_gone", "the interface's device is not there"}},
+    .reasons = {{tx_full, "tx_full", "the transmit queue was full"},
+                {handoff_full, "handoff_full",
+                 "the thread that owns the transmit queue cannot keep up"},
+                {device_gone, "device_gone", "the interface's device is missing"}},
     .context = context_of<context>(),
     .role = node_role::output,
     .is_template = true,

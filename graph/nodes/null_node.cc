@@ -16,7 +16,7 @@ void null_node(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "null-node",
     .function = null_node,
-    .reasons = {{empty_slot, "empty_slot", "the next slot that was chosen leads nowhere"}},
+    .reasons = {{empty_slot, "empty_slot", "the next slot that the node chose is empty"}},
     .joined_later = true,
     .everywhere = true,
 }};

@@ -49,8 +49,7 @@ const node_descriptor vlan_output_node{
     .name = "vlan-output",
     .function = vlan_output,
     .sibling_of = "interface-output",
-    .reasons = {{parent_down, "parent_down",
-                 "the interface that the sub-interface lies on is administratively down"}},
+    .reasons = {{parent_down, "parent_down", "the parent interface is administratively down"}},
     .context = context_of<context>(),
     .joined_later = true,
     .self_edge = true, // a slot of interface-output leads here

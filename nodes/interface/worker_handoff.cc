@@ -72,7 +72,7 @@ const node_registration registration{{
     .function = worker_handoff,
     .nexts = {{to_ethernet_input, "ethernet-input"}},
     .reasons = {{congestion, "congestion",
-                 "the worker that the packet's flow belongs to is behind"}},
+                 "the worker that handles the packet's flow cannot keep up"}},
     .context = context_of<context>(),
     .joined_later = true,
 }};

@@ -71,9 +71,9 @@ const node_registration registration{{
     .function = ip4_icmp_echo,
     .nexts = {{to_lookup, "ip4-lookup"}},
     .reasons = {{too_short, "too_short",
-                 "the message is shorter than an ICMP header, or lies in several buffers"},
+                 "the message is shorter than an ICMP header, or spans several buffers"},
                 {bad_checksum, "bad_checksum", "the ICMP checksum is wrong"},
-                {unhandled_type, "unhandled_type", "an ICMP message that asks for no answer",
+                {unhandled_type, "unhandled_type", "an ICMP message that needs no reply",
                  severity::info}},
     .format_trace = trace_header,
 }};

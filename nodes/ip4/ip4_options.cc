@@ -279,13 +279,13 @@ const node_registration registration{{
     .sibling_of =
         "ip4-input", // what is put between that and ip4-lookup sees packets with options too
     .reasons = {{bad_option, "bad_option",
-                 "an option is malformed, or full where that is an error"},
+                 "an option is malformed, or is full when that is an error"},
                 {source_route_refused, "source_route_refused",
-                 "a source route, and `ip.source-routes' is off"},
+                 "the packet has a source route, and `ip.source-routes' is off"},
                 {source_route_failed, "source_route_failed",
-                 "the next router of a source route cannot be reached as it asks"},
+                 "the next router of the source route cannot be reached as required"},
                 {ttl_expired, "ttl_expired",
-                 "the time to live ended before the packet could follow its source route"}},
+                 "the time to live expired before the packet could follow its source route"}},
     .context = context_of<context>(),
     .self_edge = true, // the slot by which ip4-input sends here
     .format_trace = trace_header,

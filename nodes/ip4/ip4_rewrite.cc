@@ -84,7 +84,7 @@ const node_registration registration{{
     .function = ip4_rewrite,
     .nexts = {{rewrite::to_output, "interface-output"}, {rewrite::to_icmp_error, "ip4-icmp-error"}},
     .reasons = {{rewrite::too_big, "too_big", "the packet is larger than the interface's MTU"},
-                {rewrite::no_room, "no_room", "the buffer has no room for the link's header"}},
+                {rewrite::no_room, "no_room", "the buffer has no room for the link-layer header"}},
     .context = context_of<context>(),
     .format_trace = trace_rewrite,
 }};
