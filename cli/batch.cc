@@ -84,7 +84,7 @@ std::string request_of(const options& wanted, std::string_view command)
 
 bool is_quit(std::string_view command) noexcept
 {
-    return command == "quit" || command == "q";
+    return command == "quit" || command == "q" || command == "exit";
 }
 
 bool print(std::string_view text)
@@ -99,6 +99,11 @@ bool print(std::string_view text)
 exit_status run_one(const options& wanted, connection& daemon)
 {
     return finish(daemon.ask(request_of(wanted, wanted.command)), "");
+}
+
+exit_status run_complete(const options& wanted, connection& daemon)
+{
+    return finish(daemon.ask(fmt::format("@complete {}", wanted.command)), "");
 }
 
 exit_status run_batch(const options& wanted, connection& daemon)

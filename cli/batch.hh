@@ -17,11 +17,13 @@ namespace weftctl {
 [[nodiscard]] bool is_quit(std::string_view command) noexcept;
 
 // Writes to standard output and flushes. False, with a message, if it failed; a reader that has
-// left
-// (`weftctl ... | head`) is no failure.
+// left (`weftctl ... | head`) is no failure.
 [[nodiscard]] bool print(std::string_view text);
 
 [[nodiscard]] exit_status run_one(const options& wanted, connection& daemon);
+
+// Prints what may follow the command, a word a line with a tab and its help.
+[[nodiscard]] exit_status run_complete(const options& wanted, connection& daemon);
 
 // One command a line; blank lines and those that begin with # are skipped. Stops at the first
 // that fails and says FILE:LINE.

@@ -4,7 +4,10 @@
 
 #include "cli/batch.hh"
 #include "cli/connection.hh"
+#include "cli/filter.hh"
+#include "cli/history.hh"
 #include "cli/pager.hh"
+#include "cli/watch.hh"
 
 #include <fmt/format.h>
 
@@ -21,13 +24,10 @@
 // After <cstdio>, whose FILE it uses.
 #include <readline/readline.h>
 
-#include <readline/history.h>
-
 namespace weftctl {
 namespace {
 
 constexpr const char* prompt = "weft# ";
-constexpr int max_history = 1000; // commands
 
 volatile std::sig_atomic_t interrupted = 0;
 connection* session = nullptr; // readline's callbacks take no argument
@@ -37,10 +37,29 @@ struct candidate {
     std::string help;
 };
 
+// What may stand behind a `|`.
+std::vector<candidate> filter_candidates(std::string_view partial)
+{
+    const auto typed = partial.substr(partial.find_last_of(" \t") + 1);
+    std::vector<candidate> list;
+    if (partial.substr(0, partial.size() - typed.size()).find_last_not_of(" \t") ==
+        partial.rfind('|'))
+        for (const auto& one : filter_words())
+            if (one.word.starts_with(typed))
+                list.push_back({std::string{one.word}, std::string{one.help}});
+    return list;
+}
+
 // What may stand after `partial`, as the daemon says it. Silent about a daemon that is away: the
 // next command tells.
 std::vector<candidate> candidates(std::string_view partial)
 {
+    if (has_filter(partial))
+        return filter_candidates(partial);
+    double interval = 0;
+    std::string ignored; // the command that is missing yet
+    if (partial.find_last_of(" \t") != partial.npos)
+        static_cast<void>(take_watch(partial, interval, ignored));
     const auto got = session->ask(fmt::format("@complete {}", partial));
     std::vector<candidate> list;
     if (got.what != answer::kind::good)
@@ -114,6 +133,14 @@ int drop_line()
     return 0;
 }
 
+void catch_interrupts()
+{
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    sigemptyset(&action.sa_mask);
+    ::sigaction(SIGINT, &action, nullptr); // without SA_RESTART: it ends the wait for an answer
+}
+
 void set_up_terminal()
 {
     rl_readline_name = "weftctl";
@@ -123,48 +150,32 @@ void set_up_terminal()
     rl_basic_quote_characters = "";
     rl_signal_event_hook = drop_line;
     rl_bind_key('?', help_key);
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, nullptr); // without SA_RESTART: it ends the wait for an answer
+    catch_interrupts();
 }
 
-// The commands typed before; kept for the next time.
-class history {
-public:
-    history()
-    {
-        using_history();
-        stifle_history(max_history);
-        if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
-            file_ = fmt::format("{}/.weft_history", home);
-        if (!file_.empty())
-            read_history(file_.c_str());
-    }
-    history(const history&) = delete;
-    history& operator=(const history&) = delete;
-    ~history()
-    {
-        if (!file_.empty())
-            write_history(file_.c_str());
-    }
-
-    static void add(const char* line)
-    {
-        const HIST_ENTRY* last = history_get(history_base + history_length - 1);
-        if (last == nullptr || std::string_view{last->line} != line)
-            add_history(line);
-    }
-
-private:
-    std::string file_;
-};
-
-void run(const options& wanted, std::string_view line)
+void run(const options& wanted, std::string_view typed)
 {
     interrupted = 0;
-    const auto got = session->ask(request_of(wanted, line));
+    options asked = wanted;
+    std::string problem;
+    if (take_watch(typed, asked.interval, problem)) {
+        if (problem.empty())
+            static_cast<void>(watch(asked, typed, *session, interrupted));
+        else
+            fmt::print(stderr, "{}\n", problem);
+        interrupted = 0;
+        return;
+    }
+    const auto line = read_filters(typed);
+    if (!line.problem.empty()) {
+        fmt::print(stderr, "{}\n", line.problem);
+        return;
+    }
+    auto got = session->ask(request_of(wanted, line.command));
     interrupted = 0;
+    if (got.what == answer::kind::good)
+        for (const auto& f : line.filters)
+            got.text = filtered(f, got.text);
     if (got.what == answer::kind::good)
         show(got.text);
     else
@@ -176,6 +187,13 @@ struct free_line {
 };
 
 } // namespace
+
+exit_status run_watch(const options& wanted)
+{
+    catch_interrupts();
+    connection daemon{wanted.socket, &interrupted};
+    return watch(wanted, wanted.command, daemon, interrupted);
+}
 
 exit_status run_interactive(const options& wanted)
 {
@@ -198,7 +216,7 @@ exit_status run_interactive(const options& wanted)
         text = text.substr(0, text.find_last_not_of(" \t") + 1);
         if (text.empty())
             continue;
-        history::add(line.get());
+        kept.add(line.get());
         if (is_quit(text))
             return exit_good;
         run(wanted, text);

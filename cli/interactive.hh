@@ -9,4 +9,7 @@ namespace weftctl {
 // Reads and runs commands until `quit` or the end of input.
 [[nodiscard]] exit_status run_interactive(const options& wanted);
 
+// `weftctl watch COMMAND', until Ctrl-C.
+[[nodiscard]] exit_status run_watch(const options& wanted);
+
 } // namespace weftctl

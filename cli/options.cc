@@ -2,6 +2,8 @@
 // Reads weftctl's command line.
 #include "cli/options.hh"
 
+#include "cli/watch.hh"
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -17,22 +19,30 @@ constexpr std::string_view default_socket = "/run/weft/cli.sock";
 
 constexpr std::string_view usage =
     "usage: weftctl [-s SOCKET] [-j] [-f FILE] [COMMAND...]\n"
+    "       weftctl [-s SOCKET] [-j] watch [-n SECONDS] COMMAND...\n"
     "\n"
-    "Sends commands to a running weftd. Without COMMAND: interactive on a terminal, else the\n"
-    "commands are read from standard input, one a line, up to the first that fails.\n"
+    "Sends commands to a running weftd. Without COMMAND: interactive on a terminal,\n"
+    "otherwise reads commands from standard input, one per line, up to the first\n"
+    "that fails. `watch' repeats a command and marks what changes.\n"
     "\n"
-    "  -s, --socket SOCKET  the daemon's socket (default: $WEFT_SOCKET, else {})\n"
-    "  -j, --json           answers as JSON\n"
-    "  -f, --file FILE      commands from FILE, one a line; - is standard input\n"
+    "  -s, --socket SOCKET  the daemon's socket (default: $WEFT_SOCKET, otherwise\n"
+    "                       {})\n"
+    "  -j, --json           print answers as JSON\n"
+    "  -f, --file FILE      read commands from FILE, one per line; - is standard\n"
+    "                       input\n"
+    "  -c, --complete LINE  print what can follow LINE, for shell completion\n"
     "  -h, --help           print this\n"
     "  -V, --version        print the version\n"
     "\n"
     "Exit status: 0 all went well, 1 a command failed, 2 wrong usage, 3 no daemon.\n";
 
-const option long_options[] = {
-    {"socket", required_argument, nullptr, 's'}, {"json", no_argument, nullptr, 'j'},
-    {"file", required_argument, nullptr, 'f'},   {"help", no_argument, nullptr, 'h'},
-    {"version", no_argument, nullptr, 'V'},      {nullptr, 0, nullptr, 0}};
+const option long_options[] = {{"socket", required_argument, nullptr, 's'},
+                               {"json", no_argument, nullptr, 'j'},
+                               {"file", required_argument, nullptr, 'f'},
+                               {"complete", required_argument, nullptr, 'c'},
+                               {"help", no_argument, nullptr, 'h'},
+                               {"version", no_argument, nullptr, 'V'},
+                               {nullptr, 0, nullptr, 0}};
 
 [[noreturn]] void refuse(std::string_view why)
 {
@@ -78,7 +88,7 @@ options read_options(int count, char** words)
     wanted.socket = socket_by_default();
     opterr = 0;
     // `+`: what follows the first word of the command is the command's.
-    for (int c = 0; (c = getopt_long(count, words, "+:s:jf:hV", long_options, nullptr)) != -1;) {
+    for (int c = 0; (c = getopt_long(count, words, "+:s:jf:c:hV", long_options, nullptr)) != -1;) {
         switch (c) {
         case 's':
             wanted.socket = optarg;
@@ -89,6 +99,10 @@ options read_options(int count, char** words)
         case 'f':
             wanted.file = optarg;
             break;
+        case 'c':
+            wanted.complete = true;
+            wanted.command = optarg;
+            return wanted;
         case 'h':
             fmt::print(usage, default_socket);
             std::exit(exit_good);
@@ -108,6 +122,12 @@ options read_options(int count, char** words)
         wanted.command = joined(rest);
     if (!rest.empty() && wanted.command.find_first_not_of(" \t") == std::string::npos)
         refuse("the COMMAND is empty");
+    std::string_view watched{wanted.command};
+    std::string problem;
+    wanted.watch = take_watch(watched, wanted.interval, problem);
+    if (!problem.empty())
+        refuse(problem);
+    wanted.command = std::string{watched};
     return wanted;
 }
 

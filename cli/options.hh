@@ -19,6 +19,9 @@ struct options {
     std::string file; // of commands; `-` is standard input; empty: none
     std::string command;
     bool json = false;
+    bool complete = false; // print what may follow `command`
+    bool watch = false;    // repeat `command` every `interval` seconds
+    double interval = 2;
 };
 
 // Reads the command line. Where weftctl is not to go on (usage errors, -h, -V) it prints what is to

@@ -79,7 +79,7 @@ std::string pager_command()
     const char* wanted = std::getenv("PAGER");
     if (wanted != nullptr && *wanted != '\0')
         return wanted;
-    return in_path("less") ? "less -FRX" : "";
+    return in_path("less") ? "less -FRSX" : "";
 }
 
 bool page_through(const std::string& command, std::string_view text)
