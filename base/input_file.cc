@@ -53,8 +53,8 @@ result<input_file> input_file::open(const std::string& path, uint64_t limit)
         return fail(errc::invalid_argument, "{}: expected a regular file, found {}", path,
                     kind_of(about.st_mode));
     if (static_cast<uint64_t>(about.st_size) > limit)
-        return fail(errc::exhausted, "{}: {} bytes, more than the {} that are read", path,
-                    about.st_size, limit);
+        return fail(errc::exhausted, "{}: {} bytes, more than the limit of {}", path, about.st_size,
+                    limit);
     unique_fd file{::open(fmt::format("/proc/self/fd/{}", place.get()).c_str(),
                           O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     if (file.get() < 0)
@@ -79,13 +79,13 @@ result<size_t> input_file::read(std::span<char> into)
     if (ends && (left_ > 0 || static_cast<uint64_t>(now.st_size) != size_ ||
                  now.st_mtim.tv_sec != changed_.tv_sec || now.st_mtim.tv_nsec != changed_.tv_nsec))
         if (wanted > 0)
-            return fail(errc::io, "{}: it changed while it was read", path_);
+            return fail(errc::io, "{}: it changed while it was being read", path_);
     return static_cast<size_t>(got);
 }
 
 tl::unexpected<error> input_file::ended() const
 {
-    return fail(errc::timeout, "{}: its reading was ended", path_);
+    return fail(errc::timeout, "{}: reading it was interrupted", path_);
 }
 
 result<void> input_file::fill(std::span<char> all, const pause& go_on)

@@ -25,7 +25,7 @@ std::string explain(int code)
     case ENOENT:
         return "no such socket; is weftd running?";
     case ECONNREFUSED:
-        return "nobody answers; weftd is not running";
+        return "nothing is listening; weftd is not running";
     case EACCES:
         return "permission denied; only root and the socket's group may connect";
     default:
@@ -63,7 +63,7 @@ std::string connection::open()
 answer connection::ask(std::string_view line)
 {
     if (line.find('\n') != std::string_view::npos || line.find('\0') != std::string_view::npos)
-        return {answer::kind::failed, "a command is one line of text\n"};
+        return {answer::kind::failed, "a command must be a single line of text\n"};
     if (auto problem = open(); !problem.empty())
         return {answer::kind::lost, problem};
     // A daemon that refuses the session closes it before it reads, and what it said is still there;
@@ -75,10 +75,9 @@ answer connection::ask(std::string_view line)
     close();
     if (interrupted_ != nullptr && *interrupted_ != 0)
         return {answer::kind::lost, "interrupted; the command may still run"};
-    return {answer::kind::lost,
-            fmt::format("the daemon at {} went away before it answered; the command may or may not "
-                        "have been carried out",
-                        socket_)};
+    return {answer::kind::lost, fmt::format("the daemon at {} went away before it answered; the "
+                                            "command may or may not have been executed",
+                                            socket_)};
 }
 
 void connection::close() noexcept

@@ -111,7 +111,7 @@ int help_key(int count, int key)
     size_t width = 0;
     for (const auto& one : list)
         width = std::max(width, one.word.size());
-    std::string text = list.empty() ? "  nothing that is known may follow\n" : "";
+    std::string text = list.empty() ? "  nothing known can follow here\n" : "";
     for (const auto& one : list)
         text += fmt::format("  {:<{}}  {}\n", one.word, width, one.help);
     rl_crlf();

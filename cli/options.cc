@@ -21,9 +21,9 @@ constexpr std::string_view usage =
     "usage: weftctl [-s SOCKET] [-j] [-f FILE] [COMMAND...]\n"
     "       weftctl [-s SOCKET] [-j] watch [-n SECONDS] COMMAND...\n"
     "\n"
-    "Sends commands to a running weftd. Without COMMAND: interactive on a terminal,\n"
-    "otherwise reads commands from standard input, one per line, up to the first\n"
-    "that fails. `watch' repeats a command and marks what changes.\n"
+    "Sends commands to a running weftd. Without COMMAND, weftctl is interactive on a\n"
+    "terminal; otherwise it reads commands from standard input, one per line, and\n"
+    "stops at the first that fails. `watch' repeats a command and marks changes.\n"
     "\n"
     "  -s, --socket SOCKET  the daemon's socket (default: $WEFT_SOCKET, otherwise\n"
     "                       {})\n"
@@ -31,10 +31,10 @@ constexpr std::string_view usage =
     "  -f, --file FILE      read commands from FILE, one per line; - is standard\n"
     "                       input\n"
     "  -c, --complete LINE  print what can follow LINE, for shell completion\n"
-    "  -h, --help           print this\n"
+    "  -h, --help           print this help\n"
     "  -V, --version        print the version\n"
     "\n"
-    "Exit status: 0 all went well, 1 a command failed, 2 wrong usage, 3 no daemon.\n";
+    "Exit status: 0 success, 1 a command failed, 2 wrong usage, 3 no daemon.\n";
 
 const option long_options[] = {{"socket", required_argument, nullptr, 's'},
                                {"json", no_argument, nullptr, 'j'},
@@ -117,7 +117,7 @@ options read_options(int count, char** words)
     }
     const std::span<char* const> rest{words + optind, static_cast<size_t>(count - optind)};
     if (!rest.empty() && !wanted.file.empty())
-        refuse("a COMMAND and -f FILE exclude each other");
+        refuse("COMMAND and -f FILE are mutually exclusive");
     if (!rest.empty())
         wanted.command = joined(rest);
     if (!rest.empty() && wanted.command.find_first_not_of(" \t") == std::string::npos)

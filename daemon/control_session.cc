@@ -191,7 +191,7 @@ bool control_session::write_answer(process& self, std::string bytes)
     if (memory_.used + bytes.size() > memory_.limit)
         bytes = frame_answer(
             false,
-            fmt::format("{} bytes of answers wait to be read already, {} at most may; try again",
+            fmt::format("{} bytes of answers are waiting to be read, the limit is {}; try again",
                         memory_.used, memory_.limit));
     struct held {
         answer_memory& memory;
@@ -231,7 +231,7 @@ bool control_session::wait_for_progress(process& self)
     while (!self.wait_writable(client_.get(), stall_limit_)) {
         int left = 0;
         if (::ioctl(client_.get(), SIOCOUTQ, &left) < 0 || left >= queued) {
-            spdlog::info("{}: the client does not read its answer, session closed", self.name());
+            spdlog::info("{}: the client is not reading its answer; session closed", self.name());
             return false;
         }
         queued = left;
@@ -259,9 +259,10 @@ std::string control_session::answer(process& self, engine& engine, std::string_v
     if (!done)
         return frame_error(done.error(), as_json);
     if (done->size() > control_socket::max_answer)
-        return frame_error({errc::exhausted, fmt::format("the answer of {} bytes is longer than {}",
-                                                         done->size(), control_socket::max_answer)},
-                           as_json);
+        return frame_error(
+            {errc::exhausted, fmt::format("the answer has {} bytes, more than the limit of {}",
+                                          done->size(), control_socket::max_answer)},
+            as_json);
     return frame_answer(true, std::move(*done));
 }
 

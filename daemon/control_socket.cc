@@ -39,7 +39,7 @@ result<sockaddr_un> address_of(const std::filesystem::path& path)
     address.sun_family = AF_UNIX;
     const auto& text = path.native();
     if (text.empty() || text.size() >= sizeof address.sun_path)
-        return fail(errc::invalid_argument, "{}: a socket's path has 1 to {} bytes", text,
+        return fail(errc::invalid_argument, "{}: a socket path must have 1 to {} bytes", text,
                     sizeof address.sun_path - 1);
     std::memcpy(address.sun_path, text.c_str(), text.size());
     return address;
@@ -72,9 +72,10 @@ result<void> clear_stale(const std::filesystem::path& path, const sockaddr_un& a
     const auto* raw = reinterpret_cast<const sockaddr*>(&address);
     // A full backlog (EAGAIN) is a daemon too, only a busy one.
     if (::connect(probe.get(), raw, sizeof address) == 0 || errno == EAGAIN)
-        return fail(errc::exists, "another daemon answers on {}", path.native());
+        return fail(errc::exists, "another daemon is listening on {}", path.native());
     if (errno != ECONNREFUSED && errno != ENOENT)
-        return fail_errno(errno, "{}: cannot tell whether a daemon answers", path.native());
+        return fail_errno(errno, "{}: cannot tell whether another daemon is listening",
+                          path.native());
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         return fail_errno(errno, "{}: cannot remove the stale socket", path.native());
     return {};
@@ -86,7 +87,7 @@ result<void> make_parent(const std::filesystem::path& path)
     if (path.has_parent_path())
         std::filesystem::create_directories(path.parent_path(), code);
     if (code)
-        return fail_errno(code.value(), "{}: cannot make the directory",
+        return fail_errno(code.value(), "{}: cannot create the directory",
                           path.parent_path().native());
     return {};
 }
@@ -95,7 +96,7 @@ result<unique_fd> listen_at(const std::filesystem::path& path, const sockaddr_un
 {
     auto listener = make_socket();
     if (listener.get() < 0)
-        return fail_errno(errno, "{}: cannot make a socket", path.native());
+        return fail_errno(errno, "{}: cannot create a socket", path.native());
     static_cast<void>(accept_files(listener.get(), false)); // a command needs none
     // The file never is more open than this: bind() takes the mode from the socket. chmod() then
     // gives back what the umask took.
@@ -122,9 +123,9 @@ identity identity_of(const std::filesystem::path& path)
 void refuse(const foreign_fd& client)
 {
     const auto answer = frame_answer(
-        false, fmt::format("too many sessions (the limit is {}), and none of those that may "
-                           "be ended is idle",
-                           control_socket::max_sessions));
+        false,
+        fmt::format("too many sessions (the limit is {}), and none that may be closed is idle",
+                    control_socket::max_sessions));
     // A fresh socket's buffer takes it; a client that is gone already needs no answer.
     static_cast<void>(
         ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
@@ -203,8 +204,8 @@ bool control_socket::state::make_room(uid_t user)
         const auto number =
             std::count_if(places.begin(), places.end(),
                           [greedy = who.user](const auto& place) { return place.user == greedy; });
-        session->say_last(fmt::format("this session was ended for a new one's sake: user {} has {} "
-                                      "of {}, and it was idle for longest",
+        session->say_last(fmt::format("session closed to make room for a new one: user {} has {} "
+                                      "of {}, and this one was idle the longest",
                                       who.user, number, max_sessions));
         static_cast<void>(loop.stop(who.process));
     }

@@ -90,18 +90,18 @@ result<eal> eal::start(const settings& s)
 {
     if (s.hugepages && free_hugepages() == 0)
         return fail(errc::exhausted,
-                    "memory.hugepages: this machine has no free hugepages; reserve "
-                    "them (sysctl vm.nr_hugepages=512) or say false");
+                    "memory.hugepages: this machine has no free hugepages; reserve some (sysctl "
+                    "vm.nr_hugepages=512) or set it to false");
     take_over_log();
     auto words = arguments_of(s);
     std::vector<char*> pointers;
     for (auto& word : words)
         pointers.push_back(word.data());
     if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0)
-        return fail(errc::io, "DPDK does not start: {}", rte_strerror(rte_errno));
+        return fail(errc::io, "cannot start DPDK: {}", rte_strerror(rte_errno));
     eal started;
     if (!claim_packet_note())
-        return fail(errc::exists, "DPDK's dynamic mbuf fields are taken by another library");
+        return fail(errc::exists, "DPDK's dynamic mbuf fields are in use by another library");
     return started;
 }
 

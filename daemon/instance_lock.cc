@@ -48,16 +48,16 @@ result<instance_lock> instance_lock::take(const std::filesystem::path& socket)
     std::error_code code;
     std::filesystem::create_directories(path.parent_path(), code);
     if (code)
-        return fail(errc::io, "{}: cannot make the directory: {}", path.parent_path().native(),
+        return fail(errc::io, "{}: cannot create the directory: {}", path.parent_path().native(),
                     code.message());
     while (true) {
         unique_fd file{
             open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)};
         if (file.get() < 0)
-            return fail_errno("{}: cannot open the lock", path.native());
+            return fail_errno("{}: cannot open the lock file", path.native());
         if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK)
-                return fail(errc::exists, "another daemon{} has {}", process_in(file),
+                return fail(errc::exists, "another daemon{} holds {}", process_in(file),
                             socket.native());
             return fail_errno("{}: cannot lock it", path.native());
         }

@@ -48,7 +48,7 @@ public:
         } const one{written_};
         if (const auto lost = pool_->overrun_counter(); lost > told_) {
             const auto text = fmt::format(
-                "{} lines of the log were lost because they were not taken in time", lost - told_);
+                "{} log lines were lost because the log target did not keep up", lost - told_);
             target_->log({message.logger_name, spdlog::level::warn, text});
             told_ = lost;
         }

@@ -150,11 +150,11 @@ result<void> serve(engine& engine, const command_table& commands, const settings
         return done;
     if (!engine.stop_requested()) {
         say_ready(engine);
-        spdlog::info("forwarding; commands at {}", s.socket);
+        spdlog::info("forwarding; control socket at {}", s.socket);
     }
     watch.doing("forwarding");
     engine.run();
-    watch.doing("ending workers and processes");
+    watch.doing("stopping workers and processes");
     notify("STOPPING=1\nSTATUS=stopping");
     return {};
 }

@@ -14,28 +14,26 @@ constexpr const char* usage =
     "usage: weftd -c FILE [--check | --replay CAPTURE]\n"
     "       weftd --page NAME\n"
     "\n"
-    "  -c, --config FILE  the router's configuration (YAML, see docs/configuration.md)\n"
-    "      --check        say what is wrong with it, and exit: 0 if nothing is\n"
-    "      --replay CAPTURE\n"
-    "                     run the vectors of a capture (`capture dispatch on') through the graph "
-    "of this\n"
-    "                     configuration, on one thread and without its devices, and say what "
-    "became\n"
-    "                     of them (see docs/capture.md)\n"
-    "      --page NAME    print a page of the documentation: configuration, commands\n"
-    "  -h, --help         this text\n"
-    "  -V, --version      the version\n"
+    "  -c, --config FILE     the router's configuration (docs/configuration.md)\n"
+    "      --check           check the configuration and exit\n"
+    "      --replay CAPTURE  run the vectors of a capture (`capture dispatch on')\n"
+    "                        through the graph of this configuration, on one thread\n"
+    "                        and without its devices, and print what happened to\n"
+    "                        them (docs/capture.md)\n"
+    "      --page NAME       print a page of the documentation: configuration or\n"
+    "                        commands\n"
+    "  -h, --help            print this help\n"
+    "  -V, --version         print the version\n"
     "\n"
     "Exit status:\n"
-    "  0   it ended after SIGTERM or SIGINT, or nothing is wrong with what was to be checked\n"
-    "  1   it could not start or go on for a cause that may pass: a device, memory, another "
-    "daemon; or a\n"
-    "      capture cannot be replayed\n"
-    "  2   the command line is wrong\n"
-    "  70  it was asked to end, something hung, and it was ended by force\n"
-    "  78  the configuration is wrong: starting again does not help\n"
+    "  0   stopped by SIGTERM or SIGINT; or --check found no errors\n"
+    "  1   could not start or continue for a reason that may be temporary (a device,\n"
+    "      memory, another daemon); or the capture could not be replayed\n"
+    "  2   wrong usage\n"
+    "  70  did not stop in time and was ended by force\n"
+    "  78  the configuration is wrong; a restart does not help\n"
     "\n"
-    "weftctl looks into the running daemon.\n";
+    "Use weftctl to control the running daemon.\n";
 
 } // namespace
 
@@ -80,7 +78,7 @@ std::optional<options> parse_options(int count, char** words, int& status)
     if (optind < count)
         fmt::print(stderr, "weftd: unexpected argument `{}'\n\n", words[optind]);
     else
-        fmt::print(stderr, "weftd: no configuration file is given\n\n");
+        fmt::print(stderr, "weftd: no configuration file given\n\n");
     fmt::print(stderr, "{}", usage);
     status = exit_status::wrong_command_line;
     return {};

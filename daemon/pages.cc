@@ -58,7 +58,7 @@ result<std::string> page(std::string_view name, const config::schema& schema,
         return configuration_page(schema);
     if (name == "commands")
         return commands_page(commands);
-    return fail(errc::not_found, "no page `{}'; there are configuration and commands", name);
+    return fail(errc::not_found, "no page `{}'; expected configuration or commands", name);
 }
 
 } // namespace weft

@@ -88,22 +88,21 @@ result<plugin_identity> read_plugin_file(const std::string& path)
     const input_file& from = *file;
     Elf64_Ehdr header{};
     if (!read_at(from, 0, &header, sizeof header) || !is_shared_object(header))
-        return fail(errc::invalid_argument, "it is no shared object for x86-64 (ELF)");
+        return fail(errc::invalid_argument, "it is not an ELF shared object for x86-64");
     for (size_t i = 0; i < header.e_phnum; ++i) {
         Elf64_Phdr segment{};
         if (header.e_phoff > INT64_MAX ||
             !read_at(from, header.e_phoff + i * sizeof segment, &segment, sizeof segment))
-            return fail(errc::invalid_argument, "it is cut off: its program headers are not there");
+            return fail(errc::invalid_argument, "it is truncated: the program headers are missing");
         if (segment.p_type != PT_NOTE || segment.p_filesz > max_notes)
             continue;
         std::vector<char> notes(segment.p_filesz);
         if (!read_at(from, segment.p_offset, notes.data(), notes.size()))
-            return fail(errc::invalid_argument, "it is cut off: its notes are not there");
+            return fail(errc::invalid_argument, "it is truncated: the notes are missing");
         if (auto found = note_in({notes.data(), notes.size()}))
             return *found;
     }
-    return fail(errc::invalid_argument,
-                "it is no plugin of weft: WEFT_PLUGIN has left no note in it");
+    return fail(errc::invalid_argument, "it is not a weft plugin: it has no WEFT_PLUGIN note");
 }
 
 } // namespace weft

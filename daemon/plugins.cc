@@ -108,8 +108,8 @@ bool is_root_key(std::string_view name)
 std::string wrong_name(const std::string& name)
 {
     if (!is_plugin_name(name))
-        return fmt::format("a plugin's name is of lower-case letters, digits and hyphens, a letter "
-                           "first, {} at most",
+        return fmt::format("a plugin name has lower-case letters, digits and hyphens, begins with "
+                           "a letter, and has at most {} characters",
                            max_name);
     if (name == "path" || name == "default" || is_root_key(name))
         return fmt::format("`{}' is a key of weft's own configuration", name);
@@ -147,10 +147,10 @@ result<void> load(plugin& p)
     p.version = identity->version;
     p.description = identity->description;
     if (identity->abi != plugin_abi())
-        return fail(errc::unsupported, "it was built for another weft: `{}', this is `{}'",
+        return fail(errc::unsupported, "it was built for a different weft: `{}', this one is `{}'",
                     identity->abi, plugin_abi());
     if (identity->name != p.name)
-        return fail(errc::invalid_argument, "it calls itself {}, expected {} like the file",
+        return fail(errc::invalid_argument, "its name is {}, expected {} as in the file name",
                     quote(identity->name), quote(p.name));
     // what a constructor throws cannot be caught around dlopen(), and what it registered could not
     // be taken back
@@ -246,7 +246,7 @@ std::list<plugin> find_plugins(const std::string& path, const config::value& roo
             p.reason = own == nullptr ? "plugins.default is disabled"
                                       : "it is disabled in the configuration";
         else if (!is_there)
-            p.reason = "the configuration names it, but there is no such file";
+            p.reason = "it is listed in the configuration, but the file does not exist";
         else if (found.size() > plugin_set::limit)
             p.reason = fmt::format("there are more than {} plugins", plugin_set::limit);
         else

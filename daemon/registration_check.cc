@@ -88,8 +88,8 @@ result<void> check_registrations(std::string_view name, const std::function<resu
     // so that the keys of a plugin that is not loaded can be told from mistakes
     for (const auto& path : keys_now())
         if (!old_keys.contains(path) && path.substr(0, path.find_first_of(".[")) != name)
-            faults.push_back(fmt::format(
-                "its key {} of the configuration does not begin with `{}.'", path, name));
+            faults.push_back(
+                fmt::format("its configuration key {} does not begin with `{}.'", path, name));
     if (!faults.empty())
         return fail(errc::invalid_argument, "{}", fmt::join(faults, "; "));
     return {};

@@ -48,7 +48,8 @@ void check_core(const config::value& core, config::problems& problems)
 {
     const auto& usable = usable_cores();
     if (std::find(usable.begin(), usable.end(), core.as<uint32_t>()) == usable.end())
-        problems.add(core, "core {} does not exist or is not for this process (usable: {})",
+        problems.add(core,
+                     "core {} does not exist or is not available to this process (usable: {})",
                      core.text(), fmt::join(usable, ", "));
 }
 
@@ -77,13 +78,14 @@ void check_cpu(const config::value& root, config::problems& problems)
         check_core(core, problems);
         const auto [first, fresh] = taken.emplace(core.as<uint32_t>(), core.path());
         if (!fresh)
-            problems.add(core, "core {} has a worker already ({})", core.text(), first->second);
+            problems.add(core, "core {} already has a worker ({})", core.text(), first->second);
         const auto* nodes = worker.find("nodes");
         if (nodes != nullptr && nodes->items().empty())
             problems.add(*nodes, "the list is empty; omit the key to run every node");
     }
     if (workers->items().size() > max_workers)
-        problems.add(*workers, "{} workers, more than {}", workers->items().size(), max_workers);
+        problems.add(*workers, "{} workers, more than the maximum of {}", workers->items().size(),
+                     max_workers);
 }
 
 void check_socket(const config::value& root, config::problems& problems)
@@ -95,7 +97,7 @@ void check_socket(const config::value& root, config::problems& problems)
     if (path->text().front() != '/')
         problems.add(*path, "`{}' is not an absolute path", path->text());
     else if (path->text().size() >= sizeof(sockaddr_un::sun_path))
-        problems.add(*path, "a socket's path has {} bytes at most, this one has {}",
+        problems.add(*path, "a socket path can have at most {} bytes, this one has {}",
                      sizeof(sockaddr_un::sun_path) - 1, path->text().size());
 }
 

@@ -39,7 +39,7 @@ signal_watch::signal_watch()
     : signals_{open_signals()}, ended_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}
 {
     if (signals_.get() < 0 || ended_.get() < 0)
-        throw std::system_error{errno, std::system_category(), "no file for signals"};
+        throw std::system_error{errno, std::system_category(), "cannot create a signalfd"};
     thread_ = std::thread{[this] { watch(); }};
     pthread_setname_np(thread_.native_handle(), "weft-signals");
 }
@@ -74,7 +74,7 @@ void signal_watch::watch()
         if (::read(signals_.get(), &info, sizeof info) != sizeof info)
             continue;
         if (info.ssi_signo == SIGHUP)
-            spdlog::warn("SIGHUP: the configuration is read at start only");
+            spdlog::warn("SIGHUP ignored: the configuration is only read at startup");
         else if (!asked_)
             ask(info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", static_cast<int>(info.ssi_pid));
     }
@@ -93,8 +93,8 @@ void signal_watch::ask(const char* signal, int sender)
 // Nothing that the main thread may hold is touched.
 void signal_watch::give_up() const
 {
-    spdlog::critical("not ended {} ms after the signal, while {}: ended by force", patience.count(),
-                     doing_.load());
+    spdlog::critical("not stopped {} ms after the signal, while {}: exiting by force",
+                     patience.count(), doing_.load());
     drain_log(std::chrono::milliseconds{100});
     ::_exit(exit_status::stuck);
 }

@@ -49,7 +49,7 @@ int verdict_to = -1; // in the child: the pipe's end
     } catch (const std::exception& e) {
         end_child(refused, fmt::format("it threw an exception: {}", e.what()));
     } catch (...) {
-        end_child(refused, "it threw something that is no std::exception");
+        end_child(refused, "it threw something that is not a std::exception");
     }
 }
 
@@ -106,7 +106,8 @@ result<void> trial(const std::function<result<void>()>& work, duration limit)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return fail(errc::io, "no pipe to try it in a process of its own: {}", strerror(errno));
+        return fail(errc::io, "cannot create a pipe to try it in a separate process: {}",
+                    strerror(errno));
     fflush(nullptr); // or the child would write what is buffered once more
     const pid_t child = fork();
     if (child == 0) {
@@ -127,7 +128,7 @@ result<void> trial(const std::function<result<void>()>& work, duration limit)
     }
     close(ends[0]);
     if (child < 0)
-        return fail(errc::io, "no process to try it in: {}", strerror(error));
+        return fail(errc::io, "cannot start a process to try it in: {}", strerror(error));
     if (late)
         return fail(errc::timeout, "it took longer than {} s",
                     std::chrono::ceil<std::chrono::seconds>(limit).count());

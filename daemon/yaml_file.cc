@@ -77,8 +77,8 @@ public:
     {
         const auto target = anchors_.find(anchor);
         if (target == anchors_.end())
-            throw refused{
-                {position_of(mark), child_path(), "the alias is a part of what it names"}};
+            throw refused{{position_of(mark), child_path(),
+                           "the alias is part of the value that it refers to"}};
         complete(copy(target->second, child_path(), open_.size(), position_of(mark)), 0);
     }
 
@@ -184,7 +184,7 @@ private:
         parent.key_at = v.at();
         parent.key_is_bad = true;
         if (v.what() != value::kind::scalar)
-            found_.add(v.at(), parent.path, "the key is not a word; expected `key: value'");
+            found_.add(v.at(), parent.path, "the key is not a scalar; expected `key: value'");
         else if (parent.key.size() > max_yaml_key)
             found_.add(v.at(), parent.path,
                        fmt::format("the key {} has {} bytes; at most {} are allowed",
@@ -274,12 +274,12 @@ private:
             tag.empty() || tag == "?" || tag == "!" || tag.starts_with("tag:yaml.org,2002:");
         if (!known)
             found_.add(position_of(mark), child_path(),
-                       fmt::format("the tag {} has no meaning here", quote(tag)));
+                       fmt::format("the tag {} is not supported", quote(tag)));
     }
 
     static std::string too_deep()
     {
-        return fmt::format("more than {} lists and mappings inside each other", max_yaml_depth);
+        return fmt::format("more than {} nested lists and mappings", max_yaml_depth);
     }
 
     config::problems& found_;
@@ -354,11 +354,11 @@ void refuse_dense(std::string_view text)
         count += colon || signs.find(text[i]) != std::string_view::npos;
     }
     if (count > max_yaml_signs)
-        throw refused{{{},
-                       "",
-                       fmt::format("{} brackets, commas and other signs of YAML; at most {} are "
-                                   "allowed",
-                                   count, max_yaml_signs)}};
+        throw refused{
+            {{},
+             "",
+             fmt::format("{} brackets, commas and other YAML indicators; at most {} are allowed",
+                         count, max_yaml_signs)}};
 }
 
 // yaml-cpp gives the end of the file as column 1 of its last line.
@@ -404,7 +404,7 @@ result<value> parse_yaml(std::string text, const std::string& name, config::prob
     try {
         if (text.size() > max_yaml_file)
             throw refused{
-                {{}, "", fmt::format("the file has more than {} MiB", max_yaml_file >> 20)}};
+                {{}, "", fmt::format("the file is larger than {} MiB", max_yaml_file >> 20)}};
         return build(std::move(text), found, max_tree);
     } catch (const refused& r) {
         found.add(r.why.at, r.why.key, r.why.message);

@@ -178,8 +178,8 @@ result<next_index> node_registry::add_next(node_id from, node_id to, std::option
             ++slot;
     }
     if (slot >= max_slots)
-        return fail(errc::invalid_argument, "slot {} of `{}' is not from 0 to {}", slot, entry.name,
-                    max_slots - 1);
+        return fail(errc::invalid_argument, "slot {} of `{}' is not between 0 and {}", slot,
+                    entry.name, max_slots - 1);
     for (const auto* e : all) {
         if (slot < e->nexts.size() && e->nexts[slot] != to && e->nexts[slot] != empty_)
             return fail(errc::exists, "slot {} of `{}' leads to `{}' already", slot, e->name,

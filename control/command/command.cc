@@ -111,7 +111,7 @@ result<std::string> call(const command_registration& one, command_context& conte
     } catch (const std::bad_alloc&) {
         return fail(errc::exhausted, "not enough memory for this command");
     } catch (const std::exception& e) {
-        return fail(errc::io, "the command failed inside: {}", e.what());
+        return fail(errc::io, "the command failed with an internal error: {}", e.what());
     }
 }
 
@@ -208,7 +208,7 @@ result<command_table> command_table::of(std::span<const command_registration* co
         const auto [other, is_new] =
             shapes.emplace(command_syntax::shape_of((*compiled)->items), one);
         if (!is_new)
-            return fail(errc::exists, "two commands of one syntax: `{}' ({}) and `{}' ({})",
+            return fail(errc::exists, "two commands have the same syntax: `{}' ({}) and `{}' ({})",
                         other->second->syntax, place_of(*other->second), one->syntax,
                         place_of(*one));
         table.commands_.push_back(std::move(*compiled));

@@ -132,7 +132,7 @@ result<void> check_number(std::string_view text)
     const auto* end = text.data() + text.size();
     const auto [stop, code] = std::from_chars(text.data(), end, value);
     if (code == std::errc::result_out_of_range)
-        return fail(errc::invalid_argument, "{} is over {}", text, UINT64_MAX);
+        return fail(errc::invalid_argument, "{} is above {}", text, UINT64_MAX);
     if (code != std::errc{} || stop != end)
         return fail(errc::invalid_argument, "`{}' is not a number", text);
     return {};
@@ -308,7 +308,7 @@ result<void> matcher::take(const std::string& word, std::string_view rest)
     if (best == fit::prefix) {
         const auto texts = meanings_of(offers, word);
         if (texts.size() > 1)
-            return fail(errc::invalid_argument, "`{}' is ambiguous, it may be {}", word,
+            return fail(errc::invalid_argument, "`{}' is ambiguous: it could be {}", word,
                         any_of(texts));
     }
     std::vector<walk> next;

@@ -26,7 +26,7 @@ result<uint64_t> number_within(const command_arguments& args, std::string_view n
         return otherwise;
     const uint64_t number = args.number(name);
     if (number < lowest || number > highest)
-        return fail(errc::invalid_argument, "{}: {} is not from {} to {}", name, number, lowest,
+        return fail(errc::invalid_argument, "{}: {} is not between {} and {}", name, number, lowest,
                     highest);
     return number;
 }

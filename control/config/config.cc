@@ -246,7 +246,8 @@ std::vector<problem> problems::sorted() const
         return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
     });
     if (all.size() > limit)
-        all.back() = {all.back().at, "", fmt::format("only {} problems are listed", limit)};
+        all.back() = {all.back().at, "",
+                      fmt::format("only the first {} problems are listed", limit)};
     return all;
 }
 

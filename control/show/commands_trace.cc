@@ -22,7 +22,7 @@ result<json> trace_add(command_context& context)
     engine& engine = context.engine;
     const auto count = context.arguments.number("count");
     if (count == 0 || count > max_packets_each)
-        return fail(errc::invalid_argument, "count: {} is not from 1 to {}", count,
+        return fail(errc::invalid_argument, "count: {} is not between 1 and {}", count,
                     max_packets_each);
     const auto entry = node_of(context, "node");
     if (!entry)

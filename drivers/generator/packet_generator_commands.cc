@@ -182,7 +182,7 @@ result<unsigned> thread_of(command_context& context, const interface& from)
     }
     const uint64_t asked = context.arguments.number("worker");
     if (std::find(threads.begin(), threads.end(), asked) == threads.end())
-        return fail(errc::not_found, "worker: {} is not from {} to {}", asked, threads.front(),
+        return fail(errc::not_found, "worker: {} is not between {} and {}", asked, threads.front(),
                     threads.back());
     return static_cast<unsigned>(asked);
 }

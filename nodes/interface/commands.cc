@@ -243,7 +243,7 @@ result<json> set_mtu(command_context& context)
         return pass(i);
     const uint64_t mtu = context.arguments.number("mtu");
     if (mtu < 68 || mtu > 9216)
-        return fail(errc::invalid_argument, "mtu: {} is not from 68 to 9216", mtu);
+        return fail(errc::invalid_argument, "mtu: {} is not between 68 and 9216", mtu);
     if (auto done = interfaces_of(context.engine).set_mtu(**i, static_cast<uint16_t>(mtu)); !done)
         return pass(done);
     return json("");

@@ -233,8 +233,8 @@ result<json> show_fib(command_context& context)
     const size_t most = context.arguments.has("max") ? context.arguments.number("max") : usual_page;
     if (most < 1 || most > max_page)
         return fail(errc::invalid_argument,
-                    "max: {} is not from 1 to {}; ask for pages, the next from where this one ends",
-                    most, max_page);
+                    "max: {} is not between 1 and {}; use `from' to page through the table", most,
+                    max_page);
     const auto from = context.arguments.has("from")
                           ? net::parse<net::ip4_prefix>(context.arguments.text("from"))
                           : result<net::ip4_prefix>{};

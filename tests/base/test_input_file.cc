@@ -93,7 +93,7 @@ TEST_CASE("a file that never ends is read as far as it says", "[graph]")
     const temporary_directory files;
     const auto path = file_of(files, "x");
     REQUIRE(truncate(path.c_str(), off_t{3} << 30) == 0);
-    CHECK(why_not(path) == path + ": 3221225472 bytes, more than the 1000 that are read");
+    CHECK(why_not(path) == path + ": 3221225472 bytes, more than the limit of 1000");
 }
 
 TEST_CASE("a file that changes while it is read is refused", "[graph]")
@@ -106,8 +106,8 @@ TEST_CASE("a file that changes while it is read is refused", "[graph]")
         REQUIRE(truncate(path.c_str(), size) == 0);
         return file->read_all(keep_reading).error().message;
     };
-    CHECK(changed(5) == path + ": it changed while it was read");
-    CHECK(changed(50) == path + ": it changed while it was read");
+    CHECK(changed(5) == path + ": it changed while it was being read");
+    CHECK(changed(50) == path + ": it changed while it was being read");
 }
 
 TEST_CASE("a lease that another process has on a file is not waited for", "[graph]")

@@ -112,8 +112,8 @@ TEST_CASE("words may be shortened to any unique prefix", "[graph][command]")
 TEST_CASE("an exact word wins over a longer one", "[graph][command]")
 {
     CHECK(run("show ip fib") == "");
-    CHECK(run("show ip fi") == "! `fi' is ambiguous, it may be fib or fibre");
-    CHECK(run("show i") == "! `i' is ambiguous, it may be interface or ip");
+    CHECK(run("show ip fi") == "! `fi' is ambiguous: it could be fib or fibre");
+    CHECK(run("show i") == "! `i' is ambiguous: it could be interface or ip");
 }
 
 TEST_CASE("optional groups come in any order, each once", "[graph][command]")
@@ -237,7 +237,7 @@ TEST_CASE("a command that throws fails alone", "[graph][command]")
         "fill", "Fill", [](command_context&) -> weft::result<json> { throw std::bad_alloc{}; }};
     const auto table = command_table::of(std::vector{&throws, &memory}).value();
     CHECK(table.run(no_engine(), "break", false).error().message ==
-          "the command failed inside: broken");
+          "the command failed with an internal error: broken");
     CHECK(table.run(no_engine(), "fill", false).error().code == weft::errc::exhausted);
 }
 
@@ -293,7 +293,7 @@ TEST_CASE("two commands of one syntax are refused with both places", "[graph][co
     const command_registration first{"show <a:number>", "First", tell};
     const command_registration second{"show <b:number>", "Second", tell};
     const auto text = refusal({&first, &second});
-    CHECK_THAT(text, Catch::StartsWith("two commands of one syntax: `show <a:number>'"));
+    CHECK_THAT(text, Catch::StartsWith("two commands have the same syntax: `show <a:number>'"));
     CHECK_THAT(text, Catch::Contains(fmt::format("test_command.cc:{}", first.where.line())));
     CHECK_THAT(text, Catch::Contains(fmt::format("test_command.cc:{}", second.where.line())));
 }

@@ -425,6 +425,6 @@ TEST_CASE("problems are sorted, stable and bounded", "[graph][config]")
         found.add({3 + i, 1}, "many", "m");
     const auto all = found.sorted();
     REQUIRE(all.size() == problems::limit + 1);
-    CHECK(all.back().message == "only 1000 problems are listed");
+    CHECK(all.back().message == "only the first 1000 problems are listed");
     CHECK(all[problems::limit - 1].key == "many");
 }

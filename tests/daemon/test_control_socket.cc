@@ -326,14 +326,11 @@ TEST_CASE("one session more than there can be ends the one that was idle for lon
         answers = {extra.ask("say in"), clients[1]->answer(), clients[1]->answer(),
                    clients[0]->ask("say still"), clients[2]->ask("say still")};
     }});
-    CHECK(answers ==
-          strings{
-              "ok: in\n",
-              fmt::format(
-                  "error: this session was ended for a new one's sake: user {} has 128 of 128, and "
-                  "it was idle for longest\n",
-                  ::geteuid()),
-              "closed", "ok: still\n", "ok: still\n"});
+    CHECK(answers == strings{"ok: in\n",
+                             fmt::format("error: session closed to make room for a new one: user "
+                                         "{} has 128 of 128, and this one was idle the longest\n",
+                                         ::geteuid()),
+                             "closed", "ok: still\n", "ok: still\n"});
 }
 
 TEST_CASE("a client that does not read is cut off, the others are served",
@@ -376,8 +373,8 @@ TEST_CASE("an answer has a limit", "[daemon][control_socket]")
 {
     sample_daemon daemon;
     CHECK(talk(daemon, "fill 67108865\nsay a\n") ==
-          strings{"error: the answer of 67108865 bytes is longer than 67108864\n", "ok: a\n",
-                  "closed"});
+          strings{"error: the answer has 67108865 bytes, more than the limit of 67108864\n",
+                  "ok: a\n", "closed"});
 }
 
 TEST_CASE("a client that floods gives way after each read", "[daemon][control_socket]")
@@ -426,7 +423,7 @@ TEST_CASE("a second daemon is refused and the first goes on", "[daemon][control_
     const auto second = daemon.open();
     REQUIRE_FALSE(second);
     CHECK(second.error().message ==
-          fmt::format("another daemon answers on {}", daemon.path().native()));
+          fmt::format("another daemon is listening on {}", daemon.path().native()));
     CHECK(talk(daemon, "say a\n")[0] == "ok: a\n");
 }
 

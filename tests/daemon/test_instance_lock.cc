@@ -64,7 +64,7 @@ TEST_CASE("a control socket has one daemon, and one that was killed leaves no lo
     REQUIRE(!refused.has_value());
     CHECK(refused.error().code == errc::exists);
     CHECK(refused.error().message ==
-          fmt::format("another daemon (process {}) has {}", other.process(), socket.native()));
+          fmt::format("another daemon (process {}) holds {}", other.process(), socket.native()));
     other.end();
     {
         const auto taken = instance_lock::take(socket);

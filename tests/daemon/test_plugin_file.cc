@@ -105,14 +105,14 @@ TEST_CASE("the ABI's name holds what must be the same", "[daemon]")
 
 TEST_CASE("what is no plugin is refused in words", "[daemon]")
 {
-    CHECK(refusal("") == "it is no shared object for x86-64 (ELF)");
+    CHECK(refusal("") == "it is not an ELF shared object for x86-64");
     CHECK(refusal("#!/bin/sh\n" + std::string(200, ' ')) ==
-          "it is no shared object for x86-64 (ELF)");
+          "it is not an ELF shared object for x86-64");
     CHECK(read_plugin_file("/nonexistent.so").error().message ==
           "it cannot be opened: No such file or directory");
     CHECK(read_plugin_file("/tmp").error().message ==
           "it cannot be opened: expected a regular file, found a directory");
-    const std::string no_note = "it is no plugin of weft: WEFT_PLUGIN has left no note in it";
+    const std::string no_note = "it is not a weft plugin: it has no WEFT_PLUGIN note";
     CHECK(refusal(elf_with("")) == no_note);
     CHECK(refusal(elf_with(note("abi\0name\0only three"))) == no_note);
     CHECK(refusal(elf_with(note("abi\0name\0a\0b\0five"))) == no_note);

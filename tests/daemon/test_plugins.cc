@@ -149,7 +149,7 @@ TEST_CASE("registrations that do not go with the daemon's are faults", "[daemon]
     CHECK(holds(fault_of([] {
                     new command_registration{"show version", "Another", no_command};
                 }),
-                "two commands of one syntax"));
+                "two commands have the same syntax"));
     CHECK(holds(fault_of([] {
                     new init_registration{"sample", init_phase::exit, no_init, {"sample"}};
                 }),
@@ -165,5 +165,5 @@ TEST_CASE("registrations that do not go with the daemon's are faults", "[daemon]
                          .stage = config::stage::last,
                          .keys = {{"other.colour", config::text(), "A colour."}}}};
                 }),
-                "its key other.colour of the configuration does not begin with `sample.'"));
+                "its configuration key other.colour does not begin with `sample.'"));
 }

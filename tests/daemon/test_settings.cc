@@ -44,7 +44,7 @@ TEST_CASE("a core has one worker, and a key without a value is no list", "[confi
           strings{});
     CHECK(
         check_of(fmt::format("cpu: {{workers: [{0}, {0}]}}\n", usable_core())) ==
-        strings{fmt::format("f:1:{}: cpu.workers[1]: core {} has a worker already (cpu.workers[0])",
+        strings{fmt::format("f:1:{}: cpu.workers[1]: core {} already has a worker (cpu.workers[0])",
                             17 + usable_core().size() + 2, usable_core())});
     CHECK(check_of(fmt::format("cpu: {{workers: [{0}, {{core: {0}}}]}}\n", usable_core())).size() ==
           1);

@@ -51,7 +51,7 @@ TEST_CASE("what ends a trial is said", "[daemon]")
               return {};
           }) == "it threw an exception: no flux");
     CHECK(what([]() -> result<void> { throw 1; }) ==
-          "it threw something that is no std::exception");
+          "it threw something that is not a std::exception");
     CHECK(what([]() -> result<void> { std::terminate(); }) == "it called std::terminate()");
     CHECK(what([]() -> result<void> { _exit(7); }) == "it ended the process with status 7");
     CHECK(what([]() -> result<void> { std::abort(); }) == "it crashed: SIGABRT (Aborted)");

@@ -185,7 +185,7 @@ class Cli(testbed.TwoHosts):
         self.assertEqual(self.ask(clients[-1], b"show version\n")[0], "ok")
         verdict, text = self.answer(clients[0])
         self.assertEqual(verdict, "error")
-        self.assertIn("this session was ended for a new one's sake: user 65534 has 64 of 128", text)
+        self.assertIn("session closed to make room for a new one: user 65534 has 64 of 128", text)
         started = time.monotonic()
         mine = [self.connect() for _ in range(64)]
         for client in mine:

@@ -166,8 +166,8 @@ cli: {socket: /tmp/weft-never.sock}
     def test_a_plugin_that_is_asked_for_and_not_there(self):
         self.assert_wrong(
             "plugins: {path: /tmp, nosuch: {enabled: true}}\n",
-            "router.yaml:1:41: plugins.nosuch.enabled: the plugin is refused: the configuration names it, "
-            "but there is no such file",
+            "router.yaml:1:41: plugins.nosuch.enabled: the plugin is refused: it is listed in the "
+            "configuration, but the file does not exist",
         )
 
     def test_a_device_that_cannot_be_opened_ends_the_daemon(self):

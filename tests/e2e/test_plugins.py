@@ -17,14 +17,14 @@ REFUSED = {
     "crashing": "it crashed: SIG",
     "dangling": "it cannot be opened: No such file or directory",
     "leaving": "it ended the process with status 7",
-    "misnamed": "it calls itself `somebody-else', expected `misnamed' like the file",
+    "misnamed": "its name is `somebody-else', expected `misnamed' as in the file name",
     "missing-symbol": "undefined symbol: ",
-    "no-note": "it is no plugin of weft",
-    "not-elf": "it is no shared object",
-    "other-abi": "it was built for another weft: `weft ",
-    "stray-key": "its key elsewhere.colour of the configuration does not begin with `stray-key.'",
+    "no-note": "it is not a weft plugin",
+    "not-elf": "it is not an ELF shared object",
+    "other-abi": "it was built for a different weft: `weft ",
+    "stray-key": "its configuration key elsewhere.colour does not begin with `stray-key.'",
     "throwing": "it threw an exception: no licence for flux",
-    "twice-a-command": "two commands of one syntax: `show version' (",
+    "twice-a-command": "two commands have the same syntax: `show version' (",
     "twice-a-node": "two nodes are called `ip4-input': ",
 }
 
@@ -219,7 +219,7 @@ class Plugins(testbed.TwoHosts):
         self.assertIn("check.yaml:1:1: dscp-counter: unknown key", unknown.stdout)
         asked = self.check(f"plugins: {{path: {self.directory}, other-abi: {{enabled: true}}}}\n")
         self.assertEqual(asked.returncode, testbed.WRONG_CONFIGURATION)
-        self.assertIn("plugins.other-abi.enabled: the plugin is refused: it was built for another weft", asked.stdout)
+        self.assertIn("plugins.other-abi.enabled: the plugin is refused: it was built for a different weft", asked.stdout)
         nowhere = self.check("plugins: {path: /nonexistent}\ndscp-counter: {enabled: true}\n")
         self.assertIn("plugins.path: `/nonexistent' is not a directory", nowhere.stdout)
 

@@ -94,7 +94,7 @@ class Stop(testbed.TwoHosts):
         before = inside.run("ip", "-o", "link").stdout
         other_socket = os.path.join(self.weft.directory, "other.sock")
         for config, why in (
-            (self.weft.config, f"another daemon (process {self.weft.process.pid}) has {self.weft.socket}"),
+            (self.weft.config, f"another daemon (process {self.weft.process.pid}) holds {self.weft.socket}"),
             (
                 self.copy_of_config(other_socket),
                 f"interfaces.a: TAP `weft-a' is another daemon's: process {self.weft.process.pid}",

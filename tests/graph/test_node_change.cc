@@ -61,7 +61,7 @@ TEST_CASE("a slot that leads elsewhere is refused with who has it", "[graph][nod
 {
     changed c;
     CHECK(c.add("in", "x", 1) == "slot 1 of `in' leads to `end' already");
-    CHECK(c.add("in", "x", 4096) == "slot 4096 of `in' is not from 0 to 4095");
+    CHECK(c.add("in", "x", 4096) == "slot 4096 of `in' is not between 0 and 4095");
     CHECK_THAT(c.add("x", "in", 7), Contains("input node `in'"));
     CHECK(c.nexts("in") == lines{"middle", "end"});
     CHECK(c.nexts("x") == lines{"end"});

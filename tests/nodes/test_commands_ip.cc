@@ -110,7 +110,7 @@ TEST_CASE("pages of show ip fib make up the whole", "[nodes]")
     CHECK(whole["routes"] == pages);
     CHECK(whole["shown"] == 1215);
     CHECK(whole["next"].is_null());
-    CHECK(t.command("show ip fib max 0").starts_with("error: max: 0 is not from 1 to 5000"));
+    CHECK(t.command("show ip fib max 0").starts_with("error: max: 0 is not between 1 and 5000"));
     CHECK(t.command_json("show ip fib from 255.255.255.255/32 max 5")["shown"] == 1);
 }
 
@@ -302,9 +302,9 @@ TEST_CASE("an MTU is from 68 to 9216, if the device takes it", "[nodes]")
     CHECK(t.command("set interface mtu b 9216") == "");
     CHECK(t.driver("b").mtu == 9216);
     CHECK(interfaces_of(t.engine).hot(1).mtu.load() == 9216);
-    CHECK(t.command("set interface mtu b 67") == "error: mtu: 67 is not from 68 to 9216");
-    CHECK(t.command("set interface mtu b 9217") == "error: mtu: 9217 is not from 68 to 9216");
-    CHECK(t.command("set interface mtu b 65604") == "error: mtu: 65604 is not from 68 to 9216");
+    CHECK(t.command("set interface mtu b 67") == "error: mtu: 67 is not between 68 and 9216");
+    CHECK(t.command("set interface mtu b 9217") == "error: mtu: 9217 is not between 68 and 9216");
+    CHECK(t.command("set interface mtu b 65604") == "error: mtu: 65604 is not between 68 and 9216");
     t.driver("b").refuses = true;
     CHECK(t.command("set interface mtu b 1400") == "error: the device says no");
     CHECK(interfaces_of(t.engine).hot(1).mtu.load() == 9216);

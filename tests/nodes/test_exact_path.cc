@@ -100,5 +100,5 @@ TEST_CASE("exact-path takes protocols by name and number, and ports where there 
     CHECK(t.command(begin + "protocol icmp source-port 1") ==
           "error: protocol 1 has no ports; tcp and udp have");
     CHECK(t.command(begin + "source-port 65536") ==
-          "error: source-port: 65536 is not from 0 to 65535");
+          "error: source-port: 65536 is not between 0 and 65535");
 }

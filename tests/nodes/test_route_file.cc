@@ -179,8 +179,7 @@ TEST_CASE("what is no file of text is refused", "[nodes]")
     const file huge{"16.0.0.0/8 blackhole\n"};
     REQUIRE(truncate(huge.path.c_str(), off_t{1} << 30) == 0);
     CHECK(t.command("ip route load " + huge.path) ==
-          fmt::format("error: {}: 1073741824 bytes, more than the 536870912 that are read",
-                      huge.path));
+          fmt::format("error: {}: 1073741824 bytes, more than the limit of 536870912", huge.path));
 }
 
 TEST_CASE("a load counts what it added, changed, removed and left", "[nodes]")
@@ -247,7 +246,7 @@ TEST_CASE("a load that is ended says how far it came", "[nodes]")
     CHECK(ip4::load_routes(
               t.ip4(), some.path, [] { return false; }, at_once)
               .error()
-              .message == some.path + ": its reading was ended");
+              .message == some.path + ": reading it was interrupted");
 }
 
 TEST_CASE("a next hop that becomes the router's own during a load ends it with the place",

@@ -96,7 +96,7 @@ TEST_CASE("a rate that cannot be kept is refused", "[nodes]")
 {
     node_tester t;
     CHECK(t.command("ip route load /nonexistent rate 0") ==
-          "error: rate: 0 is not from 1 to 1000000000");
+          "error: rate: 0 is not between 1 and 1000000000");
     CHECK(t.command("ip route load /nonexistent rate 10") ==
           "error: rate: nothing can wait here; expected a session, such as weftctl's");
 }

@@ -163,8 +163,8 @@ TEST_CASE("what cannot be captured is refused", "[capture]")
     CHECK_THAT(g.tester.command("capture dispatch on x"), Contains("not an absolute path"));
     CHECK_THAT(g.on(" node in"), Contains("`in' is given no vectors"));
     CHECK_THAT(g.on(" node nobody"), Contains("error") && Contains("nobody"));
-    CHECK_THAT(g.on(" max 0"), Contains("max: 0 is not from 1"));
-    CHECK_THAT(g.on(" snap 63"), Contains("snap: 63 is not from 64"));
+    CHECK_THAT(g.on(" max 0"), Contains("max: 0 is not between 1 and"));
+    CHECK_THAT(g.on(" snap 63"), Contains("snap: 63 is not between 64 and"));
     CHECK_THAT(g.tester.command("capture dispatch on /nowhere/x"), Contains("No such file"));
     CHECK(g.tester.command("show capture") == "no vectors have been captured");
     std::ofstream{g.file} << "mine";
