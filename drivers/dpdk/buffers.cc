@@ -165,10 +165,10 @@ result<void> make_pool(const config::value& root, engine& engine)
             : rte_pktmbuf_pool_create("buffers", shape.count, cache, 0, room_of(shape),
                                       static_cast<int>(rte_socket_id()));
     if (pool == nullptr)
-        return fail(
-            errc::exhausted, "buffers: {} buffers of {} bytes cannot be made: {}{}", shape.count,
-            shape.size, rte_strerror(rte_errno),
-            own ? "" : fmt::format(" (memory.size holds {} MB)", rte_eal_get_physmem_size() >> 20));
+        return fail(errc::exhausted, "buffers: cannot allocate {} buffers of {} bytes: {}{}",
+                    shape.count, shape.size, rte_strerror(rte_errno),
+                    own ? ""
+                        : fmt::format(" (memory.size is {} MB)", rte_eal_get_physmem_size() >> 20));
     engine.add_pool(pool);
     return {};
 }

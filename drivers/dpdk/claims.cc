@@ -49,11 +49,13 @@ result<unique_fd> claim_name(std::string_view name, std::string_view words)
         return fail(errc::io, "{} cannot be claimed: {}", words, std::strerror(errno));
     const auto holder = holder_of(address, length);
     if (!holder)
-        return fail(errc::exists, "{} is another daemon's", words);
+        return fail(errc::exists, "{} is in use by another daemon", words);
     if (is_trusted(holder->uid))
-        return fail(errc::exists, "{} is another daemon's: process {}", words, holder->pid);
-    spdlog::warn("{}: user {} holds its name (process {}), which is no claim", words, holder->uid,
-                 holder->pid);
+        return fail(errc::exists, "{} is in use by another daemon (process {})", words,
+                    holder->pid);
+    spdlog::warn("{}: user {} holds its lock name (process {}); ignored, since only root and "
+                 "weft's own user can claim it",
+                 words, holder->uid, holder->pid);
     return unique_fd{};
 }
 

@@ -123,9 +123,8 @@ std::string fault_of_arguments(const std::string& device, uint16_t queues)
     const auto name = argument_of(device, "iface");
     const bool attaches = driver.starts_with("net_af_");
     if ((attaches || !name.empty()) && !is_interface_name(name))
-        return fmt::format("argument `iface': {} is no name of a Linux interface (1 to {} "
-                           "characters without `/', `:' and "
-                           "blanks)",
+        return fmt::format("argument `iface': {} is not a valid Linux interface name (1 to {} "
+                           "characters without `/', `:' and blanks)",
                            quote(name), IFNAMSIZ - 1);
     uint16_t most = tap_queues;
     if (attaches) {
@@ -134,7 +133,7 @@ std::string fault_of_arguments(const std::string& device, uint16_t queues)
         std::from_chars(pairs.data(), pairs.data() + pairs.size(), most);
     }
     if (queues > most)
-        return fmt::format("it has {} receive queue{} at most, {} are asked for", most,
+        return fmt::format("it has at most {} receive queue{}, {} were requested", most,
                            most == 1 ? "" : "s", queues);
     return {};
 }

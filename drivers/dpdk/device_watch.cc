@@ -29,8 +29,7 @@ bool close_device(process& self, const interface& i, interface_driver& driver)
     auto done =
         self.engine().module<input_control>().change(inputs, &self, [&] { driver.unplug(); });
     if (!done)
-        spdlog::warn("interface {}: its device is not closed yet: {}", i.name,
-                     done.error().message);
+        spdlog::warn("interface {}: cannot close its device yet: {}", i.name, done.error().message);
     return done.has_value();
 }
 
@@ -44,7 +43,8 @@ void keep_polled(process& self, const interface& i)
             deaf.push_back(q.input);
     if (deaf.empty())
         return;
-    spdlog::warn("interface {}: its device has no receive interrupts; rx-mode is adaptive", i.name);
+    spdlog::warn("interface {}: its device has no receive interrupts; using rx-mode adaptive",
+                 i.name);
     if (auto done = engine.module<input_control>().set_state(deaf, node_state::adaptive, &self);
         !done)
         spdlog::error("interface {}: {}", i.name, done.error().message);
@@ -56,9 +56,8 @@ class absence {
 public:
     void lose(interface& i, interface_driver& driver, engine& engine)
     {
-        spdlog::warn(
-            "interface {}: its device is gone; it is opened again every {} s until it is there",
-            i.name, replug_seconds);
+        spdlog::warn("interface {}: its device is gone; retrying every {} s", i.name,
+                     replug_seconds);
         closed_ = false;
         next_ = engine.loop().now() + pause;
         driver.let_go();
@@ -79,7 +78,7 @@ public:
             opened = driver.set_admin(hot.admin_up.load());
         if (!opened) {
             if (opened.error().message != why_)
-                spdlog::info("interface {}: its device is not there: {}", i.name,
+                spdlog::info("interface {}: its device is not available: {}", i.name,
                              opened.error().message);
             why_ = opened.error().message;
             return;
@@ -87,7 +86,7 @@ public:
         interfaces_of(engine).set_mac(i, driver.mac(i.index));
         keep_polled(self, i);
         why_.clear();
-        spdlog::info("interface {}: its device is there", i.name);
+        spdlog::info("interface {}: its device is available", i.name);
         tell_link(engine, i);
     }
 

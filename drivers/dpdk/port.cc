@@ -207,12 +207,11 @@ result<void> port::configure()
 {
     rte_eth_dev_info info{};
     if (const int code = rte_eth_dev_info_get(id_, &info); code != 0)
-        return device_fault(options_.device, "its capabilities are not known", code);
+        return device_fault(options_.device, "its capabilities could not be read", code);
     if (options_.queues > info.max_rx_queues)
         return fail(errc::invalid_argument,
-                    "device `{}' has {} receive queues at most, {} are asked "
-                    "for",
-                    options_.device, info.max_rx_queues, options_.queues);
+                    "device `{}' has at most {} receive queues, {} were requested", options_.device,
+                    info.max_rx_queues, options_.queues);
     const uint16_t rx_count = options_.queues;
     tx_count_ =
         std::min<uint16_t>(info.max_tx_queues, static_cast<uint16_t>(engine_.thread_count()));
@@ -331,7 +330,7 @@ result<void> port::set_admin(bool up)
     if (started_) {
         const int code = up ? rte_eth_dev_set_link_up(id_) : rte_eth_dev_set_link_down(id_);
         if (code != 0)
-            spdlog::info("device `{}': its link stays as it is: {}", options_.device,
+            spdlog::info("device `{}': its link state could not be changed: {}", options_.device,
                          rte_strerror(-code));
         return {};
     }
@@ -341,7 +340,7 @@ result<void> port::set_admin(bool up)
 result<void> port::start()
 {
     if (const int code = rte_eth_dev_start(id_); code != 0)
-        return device_fault(options_.device, "it did not start", code);
+        return device_fault(options_.device, "it could not be started", code);
     started_ = true;
     const quiet_dpdk asking;
     file_ = rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0);

@@ -32,7 +32,7 @@ void check_buffers(const pool_shape& buffers, const config::value& interfaces,
             queues += settings.get<uint32_t>("queues", 1);
     const uint64_t least = 2 * queues * port_options{}.rx_descriptors;
     if (buffers.count < least)
-        problems.add(interfaces, "{} receive queues need {} buffers at least, buffers.count is {}",
+        problems.add(interfaces, "{} receive queues need at least {} buffers, buffers.count is {}",
                      queues, least, buffers.count);
 }
 
@@ -57,7 +57,7 @@ void check_owners(const config::value& interfaces, config::problems& problems)
             const auto [owner, fresh] = owners.emplace(what.name, name);
             if (fresh || owner->second == name)
                 continue;
-            problems.add(device, "{} is interface {}'s already", what.words, owner->second);
+            problems.add(device, "{} is already used by interface {}", what.words, owner->second);
             break; // the others say the same
         }
     }
@@ -75,7 +75,7 @@ void check_all(const config::value& root, config::problems& problems)
         const auto* mtu = settings.find("mtu");
         if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > buffers.size)
             problems.add(*mtu,
-                         "{} with {} bytes of Ethernet does not fit into a buffer of {} bytes "
+                         "{} plus {} bytes of Ethernet does not fit into a buffer of {} bytes "
                          "(buffers.size)",
                          mtu->text(), ethernet_overhead, buffers.size);
     }
@@ -137,7 +137,7 @@ result<void> device_owners::take(const resource& what, const std::string& interf
 {
     const auto [owner, fresh] = owners_.emplace(what.name, interface);
     if (!fresh && owner->second != interface)
-        return fail(errc::exists, "{} is interface {}'s already", what.words, owner->second);
+        return fail(errc::exists, "{} is already used by interface {}", what.words, owner->second);
     return {};
 }
 
@@ -150,8 +150,8 @@ result<void> check_mtu(uint16_t mtu, uint16_t room)
 {
     if (mtu + ethernet_overhead > room)
         return fail(errc::invalid_argument,
-                    "an MTU of {} with {} bytes of Ethernet does not fit into a "
-                    "buffer of {} bytes (buffers.size)",
+                    "an MTU of {} plus {} bytes of Ethernet does not fit into a buffer of {} bytes "
+                    "(buffers.size)",
                     mtu, ethernet_overhead, room);
     return {};
 }

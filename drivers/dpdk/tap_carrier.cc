@@ -66,7 +66,7 @@ unique_fd open_socket_in(int there, int home)
         return unique_fd{};
     unique_fd made = open_socket();
     if (setns(home, CLONE_NEWNET) != 0)
-        spdlog::critical("the main thread cannot go back to its network namespace: {}",
+        spdlog::critical("the main thread cannot return to its network namespace: {}",
                          std::strerror(errno));
     return made;
 }

@@ -90,10 +90,11 @@ result<void> append(capture& to, const pcap_pkthdr& header, const u_char* data, 
 {
     const size_t number = to.frames.size() + 1;
     if (header.caplen != header.len)
-        return fail(errc::invalid_argument, "frame {} was captured cut off: {} of its {} bytes",
-                    number, header.caplen, header.len);
+        return fail(errc::invalid_argument,
+                    "frame {} was truncated when it was captured: {} of its {} bytes", number,
+                    header.caplen, header.len);
     if (header.len < least || header.len > most)
-        return fail(errc::invalid_argument, "frame {} has {} bytes, not from {} to {}", number,
+        return fail(errc::invalid_argument, "frame {} has {} bytes, expected {} to {}", number,
                     header.len, least, most);
     if (number > max_captured_frames || to.bytes.size() + header.len > max_captured_bytes)
         return fail(errc::exhausted, "more than {} frames or {} MB", max_captured_frames,
@@ -140,7 +141,7 @@ public:
         if (!wrong_)
             return pass(wrong_);
         if (found_.empty())
-            return fail(errc::invalid_argument, "{}: no address in it", path_);
+            return fail(errc::invalid_argument, "{}: it contains no address", path_);
         return std::move(found_);
     }
 
@@ -204,7 +205,7 @@ result<capture> read_frames(pcap_t* file, pcap_input& input, const std::string& 
     if (code != PCAP_ERROR_BREAK)
         return fail(errc::invalid_argument, "{}: {}", path, pcap_geterr(file));
     if (read.frames.empty())
-        return fail(errc::invalid_argument, "{}: no frame in it", path);
+        return fail(errc::invalid_argument, "{}: it contains no frame", path);
     return read;
 }
 
@@ -218,7 +219,7 @@ result<capture> read_capture(const std::string& path, uint32_t least, uint32_t m
     pcap_input input{*file};
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream{input.open(), std::fclose};
     if (!stream)
-        return fail(errc::exhausted, "{}: no memory to read it", path);
+        return fail(errc::exhausted, "{}: not enough memory to read it", path);
     std::array<char, PCAP_ERRBUF_SIZE> why{};
     const std::unique_ptr<pcap_t, void (*)(pcap_t*)> frames{
         pcap_fopen_offline(stream.get(), why.data()), [](pcap_t* p) { pcap_close(p); }};

@@ -137,8 +137,8 @@ packet_generator::packet_generator(engine& engine) : engine_{engine}
     interfaces_of(engine).guard([this](const interface& i) -> result<void> {
         for (const auto& [name, s] : streams_)
             if (s->options.interface == i.index)
-                return fail(errc::invalid_argument,
-                            "packets of the stream `{}' come in by interface {}", name, i.name);
+                return fail(errc::invalid_argument, "stream `{}' sends packets into interface {}",
+                            name, i.name);
         return {};
     });
 }
@@ -156,14 +156,14 @@ result<void> packet_generator::add(const std::string& name, const stream_options
                                    std::unique_ptr<packet_source> packets)
 {
     if (find(name))
-        return fail(errc::exists, "a stream `{}' exists already", name);
+        return fail(errc::exists, "a stream `{}' already exists", name);
     if (streams_.size() == max_streams)
-        return fail(errc::exhausted, "{} streams exist, the most there can be", max_streams);
+        return fail(errc::exhausted, "{} streams exist, which is the maximum", max_streams);
     size_t memory = packets->memory();
     for (const auto& [other, s] : streams_)
         memory += s->packets->memory();
     if (memory > max_stream_memory)
-        return fail(errc::exhausted, "all streams would take {} bytes of memory, {} are the most",
+        return fail(errc::exhausted, "all streams would take {} bytes of memory, the limit is {}",
                     memory, max_stream_memory);
     const auto made = std::make_shared<stream>(options, std::move(packets), rte_get_tsc_hz());
     made->retirer = retirer_;

@@ -141,7 +141,7 @@ result<std::unique_ptr<packet_source>> captured(command_context& context, bool f
     for (const auto* word : {"source", "destination", "destinations", "source-port",
                              "destination-port", "size", "protocol", "ttl", "mac", "random"})
         if (args.has(word))
-            return fail(errc::invalid_argument, "pcap and {} exclude each other", word);
+            return fail(errc::invalid_argument, "pcap and {} are mutually exclusive", word);
     // the nodes behind ethernet-input are given packets whose Ethernet header has been seen
     const uint32_t least = from_ethernet ? 0 : sizeof(net::ethernet_header);
     auto read = read_capture(std::string{args.text("pcap")}, least, buffer_room(context.engine),
@@ -167,7 +167,7 @@ result<node_id> entry_of(command_context& context)
             return next;
     }
     if (node != ethernet)
-        return fail(errc::invalid_argument, "node: {} does not check what it is given, expected {}",
+        return fail(errc::invalid_argument, "node: {} does not validate its packets, expected {}",
                     node->name, allowed);
     return ethernet->id;
 }
@@ -210,8 +210,7 @@ result<json> create(command_context& context)
     const std::string name{args.text("name")};
     if (!good_name(name, max_stream_name))
         return fail(errc::invalid_argument,
-                    "`{}' is no name of a stream (1 to {} letters, digits, "
-                    "`-', `_' and `.')",
+                    "`{}' is not a valid stream name (1 to {} letters, digits, `-', `_' and `.')",
                     name, max_stream_name);
     const interface& from = *interfaces_of(context.engine).find(args.text("interface"));
     const auto options = options_of(context, from);

@@ -30,18 +30,19 @@ result<void> make_way(const memif_options& options)
     std::error_code code;
     const auto folder = std::filesystem::path{options.socket}.parent_path();
     if (!folder.empty() && (std::filesystem::create_directories(folder, code), code))
-        return fail(errc::io, "memif socket {}: its directory cannot be made: {}", options.socket,
-                    code.message());
+        return fail(errc::io, "memif socket {}: its directory cannot be created: {}",
+                    options.socket, code.message());
     struct stat found {};
     if (lstat(options.socket.c_str(), &found) != 0)
         return {};
     if (!S_ISSOCK(found.st_mode))
-        return fail(errc::exists, "memif socket {}: it exists and is no socket", options.socket);
+        return fail(errc::exists, "memif socket {}: it exists and is not a socket", options.socket);
     const auto [address, length] = address_of(options);
     const unique_fd probe = make_socket();
     if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 ||
         errno != ECONNREFUSED)
-        return fail(errc::exists, "memif socket {}: another program listens there", options.socket);
+        return fail(errc::exists, "memif socket {}: another program is listening there",
+                    options.socket);
     unlink(options.socket.c_str());
     return {};
 }
@@ -92,11 +93,11 @@ result<void> check_peer(const socket_access& access, int connection)
 {
     const auto peer = peer_of(connection);
     if (!peer)
-        return fail(errc::io, "it cannot be told who it is: {}", std::strerror(errno));
+        return fail(errc::io, "its credentials cannot be read: {}", std::strerror(errno));
     if (may_connect(access, peer->uid, groups_of(connection, peer->gid)))
         return {};
     return fail(errc::invalid_argument,
-                "user {} (group {}) is not let in by owner {}, group {}, mode {:04o}", peer->uid,
+                "user {} (group {}) is not allowed by owner {}, group {}, mode {:04o}", peer->uid,
                 peer->gid, access.owner, access.group, access.mode);
 }
 
@@ -110,7 +111,7 @@ result<listener> listener::open(const memif_options& options)
     made.socket_ = foreign_fd{make_socket()};
     // the file never is more open than this: bind() takes the mode from the socket
     if (made.get() < 0 || fchmod(made.get(), options.access.mode & S_IRWXU) != 0)
-        return fault(options, "it cannot be made");
+        return fault(options, "it cannot be created");
     const auto [address, length] = address_of(options);
     if (bind(made.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
         return fault(options, "it cannot be bound");

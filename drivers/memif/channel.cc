@@ -76,7 +76,7 @@ void channel::take_files(bool wanted) noexcept
 result<void> channel::send(const message& what, int file)
 {
     if (!self_.wait_writable(socket_.get(), time_left()))
-        return fail(errc::timeout, "it takes no message for {} s", patience / 1s);
+        return fail(errc::timeout, "it accepted no message for {} s", patience / 1s);
     message copy = what;
     iovec part{&copy, sizeof copy};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof file)]{};
@@ -93,7 +93,7 @@ result<void> channel::send(const message& what, int file)
         std::memcpy(CMSG_DATA(rights), &file, sizeof file);
     }
     if (sendmsg(socket_.get(), &header, MSG_NOSIGNAL) != sizeof copy)
-        return fail(errc::io, "it takes no message: {}", std::strerror(errno));
+        return fail(errc::io, "it cannot be sent a message: {}", std::strerror(errno));
     return {};
 }
 
@@ -101,8 +101,8 @@ result<message> channel::receive(foreign_fd* file)
 {
     if (!self_.wait_readable(socket_.get(), time_left()))
         return self_.now() < deadline_
-                   ? fail(errc::timeout, "it says nothing for {} s", patience / 1s)
-                   : fail(errc::timeout, "it takes more than {} s to connect", max_handshake / 1s);
+                   ? fail(errc::timeout, "it sent nothing for {} s", patience / 1s)
+                   : fail(errc::timeout, "it took more than {} s to connect", max_handshake / 1s);
     return read(file);
 }
 
@@ -115,7 +115,7 @@ result<message> channel::read(foreign_fd* file)
     if (bytes < 0)
         return fail(errc::io, "{}", std::strerror(errno));
     if (bytes == 0)
-        return fail(errc::io, "it has closed the connection");
+        return fail(errc::io, "it closed the connection");
     if (bytes != sizeof got)
         return fail(errc::invalid_argument, "expected a message of {} bytes, found {}", sizeof got,
                     bytes);

@@ -32,10 +32,10 @@ result<void> check_bell(int fd)
     const auto path = fmt::format("/proc/self/fd/{}", fd);
     if (fd < 0 || readlink(path.c_str(), what.data(), what.size() - 1) < 0 ||
         std::string_view{what.data()} != "anon_inode:[eventfd]")
-        return fail(errc::invalid_argument, "a ring came without an eventfd");
+        return fail(errc::invalid_argument, "a ring was sent without an eventfd");
     if (about(fd).find("eventfd-semaphore: 1") != std::string::npos) // since Linux 6.6
         return fail(errc::invalid_argument,
-                    "a ring's eventfd is a semaphore, which one look does not silence");
+                    "a ring's eventfd is a semaphore, which one read does not clear");
     return {};
 }
 
@@ -58,11 +58,11 @@ result<void> client_story::hear(const message& m, foreign_fd file)
 result<link_ptr> client_story::finish()
 {
     if (!begun_)
-        return fail(errc::invalid_argument, "it wants to connect before it has said what to");
+        return fail(errc::invalid_argument, "it asked to connect before it introduced itself");
     for (auto* rings : {&to_server_, &to_client_})
         for (told& t : *rings) {
             if (t.header->cookie != ring_cookie)
-                return fail(errc::invalid_argument, "a ring has not the cookie of one");
+                return fail(errc::invalid_argument, "a ring does not have the magic cookie");
             t.header->head.store(0);
             t.header->tail.store(0);
             t.header->flags.store(rings == &to_server_ ? ring_unheard : t.header->flags.load());
@@ -80,17 +80,17 @@ result<void> client_story::begin(const init_message& m)
     std::array<char, secret_bytes> secret;
     put_text(secret.data(), secret.size(), own_.options.secret);
     if (begun_)
-        return fail(errc::exists, "it introduces itself twice");
+        return fail(errc::exists, "it introduced itself twice");
     if (m.version != protocol_version)
-        return fail(errc::unsupported, "version {:#x} of the protocol; expected {:#x}",
+        return fail(errc::unsupported, "protocol version {:#x}; expected {:#x}",
                     uint16_t{m.version}, protocol_version);
     if (m.id != own_.options.id)
-        return fail(errc::not_found, "no interface {} here; there is {}", uint32_t{m.id},
+        return fail(errc::not_found, "no interface {} here; expected {}", uint32_t{m.id},
                     own_.options.id);
     if (m.mode != 0)
         return fail(errc::unsupported, "mode {}; expected Ethernet", m.mode);
     if (std::memcmp(m.secret, secret.data(), secret.size()) != 0)
-        return fail(errc::invalid_argument, "a wrong secret");
+        return fail(errc::invalid_argument, "wrong secret");
     begun_ = true;
     link_->peer = text_of(m.name, sizeof m.name);
     return {};
@@ -99,7 +99,7 @@ result<void> client_story::begin(const init_message& m)
 result<void> client_story::add_region(const region_message& m, const foreign_fd& file)
 {
     if (!begun_)
-        return fail(errc::invalid_argument, "a region before it has said what for");
+        return fail(errc::invalid_argument, "it sent a region before it introduced itself");
     if (m.index != link_->regions.size() || m.index >= max_regions)
         return fail(errc::invalid_argument, "expected region {} of {} at most, found {}",
                     link_->regions.size(), max_regions, uint16_t{m.index});
@@ -130,7 +130,7 @@ result<void> client_story::add_ring(const ring_message& m, foreign_fd bell)
     if (m.region >= link_->regions.size() ||
         !link_->regions[m.region].holds(m.offset, ring_bytes(m.log2)) ||
         m.offset % alignof(uint64_t) != 0)
-        return fail(errc::invalid_argument, "ring {} does not lie in region {} at {}",
+        return fail(errc::invalid_argument, "ring {} does not fit into region {} at {}",
                     uint16_t{m.index}, uint16_t{m.region}, uint32_t{m.offset});
     if (auto good = check_bell(bell.get()); !good)
         return good;

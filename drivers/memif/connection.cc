@@ -35,7 +35,7 @@ void wait_for_room(process& self, const memif_device& device)
 {
     if (reaper::has_room())
         return;
-    spdlog::error("interface {}: files of earlier peers cannot be closed; no new one is let in",
+    spdlog::error("interface {}: files of earlier peers cannot be closed; accepting no new peer",
                   device.name());
     while (!reaper::has_room())
         self.sleep_for(retry);

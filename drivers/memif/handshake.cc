@@ -92,7 +92,7 @@ result<void> add_rings(channel& server, link& made, const client_memory& memory,
         const bool sends = r < memory.rings_to_server;
         unique_fd bell{eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
         if (bell.get() < 0)
-            return fail(errc::io, "no eventfd: {}", std::strerror(errno));
+            return fail(errc::io, "cannot create an eventfd: {}", std::strerror(errno));
         message m = make(message_type::add_ring);
         m.ring.flags = sends ? ring_to_server : 0;
         m.ring.index = static_cast<uint16_t>(sends ? r : r - memory.rings_to_server);
@@ -123,14 +123,14 @@ result<link_ptr> hear_server(channel& server, own_end& own)
         return pass(hello);
     if (hello->hello.oldest_version > protocol_version ||
         hello->hello.newest_version < protocol_version)
-        return fail(errc::unsupported, "it speaks other versions of the protocol than {:#x}",
+        return fail(errc::unsupported, "it does not support protocol version {:#x}",
                     protocol_version);
     if (auto done = introduce(server, own); !done)
         return pass(done);
 
     const client_memory memory = memory_for(own, hello->hello);
     if (memory.log2 == 0)
-        return fail(errc::unsupported, "it takes no ring");
+        return fail(errc::unsupported, "it accepts no ring");
     link_ptr made{new link};
     made->peer = text_of(hello->hello.name, sizeof hello->hello.name);
     unique_fd file;

@@ -26,7 +26,8 @@ result<region> region::map(int file, uint64_t bytes)
 {
     struct stat about {};
     if (bytes == 0 || bytes > max_bytes)
-        return fail(errc::invalid_argument, "a region has 1 byte to 4 GiB, found {} bytes", bytes);
+        return fail(errc::invalid_argument, "a region must have 1 byte to 4 GiB, found {} bytes",
+                    bytes);
     // only memory has seals; what else it may be, whoever serves it could let fstat() wait
     const int seals = fcntl(file, F_GET_SEALS);
     if (seals < 0 && errno == EINVAL)
@@ -39,9 +40,8 @@ result<region> region::map(int file, uint64_t bytes)
                     about.st_size);
     // its owner could take memory away under a worker's hands
     if ((seals & F_SEAL_SHRINK) == 0)
-        return fail(errc::unsupported,
-                    "a region's file may shrink: it has no F_SEAL_SHRINK (zero-copy clients share "
-                    "such files)");
+        return fail(errc::unsupported, "a region's file could shrink: it has no F_SEAL_SHRINK "
+                                       "(zero-copy clients share such files)");
     const size_t mapped = rounded_up(bytes, static_cast<size_t>(about.st_blksize));
     void* const base = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (base == MAP_FAILED)
@@ -65,7 +65,8 @@ result<region> region::make(size_t bytes, unique_fd& file)
         }
         code = errno;
     }
-    return fail(errc::io, "no {} bytes of shared memory: {}", mapped, std::strerror(code));
+    return fail(errc::io, "cannot allocate {} bytes of shared memory: {}", mapped,
+                std::strerror(code));
 }
 
 region::~region()

@@ -59,7 +59,7 @@ memif_device::open(const std::string& text, uint16_t queues,
     made->mac_ = mac.value_or(made->mac_);
     if (queues > max_rings)
         return fail(errc::invalid_argument,
-                    "a memif has {} receive queues at most, {} are asked for", max_rings, queues);
+                    "a memif has at most {} receive queues, {} were requested", max_rings, queues);
     return made;
 }
 
@@ -105,7 +105,7 @@ result<void> memif_device::join(engine& engine, const std::string& name, interfa
         queues_.push_back(std::make_unique<receive_queue>(
             receive_queue{this, q, thread, unique_fd{epoll_create1(EPOLL_CLOEXEC)}}));
         if (queues_.back()->bells.get() < 0)
-            return fail(errc::io, "interface {}: no file to wait for: {}", name,
+            return fail(errc::io, "interface {}: cannot create an epoll file: {}", name,
                         std::strerror(errno));
         auto input = engine.registry().clone("memif-input", node, queues_.back().get(), thread);
         if (!input)
@@ -214,7 +214,7 @@ void memif_device::detach()
         if (queue->number < old->receive.size())
             epoll_ctl(queue->bells.get(), EPOLL_CTL_DEL, old->receive[queue->number].bell(),
                       nullptr);
-    spdlog::info("interface {}: {} has left", name_, old->peer);
+    spdlog::info("interface {}: {} disconnected", name_, old->peer);
     engine_.rcu().defer([old] { link_ptr{old}.reset(); });
 }
 

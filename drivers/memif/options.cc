@@ -143,8 +143,9 @@ const std::map<std::string_view, setter> setters{
          if (!wanted)
              return pass(wanted);
          if (*wanted)
-             return fail(errc::unsupported,
-                         "weft copies frames, so that its peer cannot change them any more");
+             return fail(
+                 errc::unsupported,
+                 "not supported: weft copies frames, so that its peer can no longer change them");
          return {};
      }},
 };

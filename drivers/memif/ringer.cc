@@ -32,7 +32,7 @@ result<std::unique_ptr<ringer>> ringer::make()
                     "io_setup: {} (memif wakes its peers by asynchronous I/O; see fs.aio-max-nr)",
                     std::strerror(errno));
     if (reinterpret_cast<const event_ring*>(made->context_)->magic != event_ring_magic)
-        return fail(errc::unsupported, "io_setup: an unknown form of event ring");
+        return fail(errc::unsupported, "io_setup: unknown event ring format");
     made->read_.aio_fildes = static_cast<uint32_t>(made->nothing_.get());
     made->read_.aio_lio_opcode = IOCB_CMD_PREAD;
     made->read_.aio_flags = IOCB_FLAG_RESFD;

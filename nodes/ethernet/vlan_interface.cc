@@ -201,8 +201,8 @@ void check(const config::value& root, config::problems& problems)
                          tag_word(protocol_of(settings), vlan->as<uint16_t>())};
         const auto [other, fresh] = places.emplace(mine, name);
         if (!fresh)
-            problems.add(*vlan, "VLAN {} of interface {} is interface {}'s already", vlan->text(),
-                         mine.link, other->second);
+            problems.add(*vlan, "VLAN {} of interface {} is already used by interface {}",
+                         vlan->text(), mine.link, other->second);
     }
 }
 

@@ -57,7 +57,7 @@ result<void> vlans::check(interface_index parent, net::be16 protocol, uint16_t v
     const auto taken = of->second.find(tag_word(protocol, vlan));
     if (taken == of->second.end())
         return {};
-    return fail(errc::exists, "VLAN {} of interface {} is interface {}'s already", vlan,
+    return fail(errc::exists, "VLAN {} of interface {} is already used by interface {}", vlan,
                 interfaces_of(engine_).at(parent).name,
                 interfaces_of(engine_).at(taken->second).name);
 }

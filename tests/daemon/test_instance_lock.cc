@@ -85,7 +85,8 @@ TEST_CASE("a device is claimed by one process, and free when that is killed", "[
     const auto refused = own.claim(device);
     REQUIRE(!refused.has_value());
     CHECK(refused.error().message ==
-          fmt::format("TAP `claim-{}' is another daemon's: process {}", getpid(), other.process()));
+          fmt::format("TAP `claim-{}' is in use by another daemon (process {})", getpid(),
+                      other.process()));
     CHECK(own.claim(device + "-2").has_value());
     other.end();
     CHECK(own.claim(device).has_value());

@@ -83,7 +83,7 @@ TEST_CASE("commands that run at start are commands", "[config]")
 TEST_CASE("what one interface has another cannot have", "[config]")
 {
     CHECK(two_ports("net_tap0,iface=x", "net_tap1,iface=x") ==
-          strings{"f:3:15: interfaces.b.device: TAP `x' is interface a's already"});
+          strings{"f:3:15: interfaces.b.device: TAP `x' is already used by interface a"});
     CHECK(two_ports("net_tap0,iface=x", "net_tap1,iface=y") == strings{});
     CHECK(two_ports("net_tap0,iface=x", "net_tap0,iface=y").size() == 1);
     CHECK(two_ports("net_tap0,iface=x", "net_af_packet0,iface=x") == strings{}); // its other end
@@ -103,7 +103,8 @@ TEST_CASE("a memif's socket has one server, and an id one client", "[config]")
         return fmt::format("net_memif{},role={},id={},socket=/tmp/m{}", number++, role, id, more);
     };
     CHECK(two_ports(memif("server", 0), memif("server", 1)) ==
-          strings{"f:3:15: interfaces.b.device: memif socket `/tmp/m' is interface a's already"});
+          strings{
+              "f:3:15: interfaces.b.device: memif socket `/tmp/m' is already used by interface a"});
     CHECK(two_ports(memif("server", 0), memif("server", 1, ",socket-abstract=yes")) == strings{});
     CHECK(two_ports(memif("client", 0), memif("client", 0)).size() == 1);
     CHECK(two_ports(memif("client", 0), memif("client", 1)) == strings{});
@@ -121,9 +122,9 @@ TEST_CASE("names of TAPs, numbers of queues and workers that cannot be are found
               .find("argument `iface': `sixteen--letters' is no name") != std::string::npos);
     CHECK(one("device: \"net_tap0,iface=a/b\"").size() == 1);
     CHECK(one("device: net_tap0") == strings{});
-    CHECK(
-        one("device: \"net_tap0,iface=x\", queues: 17") ==
-        strings{"f:1:26: interfaces.a.device: it has 16 receive queues at most, 17 are asked for"});
+    CHECK(one("device: \"net_tap0,iface=x\", queues: 17") ==
+          strings{
+              "f:1:26: interfaces.a.device: it has at most 16 receive queues, 17 were requested"});
     CHECK(one("device: \"net_af_packet0,iface=x\", queues: 2").size() == 1);
     CHECK(one("device: \"net_af_packet0,iface=x,qpairs=2\", queues: 2") == strings{});
     CHECK(one("device: \"null\", handoff: 1") == strings{});

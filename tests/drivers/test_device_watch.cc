@@ -132,8 +132,8 @@ TEST_CASE("what became of a device is logged once", "[drivers][device]")
     w.run(10s);
     const std::string log = w.log.text();
     for (const char* line :
-         {"interface a: its device is gone", "its device is not there: no such device",
-          "interface a: its device is there"}) {
+         {"interface a: its device is gone", "its device is not available: no such device",
+          "interface a: its device is available"}) {
         CHECK_THAT(log, Contains(line));
         CHECK(log.find(line) == log.rfind(line));
     }

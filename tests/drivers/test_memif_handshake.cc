@@ -226,11 +226,11 @@ TEST_CASE("memif handshake: a bell is an eventfd that one look silences")
     };
     const pipe_ends pipe;
     const unique_fd semaphore{eventfd(0, EFD_SEMAPHORE)};
-    CHECK(refused(-1) == "a ring came without an eventfd");
-    CHECK(refused(pipe.in()) == "a ring came without an eventfd");
+    CHECK(refused(-1) == "a ring was sent without an eventfd");
+    CHECK(refused(pipe.in()) == "a ring was sent without an eventfd");
     if (const std::string text = refused(semaphore.get());
         !text.empty()) // Linux before 6.6 does not tell
-        CHECK(text == "a ring's eventfd is a semaphore, which one look does not silence");
+        CHECK(text == "a ring's eventfd is a semaphore, which one read does not clear");
 }
 
 TEST_CASE("memif handshake: a region is shared memory, and all of them have a limit")
@@ -260,16 +260,16 @@ TEST_CASE("memif handshake: rings lie in the memory, and are rings")
         return c.refused;
     };
     CHECK(refused([](auto& r) { r.offset = client_parts::bytes - 100; }) ==
-          "ring 0 does not lie in region 0 at 65436");
-    CHECK(refused([](auto& r) { r.offset = 4; }) == "ring 0 does not lie in region 0 at 4");
-    CHECK(refused([](auto& r) { r.region = 1; }) == "ring 0 does not lie in region 1 at 0");
+          "ring 0 does not fit into region 0 at 65436");
+    CHECK(refused([](auto& r) { r.offset = 4; }) == "ring 0 does not fit into region 0 at 4");
+    CHECK(refused([](auto& r) { r.region = 1; }) == "ring 0 does not fit into region 1 at 0");
     CHECK(refused([](auto& r) { r.log2 = 0; }).starts_with("a ring of 2^0 descriptors"));
     CHECK(refused([](auto& r) { r.index = 1; }) == "expected ring 0 of 1 at most, found 1");
     client_with_memory c;
     c.parts.ring(0).cookie = 1;
     CHECK(c.is_acked(ring_at(0, 0, 0), c.parts.bell.get()));
     CHECK(c.ask(of(message_type::connect)).type == message_type::disconnect);
-    CHECK(c.refused == "a ring has not the cookie of one");
+    CHECK(c.refused == "a ring does not have the magic cookie");
 }
 
 TEST_CASE("memif handshake: who says nothing is left after 2 s, who says little after 10 s")
@@ -279,7 +279,7 @@ TEST_CASE("memif handshake: who says nothing is left after 2 s, who says little 
     silent.t.advance(1900ms);
     CHECK(silent.refused.empty());
     silent.t.advance(200ms);
-    CHECK(silent.refused == "it says nothing for 2 s");
+    CHECK(silent.refused == "it sent nothing for 2 s");
 
     client_with_memory slow;
     uint16_t next = 1;
@@ -287,7 +287,7 @@ TEST_CASE("memif handshake: who says nothing is left after 2 s, who says little 
         slow.t.advance(1500ms);
         static_cast<void>(slow.send(region_at(next), slow.parts.memory.get()));
     }
-    CHECK(slow.refused == "it takes more than 10 s to connect");
+    CHECK(slow.refused == "it took more than 10 s to connect");
     CHECK(next == 8);
 }
 
@@ -326,7 +326,7 @@ TEST_CASE("memif handshake: a server that takes fewer rings gets fewer the next 
     message m = hello();
     m.hello.newest_version = m.hello.oldest_version = 0x100;
     CHECK(old.ask(m).type == message_type::disconnect);
-    CHECK(old.refused == "it speaks other versions of the protocol than 0x200");
+    CHECK(old.refused == "it does not support protocol version 0x200");
 }
 
 TEST_CASE("memif access: a peer is let in as a file's mode would")
@@ -370,7 +370,8 @@ TEST_CASE("memif listener: a file left over is replaced, one that somebody answe
         CHECK((made.st_mode & 07777) == 0640);
         const auto second = memif::listener::open(options);
         REQUIRE_FALSE(second);
-        CHECK(second.error().message.find("another program listens there") != std::string::npos);
+        CHECK(second.error().message.find("another program is listening there") !=
+              std::string::npos);
         REQUIRE(rename(options.socket.c_str(), (folder + "/new/other").c_str()) == 0);
         REQUIRE(memif::listener::open(options)); // a successor's, gone with it
         REQUIRE(symlink("other", options.socket.c_str()) == 0);

@@ -141,11 +141,10 @@ TEST_CASE("streams that cannot be are refused with a reason", "[drivers]")
         {"s interface a source 10.0.0.9 destination 10.0.0.1 ttl 256",
          "ttl: 256 is not between 0 and 255"},
         {"s interface a source 10.0.0.9 destination 10.0.0.1 node drop",
-         "node: drop does not check what it is given, expected ethernet-input, ip4-input, "
-         "arp-input"},
-        {"s interface a pcap /x size 60", "pcap and size exclude each other"},
-        {"s/ interface a pcap /x", "`s/' is no name of a stream (1 to 31 letters, digits, `-', `_' "
-                                   "and `.')"},
+         "node: drop does not validate its packets, expected ethernet-input, ip4-input, arp-input"},
+        {"s interface a pcap /x size 60", "pcap and size are mutually exclusive"},
+        {"s/ interface a pcap /x",
+         "`s/' is not a valid stream name (1 to 31 letters, digits, `-', `_' and `.')"},
         {"s interface c pcap /x", "no interface `c', expected a or b"},
     };
     for (const auto& [line, message] : refused)
@@ -153,7 +152,7 @@ TEST_CASE("streams that cannot be are refused with a reason", "[drivers]")
     CHECK(t.command("packet-generator enable s") == "error: no stream `s' (there is none)");
     CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)).empty());
     CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)) ==
-          "error: a stream `s' exists already");
+          "error: a stream `s' already exists");
 }
 
 TEST_CASE("a stream that is done but not retired yet can be enabled again", "[drivers]")
@@ -183,7 +182,7 @@ TEST_CASE("there is a bound to the memory of all streams", "[drivers]")
     CHECK(generator.add("a", options, std::make_unique<large>(max_stream_memory - 100)));
     CHECK(generator.add("b", options, std::make_unique<large>(100)));
     CHECK(generator.add("c", options, std::make_unique<large>(1)).error().message ==
-          "all streams would take 536870913 bytes of memory, 536870912 are the most");
+          "all streams would take 536870913 bytes of memory, the limit is 536870912");
 }
 
 TEST_CASE("there is a bound to the streams", "[drivers]")
@@ -192,7 +191,7 @@ TEST_CASE("there is a bound to the streams", "[drivers]")
     for (size_t i = 0; i < max_streams; ++i)
         REQUIRE(t.command(fmt::format("packet-generator new s{} {}", i, a_to_b)).empty());
     CHECK(t.command(fmt::format("packet-generator new more {}", a_to_b)) ==
-          "error: 64 streams exist, the most there can be");
+          "error: 64 streams exist, which is the maximum");
     CHECK(t.command("packet-generator delete s7").empty());
     CHECK(t.command(fmt::format("packet-generator new more {}", a_to_b)).empty());
 }

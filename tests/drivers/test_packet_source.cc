@@ -201,11 +201,12 @@ TEST_CASE("captures that cannot be sent as they were are refused", "[drivers]")
     cut.resize(cut.size() - 1);
     CHECK(refusal({}).find("truncated dump file") != std::string::npos);
     CHECK(refusal(frame) == ": unknown file format");
-    CHECK(refusal(pcap({})) == ": no frame in it");
+    CHECK(refusal(pcap({})) == ": it contains no frame");
     CHECK(refusal(cut).find("truncated dump file") != std::string::npos);
-    CHECK(refusal(pcap({frame}, 1, 4)) == ": frame 1 was captured cut off: 50 of its 54 bytes");
+    CHECK(refusal(pcap({frame}, 1, 4)) ==
+          ": frame 1 was truncated when it was captured: 50 of its 54 bytes");
     CHECK(refusal(pcap({frame, byte_string(2049)})) ==
-          ": frame 2 has 2049 bytes, not from 0 to 2048");
+          ": frame 2 has 2049 bytes, expected 0 to 2048");
     CHECK(refusal(pcap({frame}, 101)) == ": its link type is 12, not Ethernet (1)");
     CHECK(refusal(pcap(std::vector<byte_string>(max_captured_frames + 1))) ==
           ": more than 262144 frames or 64 MB");
@@ -252,5 +253,5 @@ TEST_CASE("a file of destinations with a wrong line is refused", "[drivers]")
               .message.starts_with(endless.path + ":1:1: expected"));
     const file empty{"# nothing\n"};
     CHECK(read_destinations(empty.path, nullptr).error().message ==
-          empty.path + ": no address in it");
+          empty.path + ": it contains no address");
 }

@@ -85,7 +85,7 @@ class Devices(testbed.Test):
         log = self.log()
         for name in "bc":
             self.assertEqual(log.count(f"interface {name}: its device is gone"), 1, log)
-            self.assertEqual(log.count(f"interface {name}: its device is there"), 1, log)
+            self.assertEqual(log.count(f"interface {name}: its device is available"), 1, log)
         shown = self.weft.namespace.run("ip", "-o", "link", "show", "weft-b").stdout
         self.assertIn("mtu 1400", shown)
         self.assertIn("02:00:00:00:02:01", shown)

@@ -145,7 +145,7 @@ class Drivers(Asked):
         vhost = {"device": f"net_vhost0,iface={self.folder}/other.sock,queues=2"}
         for keys, status, said in (
             ({"macaddress": mac(7)}, 1, "its MAC address could not be set: Operation not supported"),
-            ({"queues": 4}, testbed.WRONG_CONFIGURATION, "has 2 receive queues at most, 4"),
+            ({"queues": 4}, testbed.WRONG_CONFIGURATION, "has at most 2 receive queues, 4"),
         ):
             config = testbed.config({"v": {**vhost, **keys}})
             weft = testbed.Weft(config, wait=False)

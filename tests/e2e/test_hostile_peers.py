@@ -167,7 +167,7 @@ class HostilePeers(testbed.Test):
         finally:
             os.seteuid(0)
             os.chmod(self.paths[1], 0o600)
-        self.assertIn("user 65534 (group 0) is not let in by owner 0, group 0, mode 0600", str(caught.exception))
+        self.assertIn("user 65534 (group 0) is not allowed by owner 0, group 0, mode 0600", str(caught.exception))
 
     def test_a_socket_has_the_mode_that_was_asked_for(self):
         self.assertEqual([os.stat(path).st_mode & 0o777 for path in self.paths], [0o660, 0o600])

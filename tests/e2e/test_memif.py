@@ -216,16 +216,16 @@ class Clients(testbed.Test):
         with tempfile.TemporaryFile() as plain:
             for words, options in (
                 ("version 0x100", {"version": 0x100}),
-                ("no interface 5 here; there is 0", {"identity": 5}),
+                ("no interface 5 here; expected 0", {"identity": 5}),
                 ("mode 1; expected Ethernet", {"mode": 1}),
-                ("a wrong secret", {"secret": b"guess"}),
+                ("wrong secret", {"secret": b"guess"}),
                 ("F_SEAL_SHRINK", {"sealed": False}),
                 ("in a file of 4096", {"file_bytes": 4096, "region_bytes": 1 << 20, "log2": 1}),
                 ("at most 256 MiB in all (region-limit)", {"region_bytes": 1 << 33}),
                 ("expected region 0", {"region": 1}),
-                ("does not lie in region 3", {"ring_region": 3}),
-                ("does not lie in region 0", {"ring_offset": 1 << 30}),
-                ("does not lie in region 0", {"ring_offset": 4}),
+                ("does not fit into region 3", {"ring_region": 3}),
+                ("does not fit into region 0", {"ring_offset": 1 << 30}),
+                ("does not fit into region 0", {"ring_offset": 4}),
                 ("a ring of 2^15", {"log2": 15}),
                 ("without an eventfd", {"bell": plain.fileno()}),
                 ("cookie", {"cookie": 7}),
@@ -237,8 +237,8 @@ class Clients(testbed.Test):
 
     def test_messages_out_of_turn_are_refused(self):
         for kind, body, words in (
-            (memif_client.CONNECT, b"", "before it has said"),
-            (memif_client.ADD_REGION, b"", "before it has said"),
+            (memif_client.CONNECT, b"", "before it introduced itself"),
+            (memif_client.ADD_REGION, b"", "before it introduced itself"),
             (memif_client.ACK, b"", "unexpected message 1"),
             (999, b"", "unexpected message 999"),
         ):
@@ -276,7 +276,7 @@ class Clients(testbed.Test):
                 self.assert_works(good)
             with self.assertRaises(Refused) as caught:
                 silent.hear(memif_client.ACK)
-            self.assertIn("says nothing", str(caught.exception))
+            self.assertIn("sent nothing", str(caught.exception))
 
     def test_frames_of_all_lengths_come_back_whole(self):
         with self.connected() as client:

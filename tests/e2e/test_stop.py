@@ -97,7 +97,7 @@ class Stop(testbed.TwoHosts):
             (self.weft.config, f"another daemon (process {self.weft.process.pid}) holds {self.weft.socket}"),
             (
                 self.copy_of_config(other_socket),
-                f"interfaces.a: TAP `weft-a' is another daemon's: process {self.weft.process.pid}",
+                f"interfaces.a: TAP `weft-a' is in use by another daemon (process {self.weft.process.pid})",
             ),
         ):
             second = self.second(config)

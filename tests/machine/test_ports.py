@@ -133,7 +133,7 @@ class Ports(machine.Test):
         status, _ = self.router.run("systemctl start weft", 30, check=False)
         self.assertNotEqual(status, 0)
         self.router.run("systemctl stop weft")
-        self.assertRegex(self.router.journal(), r"has 2 receive queues at most, 3")
+        self.assertRegex(self.router.journal(), r"has at most 2 receive queues, 3")
 
 
 if __name__ == "__main__":

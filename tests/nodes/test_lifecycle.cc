@@ -151,8 +151,7 @@ TEST_CASE("an interface that is in use is not deleted, and who uses it is named"
     REQUIRE(t.command("interface create null n") == "");
     REQUIRE(t.command("packet-generator new s interface n limit 1 source 10.0.0.2 destination "
                       "10.0.1.2") == "");
-    CHECK(t.command("interface delete n") ==
-          "error: packets of the stream `s' come in by interface n");
+    CHECK(t.command("interface delete n") == "error: stream `s' sends packets into interface n");
     REQUIRE(t.command("packet-generator delete s") == "");
     CHECK(t.command("interface delete n") == "");
 }

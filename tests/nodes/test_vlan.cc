@@ -213,7 +213,8 @@ TEST_CASE("what cannot be a VLAN is told", "[vlan]")
 {
     vlan_tester t;
     for (const auto& [what, words] : std::map<std::string, std::string>{
-             {"vlan x link a vlan 100", "VLAN 100 of interface a is interface a.100's already"},
+             {"vlan x link a vlan 100",
+              "VLAN 100 of interface a is already used by interface a.100"},
              {"vlan x link nowhere vlan 1", "no interface `nowhere'"},
              {"vlan x link a", "needs `vlan'"},
              {"vlan x vlan 9", "needs `link'"},
