@@ -78,7 +78,8 @@ result<std::vector<unsigned>> engine::polling_threads_for(const std::string& nod
     std::erase_if(found, [&](unsigned thread) { return !nodes_of(thread).take(node); });
     if (found.empty())
         return fail(errc::invalid_argument,
-                    "no worker's patterns take node `{}'{} (cpu.workers[].nodes)", node, patterns);
+                    "no worker's patterns include node `{}'{} (cpu.workers[].nodes)", node,
+                    patterns);
     return found;
 }
 

@@ -91,18 +91,15 @@ result<void> check_feature(const feature_registration& feature, const node_regis
     const auto& arcs = arc_registrations();
     const auto place = fmt::format("{}:{}", feature.where.file_name(), feature.where.line());
     if (nodes.find(feature.node) == nullptr)
-        return fail(errc::not_found, "the feature `{}' ({}) is no node", feature.node, place);
+        return fail(errc::not_found, "the feature `{}' ({}) is not a node", feature.node, place);
     if (std::none_of(arcs.begin(), arcs.end(),
                      [&](const auto* arc) { return arc->name == feature.arc; }))
         return fail(errc::not_found,
-                    "the feature `{}' ({}) is to stand on the arc `{}', which does "
-                    "not exist",
+                    "the feature `{}' ({}) registers on the arc `{}', which does not exist",
                     feature.node, place, feature.arc);
     for (const auto* other : feature_registrations())
         if (other != &feature && other->node == feature.node && other->arc != feature.arc)
-            return fail(errc::exists,
-                        "the feature `{}' stands on two arcs: `{}' ({}) and `{}' "
-                        "({}:{})",
+            return fail(errc::exists, "the feature `{}' is on two arcs: `{}' ({}) and `{}' ({}:{})",
                         feature.node, feature.arc, place, other->arc, other->where.file_name(),
                         other->where.line());
     return {};

@@ -19,8 +19,8 @@ result<node_entry*> node_registry::append(std::string name, const node_descripto
 {
     const bool used_again = !free_.empty();
     if (!used_again && nodes_.size() == trace_buffer::max_nodes)
-        return fail(errc::exhausted, "{} nodes exist{}, the most there can be", count(),
-                    count() < nodes_.size() ? " or were removed and are still referred to" : "");
+        return fail(errc::exhausted, "{} nodes exist{}, which is the maximum", count(),
+                    count() < nodes_.size() ? " or were removed but are still referred to" : "");
     const auto id = used_again ? free_.front() : static_cast<node_id>(nodes_.size());
     if (used_again)
         free_.pop_front();
@@ -42,7 +42,7 @@ result<node_id> node_registry::add(std::shared_ptr<const node_descriptor> what)
     if (what->name.empty())
         return fail(errc::invalid_argument, "a node without a name");
     if (find(what->name) != nullptr)
-        return fail(errc::exists, "a node `{}' exists already", what->name);
+        return fail(errc::exists, "a node `{}' already exists", what->name);
     auto appended = append(std::string{what->name}, *what);
     if (!appended)
         return pass(appended);
@@ -70,7 +70,7 @@ result<node_id> node_registry::clone(std::string_view of, std::string name, void
     if (name.empty())
         return fail(errc::invalid_argument, "a clone of `{}' without a name", of);
     if (find(name) != nullptr)
-        return fail(errc::exists, "a node `{}' exists already", name);
+        return fail(errc::exists, "a node `{}' already exists", name);
     auto appended = append(std::move(name), *original->descriptor);
     if (!appended)
         return pass(appended);
@@ -94,7 +94,8 @@ result<void> node_registry::remove(node_id id)
     node_entry& entry = nodes_[id];
     if (!entry.added || entry.removed)
         return fail(errc::invalid_argument,
-                    "node `{}' is not a clone and was not added at run time: it stays", entry.name);
+                    "node `{}' is not a clone and was not added at run time; it cannot be removed",
+                    entry.name);
     for (const auto& other : all()) {
         const auto edge = std::find(other.nexts.begin(), other.nexts.end(), id);
         if (other.id == id)
@@ -182,13 +183,13 @@ result<next_index> node_registry::add_next(node_id from, node_id to, std::option
                     entry.name, max_slots - 1);
     for (const auto* e : all) {
         if (slot < e->nexts.size() && e->nexts[slot] != to && e->nexts[slot] != empty_)
-            return fail(errc::exists, "slot {} of `{}' leads to `{}' already", slot, e->name,
+            return fail(errc::exists, "slot {} of `{}' already leads to `{}'", slot, e->name,
                         nodes_[e->nexts[slot]].name);
         if (slot > e->nexts.size() && empty_ == no_node)
-            return fail(errc::invalid_argument,
-                        "slot {} of `{}' would leave empty ones before it, for which there is no "
-                        "node `drop'",
-                        slot, e->name);
+            return fail(
+                errc::invalid_argument,
+                "slot {} of `{}' would leave empty slots before it, which need a node `drop'", slot,
+                e->name);
     }
     for (auto* e : all) {
         if (slot >= e->nexts.size()) {

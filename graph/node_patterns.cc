@@ -61,12 +61,13 @@ result<void> node_patterns::check(std::string_view text)
     if (body.empty())
         return fail(errc::invalid_argument, "the pattern is empty");
     if (text.size() > longest)
-        return fail(errc::invalid_argument, "a pattern has {} signs at most, this one has {}",
-                    longest, text.size());
+        return fail(errc::invalid_argument,
+                    "a pattern can have at most {} characters, this one has {}", longest,
+                    text.size());
     if (!std::all_of(text.begin(), text.end(), may_stand_in_pattern))
         return fail(errc::invalid_argument,
-                    "{} is not a pattern of nodes' names (letters, digits, `-', `_', `.', and "
-                    "`*', `?', `[...]'; with `!' before it, to leave out)",
+                    "{} is not a pattern of node names (letters, digits, `-', `_', `.', and `*', "
+                    "`?', `[...]'; with `!' in front, to exclude)",
                     quote(text));
     bool open = false;
     for (const char c : body)

@@ -100,7 +100,7 @@ std::string_view description_of(variant which) noexcept
 {
     switch (which) {
     case variant::plain:
-        return "packet by packet, the form to read";
+        return "packet by packet, the reference";
     case variant::baseline:
         return "many packets at once, any x86-64 that DPDK runs on";
     case variant::avx2:
@@ -223,7 +223,7 @@ void node_registry::join(node_entry& entry, std::vector<std::string>& faults)
     for (const auto& next : entry.descriptor->nexts) {
         if (next.index != entry.nexts.size())
             faults.push_back(
-                fmt::format("node `{}' declares next {} (`{}') where number {} is to stand",
+                fmt::format("node `{}' declares next {} (`{}') where number {} is expected",
                             entry.name, next.index, next.name, entry.nexts.size()));
         const auto* target = find(next.name);
         if (target == nullptr)
@@ -234,7 +234,7 @@ void node_registry::join(node_entry& entry, std::vector<std::string>& faults)
     for (size_t number = 0; const auto& reason : entry.descriptor->reasons)
         if (reason.number != number++)
             faults.push_back(
-                fmt::format("node `{}' declares reason {} (`{}') where number {} is to stand",
+                fmt::format("node `{}' declares reason {} (`{}') where number {} is expected",
                             entry.name, reason.number, reason.name, number - 1));
     entry.slot_owners.resize(entry.nexts.size());
 }
@@ -254,7 +254,7 @@ void node_registry::join_siblings(node_entry& entry, std::vector<std::string>& f
         at = nodes_[at].sibling_of;
     }
     if (at == entry.id && first)
-        faults.push_back(fmt::format("nodes are siblings in a circle: {} -> {}",
+        faults.push_back(fmt::format("nodes are siblings in a cycle: {} -> {}",
                                      fmt::join(way, " -> "), entry.name));
     if (at == entry.id || nodes_[at].sibling_of != no_node)
         return;
@@ -294,7 +294,7 @@ result<void> node_registry::set_variant(node_id id, variant which)
         return fail(errc::not_found, "node `{}' has no variant `{}' (show node {})", entry.name,
                     to_string(which), entry.name);
     if (!is_supported(which))
-        return fail(errc::unsupported, "this processor does not run the variant `{}'",
+        return fail(errc::unsupported, "this CPU does not support the variant `{}'",
                     to_string(which));
     entry.active_variant = static_cast<size_t>(found - entry.variants.begin());
     return {};

@@ -397,7 +397,7 @@ void node_run::check_given(packet* const* packets, uint32_t count) noexcept
         (static_cast<uint32_t>(thread_index_) + 1) << 24 | (thread_->next_serial() & 0xff'ffff);
     for (uint32_t i = 0; i < count; ++i) {
         if (packets[i]->note().custody == token_)
-            verdict_fault(thread_->engine(), id_, "a packet stands twice in one frame", 1);
+            verdict_fault(thread_->engine(), id_, "a packet is in one frame twice", 1);
         packets[i]->note().custody = token_;
     }
     owned_ = count;
@@ -409,7 +409,7 @@ void node_run::check_taken(packet* const* packets, uint32_t count) noexcept
         return;
     for (uint32_t i = 0; i < count; ++i) {
         if (packets[i]->note().custody != token_)
-            verdict_fault(thread_->engine(), id_, "a packet met a second fate", 1);
+            verdict_fault(thread_->engine(), id_, "a packet got a second verdict", 1);
         packets[i]->note().custody = 0;
     }
     owned_ -= count;
@@ -418,7 +418,7 @@ void node_run::check_taken(packet* const* packets, uint32_t count) noexcept
 void node_run::check_settled() noexcept
 {
     if (owned_ != 0)
-        verdict_fault(thread_->engine(), id_, "packets met no fate, or more than one", owned_);
+        verdict_fault(thread_->engine(), id_, "packets got no verdict, or more than one", owned_);
 }
 #endif
 

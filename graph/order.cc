@@ -95,7 +95,7 @@ result<std::vector<order_step>> order_of(std::string_view kind, std::span<const 
         const auto ready = std::find_if(remaining.begin(), remaining.end(),
                                         [](const auto& entry) { return entry.second.empty(); });
         if (ready == remaining.end())
-            return fail(errc::invalid_argument, "{} wait for each other: {}", kind,
+            return fail(errc::invalid_argument, "{} depend on each other: {}", kind,
                         cycle_among(remaining));
         const auto name = ready->first;
         order.push_back(step_behind(places->at(name), items, wanted->at(name), order));

@@ -83,7 +83,7 @@ public:
             if (is_source(id))
                 roots.push_back(id);
         if (roots.empty())
-            faults_.push_back("the graph has no source: no input node stands in it");
+            faults_.push_back("the graph has no source: it has no input node");
         for (node_id id : members_)
             if (!is_source(id) && registry_.at(id).joined_later)
                 roots.push_back(id);
@@ -101,8 +101,8 @@ public:
                                               "joined later",
                                               registry_.at(id).name));
         if (finished_.size() > plan::max_nodes)
-            faults_.push_back(fmt::format("{} nodes in one plan, more than {}", finished_.size(),
-                                          plan::max_nodes));
+            faults_.push_back(fmt::format("{} nodes in one plan, more than the maximum of {}",
+                                          finished_.size(), plan::max_nodes));
         if (!faults_.empty())
             return fail(errc::invalid_argument, "{}", fmt::join(faults_, "\n"));
         std::reverse(finished_.begin(), finished_.end());
@@ -122,7 +122,7 @@ private:
             members_.push_back(entry.id);
         else if (entry.thread)
             faults_.push_back(
-                fmt::format("node `{}' is to run there, but the patterns {} leave it out",
+                fmt::format("node `{}' must run there, but the patterns {} leave it out",
                             entry.name, patterns_.text()));
     }
 
@@ -154,9 +154,8 @@ private:
             faults_.push_back(fmt::format("an edge leads from node `{}' into the {} node `{}'",
                                           from.name, to_string(to.descriptor->type), to.name));
         if (from.id == to.id && !from.descriptor->self_edge)
-            faults_.push_back(fmt::format("node `{}' has an edge to itself and does not say that "
-                                          "it means it",
-                                          from.name));
+            faults_.push_back(fmt::format(
+                "node `{}' has an edge to itself but does not declare it (self_edge)", from.name));
         if (!takes(to))
             faults_.push_back(
                 fmt::format("an edge leads from node `{}' to `{}', which the patterns {} leave out",

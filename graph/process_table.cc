@@ -93,7 +93,7 @@ result<process_table::entry*> process_table::known(std::string_view name, std::s
         return found->second.get();
     if (engine_.loop().find(name) != 0)
         return fail(errc::unsupported,
-                    "process {} cannot be {}: it belongs to what it serves; expected {}",
+                    "process {} cannot be {} separately from what it serves; expected {}",
                     quote(name), action, fmt::join(names(), ", "));
     return fail(errc::not_found, "no process {}, expected {}", quote(name),
                 fmt::join(names(), ", "));
@@ -105,8 +105,8 @@ result<process_id> process_table::start(std::string_view name)
     if (!found)
         return pass(found);
     if (alive(**found))
-        return fail(errc::exists, "process {} runs already", quote(name));
-    spdlog::info("process `{}' is started by command", name);
+        return fail(errc::exists, "process {} is already running", quote(name));
+    spdlog::info("process `{}' started by command", name);
     return launch(**found);
 }
 
@@ -117,12 +117,12 @@ result<void> process_table::stop(std::string_view name)
         return pass(found);
     if ((*found)->what.control != process_control::full)
         return fail(errc::unsupported,
-                    "process {} cannot be stopped: the router is wrong without it; "
-                    "`process restart {}' is possible",
+                    "process {} cannot be stopped, since the router does not work without it; use "
+                    "`process restart {}'",
                     quote(name), name);
     if (!alive(**found))
-        return fail(errc::not_found, "process {} does not run: {}", quote(name), (*found)->ended);
-    spdlog::warn("process `{}' is stopped by command", name);
+        return fail(errc::not_found, "process {} is not running: {}", quote(name), (*found)->ended);
+    spdlog::warn("process `{}' stopped by command", name);
     return halt(**found, "stopped by command");
 }
 
@@ -131,7 +131,7 @@ result<process_id> process_table::restart(std::string_view name)
     auto found = known(name, "restarted");
     if (!found)
         return pass(found);
-    spdlog::info("process `{}' is restarted by command", name);
+    spdlog::info("process `{}' restarted by command", name);
     if (alive(**found))
         if (auto done = halt(**found, "stopped by command"); !done)
             return pass(done);

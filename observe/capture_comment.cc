@@ -114,7 +114,7 @@ result<void> parse_comment(std::string_view comment, recorded_packet& what)
             return taken;
     }
     if (what.node.empty() || what.vector == 0)
-        return fail(errc::invalid_argument, "its comment names no {}",
+        return fail(errc::invalid_argument, "its comment has no {}",
                     what.node.empty() ? "node" : "vector");
     return {};
 }

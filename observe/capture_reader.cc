@@ -79,23 +79,21 @@ private:
         const auto type = head.number<uint32_t>();
         const auto length = head.number<uint32_t>();
         if (head.failed())
-            return fail(errc::invalid_argument, "a block is cut off after {} bytes", rest.size());
+            return fail(errc::invalid_argument, "a block is truncated after {} bytes", rest.size());
         if (type != section_header && !in_section_)
             return fail(errc::invalid_argument, "not a pcapng file (it begins with 0x{:08x})",
                         type);
         if (type == section_header)
             if (const auto magic = head.number<uint32_t>(); magic != byte_order_magic)
                 return fail(errc::unsupported,
-                            "a section of another byte order than this machine's "
-                            "(or no pcapng: 0x{:08x})",
+                            "a section with a different byte order than this machine's (or not "
+                            "pcapng: 0x{:08x})",
                             magic);
         if (length < 12 || length % 4 != 0)
             return fail(errc::invalid_argument,
-                        "a block of {} bytes, expected a multiple of 4 from "
-                        "12 on",
-                        length);
+                        "a block of {} bytes, expected a multiple of 4, at least 12", length);
         if (length > rest.size())
-            return fail(errc::invalid_argument, "a block of {} bytes is cut off after {}", length,
+            return fail(errc::invalid_argument, "a block of {} bytes is truncated after {}", length,
                         rest.size());
         uint32_t again = 0;
         std::memcpy(&again, rest.data() + length - sizeof again, sizeof again);
@@ -128,7 +126,7 @@ private:
             const auto length = body.number<uint16_t>();
             const auto value = body.take_padded(length);
             if (body.failed())
-                return fail(errc::invalid_argument, "option {} of {} bytes is cut off", code,
+                return fail(errc::invalid_argument, "option {} of {} bytes is truncated", code,
                             length);
             if (code == option_end)
                 return {};
@@ -190,8 +188,9 @@ private:
             return fail(errc::invalid_argument, "a packet of {} bytes is larger than its block",
                         captured);
         if (interface >= resolutions_.size())
-            return fail(errc::invalid_argument, "a packet of interface {}, but {} are described",
-                        interface, resolutions_.size());
+            return fail(errc::invalid_argument,
+                        "a packet of interface {}, but only {} are described", interface,
+                        resolutions_.size());
         found.interface = first_interface_ + interface;
         found.nanoseconds = (uint64_t{high} << 32 | low) * resolutions_[interface];
         bool told = false; // a person may have added comments of their own
@@ -204,8 +203,8 @@ private:
         if (!done)
             return done;
         if (!told)
-            return fail(errc::invalid_argument, "a packet without a comment of weft's, so that its "
-                                                "node is not known");
+            return fail(errc::invalid_argument,
+                        "a packet without a weft comment, so its node is unknown");
         // input nodes write Ethernet's offset for the shortest frame too
         const auto furthest = std::max(found.bytes.size(), sizeof(net::ethernet_header));
         if (found.bytes.size() > found.length || found.l3_offset > furthest)

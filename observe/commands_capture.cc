@@ -40,7 +40,7 @@ result<std::vector<node_id>> chosen_nodes(command_context& context)
             return pass(entry);
         if ((*entry)->descriptor->type != node_type::internal)
             return fail(errc::invalid_argument,
-                        "node `{}' is given no vectors, expected one of those that it sends to",
+                        "node `{}' receives no vectors; expected one of the nodes that it sends to",
                         name);
         found.push_back((*entry)->id);
     }
@@ -151,7 +151,7 @@ result<json> capture_off(command_context& context)
 {
     auto& capture = context.engine.module<dispatch_capture>();
     if (capture.is() == dispatch_capture::state::off)
-        return fail(errc::not_found, "no capture runs");
+        return fail(errc::not_found, "no capture is running");
     capture.end();
     while (context.self != nullptr && capture.is() != dispatch_capture::state::off)
         context.self->sleep_for(1ms);

@@ -130,7 +130,7 @@ void print_thread() noexcept
     if (this_thread == nullptr) {
         std::array<char, 16> name{};
         pthread_getname_np(pthread_self(), name.data(), name.size());
-        out << "thread " << name.data() << ", not one of the graph's";
+        out << "thread " << name.data() << ", not a thread of the graph";
     } else {
         (out << "thread ").number(this_thread->index()) << " " << this_thread->name();
     }
@@ -150,7 +150,7 @@ void print_process(const siginfo_t& info) noexcept
         return;
     const auto owner = owner_of_stack_guard(info.si_addr);
     if (!owner.process.empty())
-        ((line{} << "process " << owner.process << " overran its stack of ")
+        ((line{} << "process " << owner.process << " overflowed its stack of ")
              .number(owner.stack_size)
          << " bytes")
             .print();
@@ -213,13 +213,13 @@ void print_packet(const frame* work) noexcept
 {
     uint32_t count = 0;
     if (read_object(&work->count, count) && count == 0)
-        return (line{} << "first packet: gone on already").print();
+        return (line{} << "first packet: already sent on").print();
     std::array<packet*, 1> first{};
     alignas(rte_mbuf) std::array<std::byte, sizeof(rte_mbuf)> copy{};
     if (!read_object(reinterpret_cast<const std::array<packet*, 1>*>(work->packets.data()), first))
         return (line{} << "first packet: its frame cannot be read").print();
     if (read_memory(first[0], copy) != copy.size())
-        return ((line{} << "first packet: at ").address(first[0]) << ", where no memory is")
+        return ((line{} << "first packet: at ").address(first[0]) << ", which is not mapped")
             .print();
     const packet& p = *packet::from(reinterpret_cast<rte_mbuf*>(copy.data()));
     line out;
@@ -245,7 +245,7 @@ void print_node() noexcept
     line out;
     out << "node " << call.node;
     if (call.work == nullptr)
-        return (out << ", which brings packets in").print();
+        return (out << ", an input node").print();
     (out << ", vector of ").number(call.packets) << (call.packets == 1 ? " packet" : " packets");
     out.print();
     print_packet(call.work);
@@ -271,7 +271,7 @@ void print_frame(size_t number, void* address, bool is_call) noexcept
 
 void print_stack(void* instruction) noexcept
 {
-    (line{} << "stack (c++filt and addr2line -e weftd say more):").print();
+    (line{} << "stack (decode with c++filt and addr2line -e weftd):").print();
     std::array<void*, 64> frames;
     const auto count = static_cast<size_t>(backtrace(frames.data(), frames.size()));
     // what stands before the instruction is this handler

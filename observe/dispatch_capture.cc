@@ -52,7 +52,7 @@ result<void> dispatch_capture::begin(capture_request what,
                                      std::vector<std::shared_ptr<capture_buffer>> buffers)
 {
     if (state_ != state::off)
-        return fail(errc::exists, "a capture to {} runs, `capture dispatch off' ends it",
+        return fail(errc::exists, "a capture to {} is running; `capture dispatch off' ends it",
                     request_.path);
     // never over something that is there, and for the owner's eyes only
     const int fd =
@@ -143,7 +143,7 @@ bool dispatch_capture::step()
         if (packets_ == request_.most)
             end();
         else if (file_bytes_ + blocks_.size() + max_block > request_.max_bytes)
-            end_early(fmt::format("{}: it has {} bytes, and a replay reads no more than {}",
+            end_early(fmt::format("{}: it has {} bytes, and a replay reads at most {}",
                                   request_.path, file_bytes_ + blocks_.size(), request_.max_bytes));
     }
     flush();

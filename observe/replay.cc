@@ -140,7 +140,7 @@ private:
         plan* const running = engine_.main().current_plan();
         if (entry->descriptor->type != node_type::internal || running == nullptr ||
             running->run_of(entry->id) == nullptr)
-            return fault(p, errc::invalid_argument, "node `{}' is given no vectors here", p.node);
+            return fault(p, errc::invalid_argument, "node `{}' receives no vectors here", p.node);
         return entry->id;
     }
 
@@ -178,11 +178,9 @@ private:
                 adjacencies_[names.describe(i)] = i;
         if (const auto found = adjacencies_.find(p.adjacency_text); found != adjacencies_.end())
             return found->second;
-        return fault(
-            p, errc::not_found,
-            "its adjacency does not exist here: `{}'; record at a node that comes before the "
-            "choice",
-            p.adjacency_text);
+        return fault(p, errc::not_found,
+                     "its adjacency does not exist here: `{}'; record at a node before the lookup",
+                     p.adjacency_text);
     }
 
     result<uint32_t> reason_named(const recorded_packet& p)
@@ -271,7 +269,7 @@ private:
             to.data.add(bytes);
         }
         if (output_->missed() > 0)
-            return fail(errc::exhausted, "one vector has sent out more than {} MB",
+            return fail(errc::exhausted, "one vector sent more than {} MB",
                         capture_buffer::ring_bytes >> 20);
         return {};
     }
@@ -332,9 +330,10 @@ std::string replay_text(const json& data)
         {{"Sent by", 30, left}, {"Packets", 12, right}, {"Bytes", 14, right}, {"Hash", 16, left}}};
     for (const auto& s : data["sent"])
         sent.row({s["interface"], to_string(s["packets"]), to_string(s["bytes"]), s["hash"]});
-    return fmt::format("{} packets in {} vectors replayed\n\n{}\n\n{}\n\n{}\n\n{} packets wait\n",
-                       data["packets"].get<uint64_t>(), data["vectors"].get<uint64_t>(),
-                       nodes.str(), reasons.str(), sent.str(), data["waiting"].get<int64_t>());
+    return fmt::format(
+        "{} packets in {} vectors replayed\n\n{}\n\n{}\n\n{}\n\n{} packets waiting\n",
+        data["packets"].get<uint64_t>(), data["vectors"].get<uint64_t>(), nodes.str(),
+        reasons.str(), sent.str(), data["waiting"].get<int64_t>());
 }
 
 } // namespace weft

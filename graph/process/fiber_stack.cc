@@ -99,8 +99,8 @@ result<fiber_stack> fiber_stack::map(std::string_view owner, size_t size)
     void* const memory = mmap(nullptr, guard_size + wanted, PROT_NONE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED)
-        return fail(errc::exhausted, "no memory for a stack of {} bytes for process `{}': {}", size,
-                    owner, std::strerror(errno));
+        return fail(errc::exhausted, "cannot allocate a stack of {} bytes for process `{}': {}",
+                    size, owner, std::strerror(errno));
     auto* const bottom = static_cast<std::byte*>(memory) + guard_size;
     if (mprotect(bottom, wanted, PROT_READ | PROT_WRITE) != 0) {
         const int reason = errno;

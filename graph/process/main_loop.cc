@@ -117,9 +117,9 @@ result<process_id> main_loop::start_again(process_id id, std::string name,
                                           process_function function, size_t stack_size)
 {
     if (alive(id))
-        return fail(errc::exists, "process `{}' runs already", name);
+        return fail(errc::exists, "process `{}' is already running", name);
     if (id == 0 || id > state_->last_id)
-        return fail(errc::not_found, "no process has had the number {}", id);
+        return fail(errc::not_found, "there has been no process number {}", id);
     return state_->launch(id, std::move(name), std::move(function), stack_size);
 }
 
@@ -132,9 +132,9 @@ result<void> main_loop::stop(process_id id)
 {
     const auto found = state_->processes.find(id);
     if (found == state_->processes.end())
-        return fail(errc::not_found, "no process has the number {}", id);
+        return fail(errc::not_found, "there is no process number {}", id);
     if (found->second->running())
-        return fail(errc::invalid_argument, "process `{}' cannot be stopped while it runs",
+        return fail(errc::invalid_argument, "process `{}' cannot be stopped while it is running",
                     found->second->name());
     // Its destructors see it gone already: no signal reaches it, and none stops it a second time.
     const auto stopped = std::move(found->second);

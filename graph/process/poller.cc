@@ -73,7 +73,8 @@ poller::arming poller::arm(int fd, direction which, callback on_ready, void* arg
         if (errno != EEXIST)
             throw_errno("epoll_ctl");
         if (old != waiters_.end())
-            throw std::logic_error{fmt::format("another process waits for file {} already", fd)};
+            throw std::logic_error{
+                fmt::format("another process is already waiting for file {}", fd)};
         // Left from a file that was closed while a duplicate of it stayed open, and is back now.
         epoll_event request{.events = events, .data = {.u64 = token}};
         if (epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &request) != 0)

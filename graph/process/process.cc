@@ -183,9 +183,9 @@ void fiber_process::body()
         function_(*this);
     } catch (const unwind_process&) {
     } catch (const std::exception& failure) {
-        spdlog::error("process `{}' failed and ends: {}", status_.name, failure.what());
+        spdlog::error("process `{}' failed and has ended: {}", status_.name, failure.what());
     } catch (...) {
-        spdlog::error("process `{}' failed and ends", status_.name);
+        spdlog::error("process `{}' failed and has ended", status_.name);
     }
 }
 
@@ -262,7 +262,7 @@ result<one_time_event> fiber_process::open_one_time_event()
 {
     if (one_time_.size() >= main_loop::max_one_time)
         return fail(errc::exhausted,
-                    "process `{}' waits for {} one-time events, the most there can be",
+                    "process `{}' is waiting for {} one-time events, which is the maximum",
                     status_.name, one_time_.size());
     // Numbers come again after 2^31 of them; one that is open is passed over.
     const auto is_open = [&](event_type type) {

@@ -21,7 +21,7 @@ result<void> wait_grace_period(process& self, duration limit)
     if (self.wait_event_of(over->type(), limit))
         return {};
     return fail(errc::timeout,
-                "the change is made, but a worker has not ended its loop within {} ms",
+                "the change was made, but a worker did not finish its loop within {} ms",
                 std::chrono::duration_cast<std::chrono::milliseconds>(limit).count());
 }
 

@@ -62,7 +62,7 @@ private:
 result<void> input_control::take_turn(process* self)
 {
     if (!engine_.run_until(self, patience, [&] { return !changing_; }))
-        return fail(errc::timeout, "another change of inputs is under way");
+        return fail(errc::timeout, "another change of inputs is in progress");
     return {};
 }
 
@@ -74,10 +74,10 @@ result<void> input_control::set_state(std::vector<node_id> inputs, node_state st
         for (node_id id : inputs) {
             node_entry& entry = registry.at(id);
             if (entry.descriptor->type != node_type::input)
-                return fail(errc::invalid_argument, "node `{}' is no input node", entry.name);
+                return fail(errc::invalid_argument, "node `{}' is not an input node", entry.name);
             if (state == node_state::disabled && is_posted(*entry.descriptor))
                 return fail(errc::invalid_argument,
-                            "node `{}' is called when another thread posts it, which would "
+                            "node `{}' runs when another thread posts it, and that thread would "
                             "wait for ever if it were disabled",
                             entry.name);
             entry.state = state;

@@ -48,7 +48,7 @@ const init_registration cache{
     "packet-cache",
     [](graph_thread& self) -> result<void> {
         if (rte_thread_register() != 0)
-            spdlog::warn("{} has no lcore id: its packets come from the pool without a cache",
+            spdlog::warn("{} has no lcore ID: it uses the buffer pool without a cache",
                          self.name());
         return {};
     },

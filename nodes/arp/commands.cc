@@ -25,7 +25,7 @@ void check_address(const config::value& item, const config::value& interfaces,
     const auto* address = item.find("address");
     const auto a = address->as<net::ip4_address>();
     if (const auto name = ip4::unroutable({a, 32}); !name.empty())
-        problems.add(*address, "{} lies in {}", address->text(), name);
+        problems.add(*address, "{} is in {}", address->text(), name);
     const std::string vrf = vrf_in(*interfaces.find(item.find("interface")->text()));
     for (const auto& [name, at, settings] : interfaces.entries())
         for (const auto& own : vrf_in(settings) == vrf
@@ -63,7 +63,7 @@ void check(const config::value& root, config::problems& problems)
         const auto [first, fresh] =
             lines.emplace(std::pair{name, address->as<net::ip4_address>()}, item.at().line);
         if (!fresh)
-            problems.add(*address, "{} on interface {} has an entry already (line {})",
+            problems.add(*address, "{} on interface {} already has an entry (line {})",
                          address->text(), name, first->second);
     }
 }
@@ -159,7 +159,7 @@ result<void> check_place(engine& engine, const interface& i, net::ip4_address a)
     const auto& ip4 = engine.module<ip4::tables>();
     const std::string text = net::to_string(a);
     if (const auto name = ip4::unroutable({a, 32}); !name.empty())
-        return fail(errc::invalid_argument, "{} lies in {}", text, name);
+        return fail(errc::invalid_argument, "{} is in {}", text, name);
     const vrf_index vrf = ip4.vrf_of(i.index);
     if (ip4.own(vrf).contains(a))
         return fail(errc::invalid_argument, "{} is an address of this router", text);
@@ -180,7 +180,7 @@ result<json> add(command_context& context)
     const auto address = *net::parse<net::ip4_address>(context.arguments.text("address"));
     const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
     if (mac.is_group() || mac.is_zero())
-        return fail(errc::invalid_argument, "{} is no station's MAC address", net::to_string(mac));
+        return fail(errc::invalid_argument, "{} is not a unicast MAC address", net::to_string(mac));
     if (auto good = check_place(context.engine, **i, address); !good)
         return pass(good);
     auto done = context.engine.module<neighbour_table>().add_permanent((*i)->index, address, mac);

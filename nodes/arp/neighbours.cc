@@ -363,7 +363,7 @@ result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address 
 {
     neighbour* n = find_or_make(i, a, standing::configured);
     if (n == nullptr)
-        return fail(errc::exhausted, "{} neighbours exist, the most there can be", table_.size());
+        return fail(errc::exhausted, "{} neighbours exist, which is the maximum", table_.size());
     place(*n, standing::configured);
     n->mac = mac;
     return set_permanent(*n);

@@ -54,8 +54,8 @@ public:
     {
         if (to > most())
             return fail(errc::invalid_argument,
-                        "an MTU of {} is above {}, which interface {} leaves for it", to, most(),
-                        table().at(parent_).name);
+                        "an MTU of {} is above {}, the maximum that interface {} allows", to,
+                        most(), table().at(parent_).name);
         wanted_mtu_ = to;
         return {};
     }
@@ -127,8 +127,9 @@ result<std::unique_ptr<interface_driver>> make(engine& engine, const std::string
          at = interfaces.hot(at).parent.load())
         ++tags;
     if (tags > link_header::max_tags)
-        return fail(errc::unsupported, "link: interface {} has {} tags already, the most there are",
-                    link, link_header::max_tags);
+        return fail(errc::unsupported,
+                    "link: interface {} already has {} tags, which is the maximum", link,
+                    link_header::max_tags);
     const auto vlan = settings.find("vlan")->as<uint16_t>();
     const auto protocol = protocol_of(settings);
     if (auto free = engine.module<vlans>().check(parent->index, protocol, vlan); !free)
@@ -175,10 +176,10 @@ void check_one(const config::value& interfaces, const std::string& name,
             return problems.add(*link, "no interface `{}'", at->text());
         at = below->find("link");
         if (at != nullptr && (at->text() == name || tags > interfaces.entries().size()))
-            return problems.add(*link, "interface {} lies on itself", name);
+            return problems.add(*link, "interface {} is its own parent", name);
     }
     if (tags - 1 > link_header::max_tags)
-        problems.add(*link, "{} tags, {} at most", tags - 1, link_header::max_tags);
+        problems.add(*link, "{} tags, at most {} are possible", tags - 1, link_header::max_tags);
     const auto* mtu = settings.find("mtu");
     const auto* port = interfaces.find(link->text());
     const auto most = port->get<uint16_t>("mtu", 1500);

@@ -93,7 +93,7 @@ void check(const config::value& root, config::problems& problems)
     if (vrfs != nullptr)
         for (const auto& [name, at, settings] : vrfs->entries())
             if (name == vrf_table::default_name)
-                problems.add(at, settings.path(), "the default VRF is always there");
+                problems.add(at, settings.path(), "the default VRF always exists");
     if (interfaces == nullptr)
         return;
     for (const auto& [name, at, settings] : interfaces->entries())

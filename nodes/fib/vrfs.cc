@@ -27,15 +27,14 @@ vrf_table::vrf_table(engine& engine) : engine_{engine} {}
 result<vrf_index> vrf_table::add(std::string_view name)
 {
     if (!is_good_name(name))
-        return fail(
-            errc::invalid_argument,
-            "{} is no name of a VRF; expected 1 to 15 printable characters without `/', `:' "
-            "and blanks",
-            quote(name));
+        return fail(errc::invalid_argument,
+                    "{} is not a valid VRF name; expected 1 to 15 printable characters without "
+                    "`/', `:' and blanks",
+                    quote(name));
     if (find(name))
-        return fail(errc::exists, "VRF {} exists already", quote(name));
+        return fail(errc::exists, "VRF {} already exists", quote(name));
     if (free_.empty() && names_.size() == max_vrfs)
-        return fail(errc::exhausted, "{} VRFs exist, the most there can be", max_vrfs);
+        return fail(errc::exhausted, "{} VRFs exist, which is the maximum", max_vrfs);
     const auto vrf = free_.empty() ? static_cast<vrf_index>(names_.size()) : free_.back();
     for (size_t n = 0; n < users_.size(); ++n)
         if (auto done = users_[n]->add_vrf(vrf); !done) {

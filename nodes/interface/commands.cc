@@ -260,7 +260,7 @@ result<json> set_mac(command_context& context)
         return pass(i);
     const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
     if (mac.is_group() || mac.is_zero())
-        return fail(errc::invalid_argument, "{} is no station's MAC address", net::to_string(mac));
+        return fail(errc::invalid_argument, "{} is not a unicast MAC address", net::to_string(mac));
     if ((*i)->parent != no_interface)
         return fail(errc::unsupported, "interface {} has the MAC address of interface {}",
                     (*i)->name, interfaces_of(context.engine).at((*i)->parent).name);

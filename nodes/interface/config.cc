@@ -47,7 +47,7 @@ void check_patterns(const config::value& root, const interface_kind& kind, const
             continue;
         problems.add(
             at, settings.path(),
-            fmt::format("no worker's patterns take its node `{}' (cpu.workers[].nodes)", node));
+            fmt::format("no worker's patterns include its node `{}' (cpu.workers[].nodes)", node));
         break; // the others are alike
     }
 }
@@ -76,8 +76,8 @@ void check(const config::value& root, config::problems& problems)
     if (interfaces == nullptr)
         return;
     if (interfaces->entries().size() > max_interfaces)
-        problems.add(*interfaces, "{} interfaces, more than {}", interfaces->entries().size(),
-                     max_interfaces);
+        problems.add(*interfaces, "{} interfaces, more than the maximum of {}",
+                     interfaces->entries().size(), max_interfaces);
     const auto kinds = interface_kinds::registered();
     if (!kinds)
         return problems.add(*interfaces, "{}", kinds.error().message);
@@ -130,7 +130,7 @@ result<void> apply(const config::value& root, engine& engine)
                 return done;
         }
         if (later.size() == left.size())
-            return fail(errc::invalid_argument, "interfaces.{}: it lies on itself",
+            return fail(errc::invalid_argument, "interfaces.{}: it is its own parent",
                         later.front()->key);
         left = std::move(later);
     }
@@ -208,8 +208,8 @@ std::string fault_of_interface_name(std::string_view name)
 {
     if (good_name(name, max_interface_name) && name != "." && name != "..")
         return {};
-    return fmt::format("`{}' is no name of an interface (1 to {} letters, digits, `-', `_' and "
-                       "`.', as Linux takes for a device)",
+    return fmt::format("`{}' is not a valid interface name (1 to {} letters, digits, `-', `_' and "
+                       "`.', as for a Linux device)",
                        name, max_interface_name);
 }
 

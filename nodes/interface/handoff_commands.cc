@@ -32,7 +32,7 @@ result<std::vector<unsigned>> parse_workers(std::string_view text, unsigned thre
 {
     const auto wrong = [&] {
         return fail(errc::invalid_argument,
-                    "workers: `{}' is no list of workers such as 1,2 or 1-3", text);
+                    "workers: `{}' is not a list of workers such as 1,2 or 1-3", text);
     };
     std::vector<unsigned> list;
     for (std::string_view rest = text;;) {
@@ -55,7 +55,7 @@ result<std::vector<unsigned>> parse_workers(std::string_view text, unsigned thre
     std::sort(list.begin(), list.end());
     list.erase(std::unique(list.begin(), list.end()), list.end());
     if (list.size() > handoff_workers::most)
-        return fail(errc::exhausted, "workers: {} workers, {} at most", list.size(),
+        return fail(errc::exhausted, "workers: {} workers, at most {} are possible", list.size(),
                     handoff_workers::most);
     return list;
 }

@@ -82,10 +82,10 @@ interface_index interface_table::take_number()
 result<interface*> interface_table::add(std::string name, std::unique_ptr<interface_driver> driver)
 {
     if (find(name) != nullptr)
-        return fail(errc::exists, "an interface `{}' exists already", name);
+        return fail(errc::exists, "an interface `{}' already exists", name);
     if (free_.empty() && slots_.size() == max_interfaces)
         return fail(errc::exhausted,
-                    "{} interfaces exist, or did a moment ago: the most there can be",
+                    "{} interfaces exist, or existed a moment ago, which is the maximum",
                     max_interfaces);
     const interface_index index = take_number();
     interface& made = *slots_[index];

@@ -101,7 +101,7 @@ result<const interface_kind*> interface_kinds::of(const config::value& settings)
         for (const auto& [name, r] : by_name_)
             known.emplace_back(name);
         const auto near = nearest(kind->text(), known);
-        return fail(errc::invalid_argument, "`{}' is no kind of interface; {}expected one of {}",
+        return fail(errc::invalid_argument, "`{}' is not a kind of interface; {}expected one of {}",
                     kind->text(), near.empty() ? "" : fmt::format("did you mean `{}'? ", near),
                     names());
     }
@@ -115,7 +115,7 @@ result<const interface_kind*> interface_kinds::of(const config::value& settings)
     if (taken == by_device_.end())
         taken = by_device_.find("*");
     if (taken == by_device_.end())
-        return fail(errc::invalid_argument, "no kind of interface takes the device `{}'",
+        return fail(errc::invalid_argument, "no kind of interface supports the device `{}'",
                     device->text());
     return &taken->second->what;
 }

@@ -67,9 +67,8 @@ result<interface*> interface_lifecycle::open(const interface_kind& kind, const s
     if (auto opened = driver.plug(engine_); !opened) {
         if (!settings.get("optional", false))
             return pass(opened);
-        spdlog::warn(
-            "interface {}: it starts without its device, which is tried again every {} s: {}", name,
-            drivers::replug_seconds, opened.error().message);
+        spdlog::warn("interface {}: starting without its device, retrying every {} s: {}", name,
+                     drivers::replug_seconds, opened.error().message);
     }
     auto added = interfaces_of(engine_).add(name, std::move(*made));
     if (!added)
@@ -207,14 +206,14 @@ void interface_lifecycle::remove_nodes(const std::string& owner, std::shared_ptr
     }
     for (const node_id id : gone)
         if (auto done = registry.remove(id); !done)
-            spdlog::error("{}: its node stays: {}", owner, done.error().message);
+            spdlog::error("{}: its node could not be removed: {}", owner, done.error().message);
 }
 
 result<void> interface_lifecycle::remove(interface& i, process* self)
 {
     auto& interfaces = interfaces_of(engine_);
     if (i.driver == nullptr)
-        return fail(errc::not_found, "interface {} is being deleted already", i.name);
+        return fail(errc::not_found, "interface {} is already being deleted", i.name);
     if (auto asked = may_remove(i); !asked)
         return asked;
     for (interface* child : children_of(interfaces, i.index))

@@ -105,7 +105,7 @@ result<json> create(command_context& context)
         return pass(good);
     auto& interfaces = interfaces_of(engine);
     if (interfaces.find(name) != nullptr)
-        return fail(errc::exists, "an interface `{}' exists already", name);
+        return fail(errc::exists, "an interface `{}' already exists", name);
     auto done = schema->apply_below("interfaces", root, engine);
     interface* const made = interfaces.find(name);
     auto& lifecycle = engine.module<interface_lifecycle>();

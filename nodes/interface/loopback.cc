@@ -30,7 +30,7 @@ void loopback_output(node_run& run, frame& in) noexcept
 const node_descriptor descriptor{
     .name = tx_node,
     .function = loopback_output,
-    .reasons = {{no_station, "no_station", "there are no stations on a loopback"}},
+    .reasons = {{no_station, "no_station", "a loopback has no neighbours"}},
     .role = node_role::output,
     .joined_later = true,
 };

@@ -80,7 +80,7 @@ result<json> special_add(command_context& context)
     if (!vrf)
         return pass(vrf);
     if (const auto range = unroutable(*to); !range.empty())
-        return fail(errc::invalid_argument, "{} lies in {} and is never routed",
+        return fail(errc::invalid_argument, "{} is in {}, which is never routed",
                     net::to_string(*to), range);
     const auto rank = rank_of(context);
     if (!rank)

@@ -92,11 +92,11 @@ result<json> route_load(command_context& context)
     if (!rate)
         return pass(rate);
     if (*rate != 0 && context.self == nullptr)
-        return fail(errc::unsupported,
-                    "rate: nothing can wait here; expected a session, such as weftctl's");
+        return fail(errc::unsupported, "rate: only possible in a session, such as weftctl's");
     auto& loads = context.engine.module<route_loads>();
     if (loads.running == route_loads::most)
-        return fail(errc::exhausted, "{} loads run already, the most there can be", loads.running);
+        return fail(errc::exhausted, "{} loads are already running, which is the maximum",
+                    loads.running);
     const running_load counted{loads};
     load_turns turns{context.engine, context.self, *rate};
     const auto start = std::chrono::steady_clock::now();

@@ -40,7 +40,7 @@ void check_one_address(const seen_address& a, config::problems& problems)
 {
     const auto network = a.address.network();
     if (const auto range = unroutable({a.address.address, 32}); !range.empty())
-        problems.add(*a.where, "{} lies in {}", a.where->text(), range);
+        problems.add(*a.where, "{} is in {}", a.where->text(), range);
     else if (a.address.length < 31 &&
              (a.address.address == network.network || a.address.address == network.last()))
         problems.add(*a.where, "{} is the {} address of its network", a.where->text(),
@@ -58,7 +58,7 @@ void check_addresses(const config::value& root, config::problems& problems)
             if (all[i].vrf != all[k].vrf)
                 continue;
             if (all[i].address.address == all[k].address.address)
-                problems.add(*all[i].where, "{} is an address of interface {} already (line {})",
+                problems.add(*all[i].where, "{} is already an address of interface {} (line {})",
                              all[i].where->text(), all[k].interface, all[k].where->at().line);
             else if ((mine.contains(other) || other.contains(mine)) &&
                      !(mine == other && all[i].interface == all[k].interface))
@@ -95,7 +95,7 @@ std::string_view why_no_next_hop(net::ip4_address a, std::string_view vrf,
                                  const std::vector<seen_address>& all)
 {
     if (!unroutable({a, 32}).empty())
-        return "is no address of one host";
+        return "is not a unicast host address";
     std::string_view why;
     for (const auto& own : all) {
         const auto network = own.address.network();
@@ -121,8 +121,8 @@ void check_path(const config::value& path, const config::value& route, const con
     if (dev != nullptr && behind == nullptr)
         problems.add(*dev, "no interface `{}' is configured", dev->text());
     else if (dev != nullptr && via.empty() && vrf_in(*behind) != vrf_in(route))
-        problems.add(*dev, "interface {} is in VRF {}; expected `via' to go there by", dev->text(),
-                     vrf_in(*behind));
+        problems.add(*dev, "interface {} is in VRF {}; use `via' with a next hop there",
+                     dev->text(), vrf_in(*behind));
     const std::string through =
         behind != nullptr ? vrf_in(*behind)
                           : vrf_in(route, route.find("via-vrf") != nullptr ? "via-vrf" : "vrf");
@@ -148,17 +148,17 @@ void check_kind(const config::value& route, config::problems& problems)
         problems.add(where != nullptr ? *where : *route.find("dev"),
                      "a route of type {} has no next hop", kind);
     if (kind == "unicast" && count == 0)
-        problems.add(route,
-                     "a route needs `via' with one next hop or several, `dev', `paths', or a "
-                     "`type' such as blackhole");
+        problems.add(route, "a route needs `via' with one or more next hops, `dev', `paths', or a "
+                            "`type' such as blackhole");
     if (count > forwarding::max_paths)
-        problems.add(*where, "{} next hops, more than {}", count, forwarding::max_paths);
+        problems.add(*where, "{} next hops, more than the maximum of {}", count,
+                     forwarding::max_paths);
     const auto* paths = route.find("paths");
     if (paths == nullptr)
         return;
     for (const char* key : {"via", "dev"})
         if (const auto* other = route.find(key))
-            problems.add(*other, "`paths' stands in place of it");
+            problems.add(*other, "it cannot be combined with `paths'");
     for (const auto& path : paths->items())
         if (path.find("via") == nullptr && path.find("dev") == nullptr)
             problems.add(path, "a path needs `via' or `dev'");
@@ -169,7 +169,7 @@ void check_route(const config::value& route, const config::value& root,
 {
     const auto* to = route.find("to");
     if (const auto range = unroutable(to->as<net::ip4_prefix>()); !range.empty())
-        problems.add(*to, "{} lies in {} and is never routed", to->text(), range);
+        problems.add(*to, "{} is in {}, which is never routed", to->text(), range);
     for (const char* key : {"vrf", "via-vrf"})
         check_vrf(route, key, root, problems);
     check_kind(route, problems);
@@ -200,7 +200,7 @@ void check_routes(const config::value& root, config::problems& problems)
         const auto [first, fresh] = lines.emplace(
             std::tuple{vrf_in(route), to->as<net::ip4_prefix>(), rank_of(route)}, to->at().line);
         if (!fresh)
-            problems.add(*to, "{} has a route already (line {})", to->text(), first->second);
+            problems.add(*to, "{} already has a route (line {})", to->text(), first->second);
     }
 }
 

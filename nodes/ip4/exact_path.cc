@@ -48,7 +48,7 @@ result<flow_key> flow_of(const command_arguments& args)
     if (!protocol)
         return pass(protocol);
     if (!has_ports(*protocol) && (args.has("source-port") || args.has("destination-port")))
-        return fail(errc::invalid_argument, "protocol {} has no ports; tcp and udp have",
+        return fail(errc::invalid_argument, "protocol {} has no ports; only tcp and udp have",
                     *protocol);
     return flow_key{net::parse<net::ip4_address>(args.text("source"))->wire(),
                     net::parse<net::ip4_address>(args.text("destination"))->wire(),

@@ -128,8 +128,7 @@ result<next_hop_index> forwarding::acquire(interface_index interface, net::ip4_a
     const bool is_there = interface != no_interface;
     const adjacency_index adjacency = is_there ? take_adjacency() : 0;
     if (is_there && adjacency == 0)
-        return fail(errc::exhausted, "{} adjacencies exist, the most there can be",
-                    max_adjacencies);
+        return fail(errc::exhausted, "{} adjacencies exist, which is the maximum", max_adjacencies);
     const next_hop_index index = ++last_next_hop_;
     next_hop& hop = next_hops_[index];
     hop.interface = interface;
@@ -181,8 +180,7 @@ result<void> forwarding::set_mac(next_hop_index index, std::optional<net::mac_ad
     if (hop.mac == mac)
         return {};
     if (free_adjacencies_.empty() && adjacencies_used_ == max_adjacencies)
-        return fail(errc::exhausted, "{} adjacencies exist, the most there can be",
-                    max_adjacencies);
+        return fail(errc::exhausted, "{} adjacencies exist, which is the maximum", max_adjacencies);
     hop.mac = mac;
     rebuild(index);
     return {};

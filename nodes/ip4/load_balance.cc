@@ -42,15 +42,15 @@ result<load_balance_index> forwarding::weighted_balance(std::vector<weighted_hop
     std::sort(hops.begin(), hops.end());
     hops.erase(std::unique(hops.begin(), hops.end(), same), hops.end());
     if (hops.empty() || hops.size() > max_paths)
-        return fail(errc::invalid_argument, "{} next hops; from 1 to {} are allowed", hops.size(),
+        return fail(errc::invalid_argument, "{} next hops; 1 to {} are allowed", hops.size(),
                     max_paths);
     uint16_t common = 0;
     for (const auto& h : hops)
         common = std::gcd(common, h.weight);
     for (auto& h : hops)
         if (h.weight < 1 || h.weight > max_weight)
-            return fail(errc::invalid_argument, "a weight of {}; from 1 to {} are allowed",
-                        h.weight, max_weight);
+            return fail(errc::invalid_argument, "a weight of {}; 1 to {} are allowed", h.weight,
+                        max_weight);
         else
             h.weight = static_cast<uint16_t>(h.weight / common);
     if (const auto known = by_hops_.find(hops); known != by_hops_.end()) {
@@ -64,7 +64,7 @@ result<load_balance_index> forwarding::weighted_balance(std::vector<weighted_hop
     } else if (balances_used_ < max_load_balances) {
         index = balances_used_++;
     } else {
-        return fail(errc::exhausted, "{} load balances exist, the most there can be",
+        return fail(errc::exhausted, "{} load balances exist, which is the maximum",
                     max_load_balances);
     }
     balance_entry& entry = entries_[index];

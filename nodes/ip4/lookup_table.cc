@@ -28,7 +28,7 @@ result<void> lookup_table::grow()
     if (!made)
         return pass(made);
     if (!made->reserve(small_->prefixes().size() + 1))
-        return fail(errc::exhausted, "route table: no memory");
+        return fail(errc::exhausted, "route table: out of memory");
     result<void> done;
     small_->prefixes().each([&](const net::ip4_prefix& prefix, value_type value) {
         if (done)

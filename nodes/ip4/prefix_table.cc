@@ -98,7 +98,7 @@ struct prefix_table::state {
 result<void> prefix_table::state::make_room(const net::ip4_prefix& prefix)
 {
     if (!prefixes.reserve_one())
-        return fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
+        return fail(errc::exhausted, "prefix {}: out of memory", net::to_string(prefix));
     if (prefix.length <= 24)
         return {};
 
@@ -107,7 +107,7 @@ result<void> prefix_table::state::make_room(const net::ip4_prefix& prefix)
         const auto block = blocks->take();
         if (!block)
             return fail(errc::exhausted,
-                        "prefix {}: all {} blocks for prefixes over 24 bits are taken",
+                        "prefix {}: all {} blocks for prefixes longer than 24 bits are in use",
                         net::to_string(prefix), blocks->most());
         const uint32_t value = std::atomic_ref{first[slot]}.load(std::memory_order_relaxed);
         for (size_t i = 0; i < block_entries; ++i)
@@ -172,7 +172,8 @@ result<prefix_table> prefix_table::make(defer_function defer, size_t max_blocks)
     if (!prepared->first.map(first_entries, first_not_unicast) ||
         !prepared->owners.map(first_entries, first_not_unicast) ||
         !prepared->blocks->map(max_blocks))
-        return fail(errc::exhausted, "prefix table: no address space for {} entries and {} blocks",
+        return fail(errc::exhausted,
+                    "prefix table: cannot reserve address space for {} entries and {} blocks",
                     first_entries, max_blocks);
     return prefix_table{std::move(prepared)};
 }
@@ -190,7 +191,8 @@ prefix_table::~prefix_table() = default;
 result<void> prefix_table::set(const net::ip4_prefix& prefix, value_type value)
 {
     if (prefix.length > 32 || !prefix.contains(prefix.network))
-        return fail(errc::invalid_argument, "prefix {}: expected a length to 32 and no host bits",
+        return fail(errc::invalid_argument,
+                    "prefix {}: expected a length of at most 32 and no host bits",
                     net::to_string(prefix));
     if (value == none || value > max_value)
         return fail(errc::invalid_argument, "prefix {}: value {} is not between 1 and {}",

@@ -32,7 +32,7 @@ result<prefix_trie> prefix_trie::make(std::shared_ptr<trie_blocks> blocks, defer
 {
     const auto root = blocks->take();
     if (!root)
-        return fail(errc::exhausted, "all {} blocks of small route tables are taken",
+        return fail(errc::exhausted, "all {} blocks of small route tables are in use",
                     trie_blocks::max_blocks);
     return prefix_trie{std::move(blocks), std::move(defer), *root};
 }
@@ -88,13 +88,14 @@ std::optional<uint32_t> prefix_trie::split(size_t entry)
 result<void> prefix_trie::make_room(const net::ip4_prefix& prefix)
 {
     if (!prefixes_.reserve_one())
-        return fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
+        return fail(errc::exhausted, "prefix {}: out of memory", net::to_string(prefix));
     uint32_t block = reader_.root_;
     for (unsigned stage = 0; stage < stage_of(prefix.length); ++stage) {
         const size_t entry = entry_of(block, prefix.network, stage);
         if (blocks_->owners[entry] != in_block && !split(entry)) {
             release_room({prefix.network, static_cast<uint8_t>(stage * 8 + 1)});
-            return fail(errc::exhausted, "prefix {}: all {} blocks of small route tables are taken",
+            return fail(errc::exhausted,
+                        "prefix {}: all {} blocks of small route tables are in use",
                         net::to_string(prefix), trie_blocks::max_blocks);
         }
         block = read_entry(entry) & ~block_flag;

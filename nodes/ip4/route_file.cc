@@ -111,7 +111,7 @@ bool route_parser::find_path(cursor& at, std::string_view list, uint32_t& path)
         }
         if (via.size() > forwarding::max_paths) {
             wrong(at, list,
-                  fmt::format("{} next hops; expected {} at most", via.size(),
+                  fmt::format("{} next hops; expected at most {}", via.size(),
                               forwarding::max_paths));
             return false;
         }
@@ -131,7 +131,7 @@ void route_parser::parse_line(std::string_view line)
     if (line.size() > max_route_line)
         return wrong(
             at, at.line.substr(0, 0),
-            fmt::format("a line of {} bytes; expected {} at most", line.size(), max_route_line));
+            fmt::format("a line of {} bytes; expected at most {}", line.size(), max_route_line));
     if (first.empty())
         return;
     const bool removal = first == "del";
@@ -159,7 +159,8 @@ result<route_list> route_parser::finish()
         return fail(errc::invalid_argument, "{}", fmt::join(errors_, "\n"));
     if (found_.changes.empty())
         return fail(errc::invalid_argument,
-                    "{}: no route in it; expected lines like `10.0.0.0/8 via 10.0.0.1'", name_);
+                    "{}: it contains no route; expected lines like `10.0.0.0/8 via 10.0.0.1'",
+                    name_);
     return std::move(found_);
 }
 

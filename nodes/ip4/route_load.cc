@@ -84,15 +84,16 @@ result<load_counts> apply_routes(tables& ip4, const route_list& list, std::strin
     held_balances balances{ip4, list};
     const auto& changes = list.changes;
     if (!ip4.routes().reserve(changes.size(), route_source::fixed))
-        return fail(errc::exhausted, "{}: no memory for {} routes", name, changes.size());
+        return fail(errc::exhausted, "{}: not enough memory for {} routes", name, changes.size());
     clock::time_point begun;
     for (size_t i = 0, allowed = 0; i < changes.size(); ++i) {
         if (i == allowed || (i % group == 0 && clock::now() - begun > slice)) {
             balances.forget();
             const size_t more = pause(i);
             if (more == 0)
-                return fail(errc::timeout, "{}: the load was ended; {} of {} routes were applied",
-                            name, i, changes.size());
+                return fail(errc::timeout,
+                            "{}: the load was interrupted; {} of {} routes were applied", name, i,
+                            changes.size());
             allowed = more < changes.size() - i ? i + more : changes.size();
             begun = clock::now();
         }

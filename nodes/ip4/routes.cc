@@ -49,7 +49,7 @@ result<prefix_set*> route_table::make_rank(const route_rank& rank)
         std::erase_if(ranks_, [](const said_at& r) { return r.said.size() == 0; });
     if (ranks_.size() >= max_ranks)
         return fail(errc::exhausted,
-                    "{} pairs of a distance and a metric are in use, the most there can be",
+                    "{} pairs of distance and metric are in use, which is the maximum",
                     ranks_.size());
     const auto place =
         std::find_if(ranks_.begin(), ranks_.end(), [&](const said_at& r) { return rank < r.rank; });
@@ -112,7 +112,7 @@ result<void> route_table::note_seen(const net::ip4_prefix& prefix, const route_r
         return {};
     prefix_set& seen = open->second.seen[rank];
     if (!seen.reserve_one())
-        return fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
+        return fail(errc::exhausted, "prefix {}: out of memory", net::to_string(prefix));
     seen.set(prefix, 1);
     return {};
 }
@@ -124,12 +124,13 @@ result<void> route_table::set(const net::ip4_prefix& prefix, const route_rank& r
     result<void> done;
     prefix_set* said = nullptr;
     if (prefix.length > 32 || !prefix.contains(prefix.network))
-        done = fail(errc::invalid_argument, "prefix {}: expected a length to 32 and no host bits",
+        done = fail(errc::invalid_argument,
+                    "prefix {}: expected a length of at most 32 and no host bits",
                     net::to_string(prefix));
     else if (const auto made = make_rank(rank); !made)
         done = pass(made);
     else if (said = *made; !said->reserve_one())
-        done = fail(errc::exhausted, "prefix {}: no memory", net::to_string(prefix));
+        done = fail(errc::exhausted, "prefix {}: out of memory", net::to_string(prefix));
     else if (done = note_seen(prefix, rank); done && usable && !has_better(prefix, rank))
         done = table_.set(prefix, balance);
     if (!done) {

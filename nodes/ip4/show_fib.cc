@@ -82,8 +82,8 @@ json route_json(engine& engine, const tables& ip4, const route& r)
             {"metric", r.rank.metric},
             {"active", r.active},
             {"reason", r.active   ? ""
-                       : has_path ? "a better route has it"
-                                  : "no next hop can be used"},
+                       : has_path ? "there is a better route"
+                                  : "no usable next hop"},
             {"load_balance", r.balance},
             {"buckets", ip4.hops().buckets_of(r.balance).size()},
             {"paths", paths_json(ip4, r)},
@@ -143,7 +143,7 @@ std::string fib_text(const json& data)
         out += "\n" + text_of(r);
     if (const auto& next = data["next"]; !next.is_null())
         out += fmt::format(
-            "\nthere are more, {} in all: show ip fib {}from {}", data["total"].get<size_t>(),
+            "\nthere are more ({} in total): show ip fib {}from {}", data["total"].get<size_t>(),
             data["vrf_index"] == default_vrf ? "" : "vrf " + data["vrf"].get<std::string>() + " ",
             next.get<std::string>());
     return out;
@@ -159,7 +159,7 @@ result<net::ip4_prefix> prefix_of(const lookup_table& table, std::string_view te
         return pass(address);
     const auto match = table.match(*address);
     if (!match)
-        return fail(errc::not_found, "no route leads to {}", text);
+        return fail(errc::not_found, "no route to {}", text);
     return match->first;
 }
 
@@ -249,7 +249,7 @@ result<json> show_fib(command_context& context)
     json list = json::array();
     for (; !found.from.empty() && list.size() < most; give_way()) {
         if (!ip4.has(*vrf))
-            return fail(errc::not_found, "the VRF was removed meanwhile");
+            return fail(errc::not_found, "the VRF was removed in the meantime");
         const auto routes = ip4.routes(*vrf).of(found.take());
         if (routes.empty())
             continue; // gone meanwhile
@@ -259,7 +259,7 @@ result<json> show_fib(command_context& context)
             route_json(context.engine, ip4, active == routes.end() ? routes.front() : *active));
     }
     if (!ip4.has(*vrf))
-        return fail(errc::not_found, "the VRF was removed meanwhile");
+        return fail(errc::not_found, "the VRF was removed in the meantime");
     return answer(context.engine, *vrf, std::move(list), found.total,
                   found.from.empty() ? std::nullopt : std::optional{found.from.front()});
 }

@@ -40,7 +40,7 @@ void tables::relink(const net::ip4_prefix& network, vrf_index vrf)
 std::string_view tables::why_no_next_hop(net::ip4_address a, vrf_index vrf) const
 {
     if (!unroutable({a, 32}).empty())
-        return "is no address of one host";
+        return "is not a unicast host address";
     if (own(vrf).contains(a))
         return "is an address of this router";
     return own(vrf).is_broadcast(a) ? "is the first or the broadcast address of a network"
@@ -88,15 +88,15 @@ result<void> tables::add_route(const net::ip4_prefix& to, const std::vector<rout
                                route_vrfs vrf, const route_rank& rank)
 {
     if (const auto name = unroutable(to); !name.empty())
-        return fail(errc::invalid_argument, "{} lies in {} and is never routed", net::to_string(to),
-                    name);
+        return fail(errc::invalid_argument, "{} is in {}, which is never routed",
+                    net::to_string(to), name);
     bool by_device = false;
     for (const auto& way : via)
         if (way.dev != no_interface && way.via.value == 0) {
             by_device = true;
             if (vrf_of(way.dev) != vrf.in)
                 return fail(errc::invalid_argument,
-                            "interface {} is in VRF {}; expected a next hop to go there by",
+                            "interface {} is in VRF {}; use `via' with a next hop there",
                             interfaces_of(engine_).at(way.dev).name,
                             names_.name_of(vrf_of(way.dev)));
         }
@@ -192,8 +192,9 @@ void judge_routes(process& self)
         while (!routes.judge_some(tables::judging_slice))
             self.yield();
         if (routes.left_out() != told && routes.left_out() > 0)
-            spdlog::error("{} static routes have a path again, but no memory to forward by it",
-                          routes.left_out());
+            spdlog::error(
+                "{} static routes have a path again but could not be installed: out of memory",
+                routes.left_out());
         told = routes.left_out();
         [[maybe_unused]] const auto woken =
             self.wait_event_or_clock(told > 0 ? 1s : duration::max());

@@ -26,7 +26,7 @@ result<void> tables::check_address(interface_index i, const net::ip4_interface_a
 {
     const std::string text = net::to_string(a);
     if (const auto name = unroutable(host_route(a.address)); !name.empty())
-        return fail(errc::invalid_argument, "{} lies in {}", text, name);
+        return fail(errc::invalid_argument, "{} is in {}", text, name);
     const auto network = a.network();
     if (a.length < 31 && (a.address == network.network || a.address == network.last()))
         return fail(errc::invalid_argument, "{} is the {} address of its network", text,
@@ -35,7 +35,7 @@ result<void> tables::check_address(interface_index i, const net::ip4_interface_a
         const auto other = net::ip4_interface_address{o.address, o.length}.network();
         const auto& name = interfaces_of(engine_).at(o.interface).name;
         if (o.address == a.address)
-            return fail(errc::exists, "{} is interface {}'s address already", text, name);
+            return fail(errc::exists, "{} is already an address of interface {}", text, name);
         const bool same = o.interface == i && other == network;
         if (!same && (other.contains(network) || network.contains(other)))
             return fail(errc::exists, "{} overlaps {} of interface {}", text, net::to_string(other),
@@ -155,7 +155,7 @@ void tables::interface_changed(interface_index i)
             if (!up)
                 withdraw(o, {});
             else if (auto done = install(o); !done)
-                spdlog::error("interface {}: its address {} has no route: {}",
+                spdlog::error("interface {}: no route to its address {}: {}",
                               interfaces_of(engine_).at(i).name, net::to_string(o.address),
                               done.error().message);
         }

@@ -54,7 +54,7 @@ std::string trace_header(const trace_record& record)
         return fmt::format("{} bytes, no IPv4 header", record.length);
     const bool whole = header->header_bytes() >= sizeof(net::ip4_header) &&
                        record.metadata.l3_offset + header->header_bytes() <= record.captured;
-    const char* checksum = !whole                                             ? "not whole"
+    const char* checksum = !whole                                             ? "truncated"
                            : net::checksum_ok(header, header->header_bytes()) ? "correct"
                                                                               : "wrong";
     return fmt::format("{}: {} -> {}\n  version {}, header length {}, tos 0x{:02x}, ttl {}, length "

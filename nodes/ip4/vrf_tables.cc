@@ -115,7 +115,7 @@ result<void> tables::add_vrf(vrf_index index)
     if (blocks_ == nullptr)
         blocks_ = trie_blocks::make();
     if (blocks_ == nullptr)
-        return fail(errc::exhausted, "no address space for small route tables");
+        return fail(errc::exhausted, "cannot reserve address space for small route tables");
     if (index >= vrfs_.size())
         vrfs_.resize(index + size_t{1});
     auto small = prefix_trie::make(blocks_, deferring(engine_));

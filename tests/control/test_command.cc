@@ -145,7 +145,7 @@ TEST_CASE("typed parameters are checked", "[graph][command]")
     CHECK(run("show runtime worker 1x") == "! worker: `1x' is not a number");
     CHECK(run("show runtime worker 18446744073709551615") == "worker=18446744073709551615");
     CHECK(run("show runtime worker 18446744073709551616") ==
-          "! worker: 18446744073709551616 is over 18446744073709551615");
+          "! worker: 18446744073709551616 is above 18446744073709551615");
     CHECK_THAT(run("route add 10.0.0.0 via 1.1.1.1"), Catch::StartsWith("! prefix: "));
     CHECK_THAT(run("route add 10.0.0.0/8 via 1.1.1"), Catch::StartsWith("! via: "));
     CHECK_THAT(run("mac 02:00"), Catch::StartsWith("! mac: "));

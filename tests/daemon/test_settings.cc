@@ -119,7 +119,8 @@ TEST_CASE("names of TAPs, numbers of queues and workers that cannot be are found
     CHECK(one("device: \"net_tap0,iface=fifteen-letters\", queues: 16") == strings{});
     CHECK(one("device: \"net_tap0,iface=sixteen--letters\"")
               .at(0)
-              .find("argument `iface': `sixteen--letters' is no name") != std::string::npos);
+              .find("argument `iface': `sixteen--letters' is not a valid Linux interface name") !=
+          std::string::npos);
     CHECK(one("device: \"net_tap0,iface=a/b\"").size() == 1);
     CHECK(one("device: net_tap0") == strings{});
     CHECK(one("device: \"net_tap0,iface=x\", queues: 17") ==

@@ -237,7 +237,7 @@ TEST_CASE("workers of a hand-off are read as a list", "[drivers][handoff][comman
     CHECK(set("workers 0") == "error: workers: no worker 0; workers are 1 to 2");
     for (const auto* bad : {"1,", "2-1", "x", "1-", "-1", "1,,2", "99999999999"})
         CHECK(set(fmt::format("workers {}", bad)) ==
-              fmt::format("error: workers: `{}' is no list of workers such as 1,2 or 1-3", bad));
+              fmt::format("error: workers: `{}' is not a list of workers such as 1,2 or 1-3", bad));
     CHECK(workers() == std::vector<unsigned>{2});
     CHECK(set("off") == "");
     CHECK(workers().empty());

@@ -82,7 +82,7 @@ interfaces:
 """
         self.assert_wrong(
             text,
-            ":3:3: interfaces.a: no worker's patterns take its node `dpdk-input-a-0' "
+            ":3:3: interfaces.a: no worker's patterns include its node `dpdk-input-a-0' "
             "(cpu.workers[].nodes)",
         )
         text = """\

@@ -85,7 +85,7 @@ class GraphChange(testbed.NullInterfaces):
             ("node shrink interface-output 0", "slot 0 of `interface-output' belongs to null-tx"),
             ("node shrink ip4-lookup 2", "node `ip4-lookup' itself uses its first 4 next slots"),
             ("node update next ip4-lookup slot 9 drop", "node `ip4-lookup' has 4 next slots"),
-            ("node add next ip4-lookup drop slot 0", "slot 0 of `ip4-lookup' leads to `ip4-rewrite'"),
+            ("node add next ip4-lookup drop slot 0", "slot 0 of `ip4-lookup' already leads to `ip4-rewrite'"),
             ("node add next ip4-lookup ip4-lookup", "`ip4-lookup' has an edge to itself"),
         ):
             refused = self.weft.try_cli(*command.split())

@@ -183,7 +183,7 @@ class Placement(testbed.Test):
             "node `dpdk-input-a-0' polls a receive queue, whose mode is set by `set interface"
             " rx-mode'",
         )
-        self.refuses("set node state ip4-input polling", "node `ip4-input' is no input node")
+        self.refuses("set node state ip4-input polling", "node `ip4-input' is not an input node")
 
 
 if __name__ == "__main__":

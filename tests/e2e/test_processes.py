@@ -41,7 +41,7 @@ class Processes(unittest.TestCase):
 
     def test_what_must_not_stop(self):
         self.assertIn("restart neighbours", self.refused("process stop neighbours"))
-        self.assertIn("belongs to what it serves", self.refused("process stop cli-listener"))
+        self.assertIn("separately from what it serves", self.refused("process stop cli-listener"))
         self.assertIn("cannot be restarted", self.refused("process restart cli-listener"))
         self.weft.cli("process restart neighbours")
 

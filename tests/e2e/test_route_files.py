@@ -93,7 +93,7 @@ class RouteFiles(testbed.TwoHosts):
         self.assertIn("@:1:16: this next hop is an address of this router", said)
         self.assertIn("@:2:12: expected `via' or `blackhole'", said)
         self.assertNotIn("63.0.0.0", said)  # the file may be one that the client cannot read
-        self.assertIn("no route in it", self.refused(""))
+        self.assertIn("it contains no route", self.refused(""))
         self.assertIn("@:1:1: ", self.refused("\0" * 100_000))
         self.assertIn("only the first 20 errors are listed", self.refused("what\n" * 100))
         self.assertEqual(self.weft.cli("show ip fib summary"), before)

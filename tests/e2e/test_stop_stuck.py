@@ -128,7 +128,7 @@ class StopStuck(unittest.TestCase):
         time.sleep(0.5)
         weft.process.terminate()
         self.assertEqual(weft.process.wait(2 * testbed.STOP_WITHIN), 70, weft.log())
-        self.assertIn("not ended 1700 ms after the signal, while forwarding", weft.log())
+        self.assertIn("not stopped 1700 ms after the signal, while forwarding", weft.log())
         asking.join()
 
     def test_while_it_starts(self):

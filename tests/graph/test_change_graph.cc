@@ -363,10 +363,11 @@ TEST_CASE("a change by hand that cannot be is told and changes nothing",
     c.t.send("in", 1);
     c.engine.registry().find("old")->owner = "interface a";
     const auto before = c.t.command("show node");
-    CHECK_THAT(c.t.command("node clone x bad/name"), Contains("`bad/name' is no name of a node"));
-    CHECK_THAT(c.t.command("node clone x in"), Contains("a node `in' exists already"));
+    CHECK_THAT(c.t.command("node clone x bad/name"),
+               Contains("`bad/name' is not a valid node name"));
+    CHECK_THAT(c.t.command("node clone x in"), Contains("a node `in' already exists"));
     CHECK_THAT(c.t.command("node add next old old"), Contains("`old' has an edge to itself"));
-    CHECK_THAT(c.t.command("node add next in x slot 0"), Contains("leads to `old' already"));
+    CHECK_THAT(c.t.command("node add next in x slot 0"), Contains("already leads to `old'"));
     CHECK_THAT(c.t.command("node update next in slot 9 x"), Contains("no slot 9"));
     CHECK_THAT(c.t.command("node shrink in 0"), Contains("itself uses"));
     CHECK_THAT(c.t.command("node delete x"), Contains("is not a clone"));

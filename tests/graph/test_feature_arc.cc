@@ -148,7 +148,7 @@ TEST_CASE("what does not fit is refused with both places", "[graph][arc]")
                Catch::Equals("no feature `f-x' (show features)"));
     {
         const feature_registration circle{"ip4-rewrite", "ip4-output", {"f-c"}, {"f-b"}};
-        CHECK_THAT(fault(), Catch::Contains("features of `ip4-output' wait for each other: ") &&
+        CHECK_THAT(fault(), Catch::Contains("features of `ip4-output' depend on each other: ") &&
                                 Catch::Contains("ip4-rewrite after f-c"));
     }
     {
@@ -158,11 +158,10 @@ TEST_CASE("what does not fit is refused with both places", "[graph][arc]")
     }
     {
         const feature_registration stray{"ip4-rewrite", "no-arc"};
-        CHECK_THAT(fault(),
-                   Catch::Contains("is to stand on the arc `no-arc', which does not exist"));
+        CHECK_THAT(fault(), Catch::Contains("registers on the arc `no-arc', which does not exist"));
     }
     {
         const feature_registration elsewhere{"f-a", "interface-output"};
-        CHECK_THAT(fault(), Catch::Contains("the feature `f-a' stands on two arcs: "));
+        CHECK_THAT(fault(), Catch::Contains("the feature `f-a' is on two arcs: "));
     }
 }

@@ -145,7 +145,7 @@ TEST_CASE("a cycle of init functions is printed", "[graph][init]")
 {
     const auto error = order_of(
         {function("a", {"b"}), function("b", {"c"}), function("c", {"b"}), function("free")});
-    CHECK(error.find("wait for each other") != std::string::npos);
+    CHECK(error.find("depend on each other") != std::string::npos);
     CHECK((error.ends_with("b after c after b") || error.ends_with("c after b after c")));
     CHECK(error.find("free") == std::string::npos);
 }

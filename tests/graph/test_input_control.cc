@@ -139,10 +139,10 @@ TEST_CASE("an input's state is changed under traffic", "[graph][input][thread]")
     std::this_thread::sleep_for(5ms);
     CHECK(t.at("end", 1).packets.get() == 9000);
     CHECK_THAT(control.set_state({t.id("end")}, node_state::polling, nullptr).error().message,
-               Contains("node `end' is no input node"));
+               Contains("node `end' is not an input node"));
     CHECK_THAT(
         control.set_state({t.id("handoff-input")}, node_state::disabled, nullptr).error().message,
-        Contains("node `handoff-input' is called when another thread posts it"));
+        Contains("node `handoff-input' runs when another thread posts it"));
     t.engine.shut_down();
     CHECK(t.at("end", 1).numbers == numbers_to(9000));
 }

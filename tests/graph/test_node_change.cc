@@ -60,7 +60,7 @@ TEST_CASE("a slot may be asked for, and those before it stay empty", "[graph][no
 TEST_CASE("a slot that leads elsewhere is refused with who has it", "[graph][node_change]")
 {
     changed c;
-    CHECK(c.add("in", "x", 1) == "slot 1 of `in' leads to `end' already");
+    CHECK(c.add("in", "x", 1) == "slot 1 of `in' already leads to `end'");
     CHECK(c.add("in", "x", 4096) == "slot 4096 of `in' is not between 0 and 4095");
     CHECK_THAT(c.add("x", "in", 7), Contains("input node `in'"));
     CHECK(c.nexts("in") == lines{"middle", "end"});
@@ -168,7 +168,7 @@ TEST_CASE("numbers that are not released are told of when there are no more",
         if (made)
             REQUIRE(c.registry.remove(*made));
     }
-    CHECK_THAT(error, Contains("7 nodes exist or were removed and are still referred to"));
+    CHECK_THAT(error, Contains("7 nodes exist or were removed but are still referred to"));
 }
 
 TEST_CASE("a node that cannot be added changes nothing", "[graph][node_change]")

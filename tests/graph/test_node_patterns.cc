@@ -88,9 +88,9 @@ TEST_CASE("what is no pattern is refused in words", "[graph][patterns]")
     CHECK(refusal("") == "the pattern is empty");
     CHECK(refusal("!") == "the pattern is empty");
     CHECK(refusal("a[0-9") == "`a[0-9': a `[' is not closed");
-    CHECK_THAT(refusal("a b"), Contains("`a b' is not a pattern of nodes' names"));
+    CHECK_THAT(refusal("a b"), Contains("`a b' is not a pattern of node names"));
     CHECK_THAT(refusal("a\\*"), Contains("is not a pattern"));
-    CHECK_THAT(refusal(std::string(65, 'a')), Contains("64 signs at most, this one has 65"));
+    CHECK_THAT(refusal(std::string(65, 'a')), Contains("at most 64 characters, this one has 65"));
 }
 
 TEST_CASE("each worker's plan has the nodes of its patterns", "[graph][patterns]")
@@ -125,8 +125,8 @@ TEST_CASE("a node that is bound to a worker whose patterns leave it out is an er
 {
     pattern_graph g{{node_patterns{{"!port-*"}}}};
     REQUIRE(g.tester.engine.registry().clone("port", "port-1", nullptr, 1));
-    CHECK(g.fault() == "the graph of thread worker-1 is not valid:\n"
-                       "node `port-1' is to run there, but the patterns `!port-*' leave it out");
+    CHECK(g.fault() == "the graph of thread worker-1 is not valid:\nnode `port-1' must run there, "
+                       "but the patterns `!port-*' leave it out");
 }
 
 TEST_CASE("what nothing reaches for the patterns is an error too", "[graph][patterns]")
@@ -144,7 +144,6 @@ TEST_CASE("a queue is polled where patterns take its node", "[graph][patterns]")
     pattern_graph none{{node_patterns{{"!port-*"}}, node_patterns{{"in", "a"}}}};
     const auto threads = none.tester.engine.polling_threads_for("port-0");
     REQUIRE_FALSE(threads);
-    CHECK(threads.error().message ==
-          "no worker's patterns take node `port-0'; worker-1: `!port-*'; "
-          "worker-2: `in', `a' (cpu.workers[].nodes)");
+    CHECK(threads.error().message == "no worker's patterns include node `port-0'; worker-1: "
+                                     "`!port-*'; worker-2: `in', `a' (cpu.workers[].nodes)");
 }

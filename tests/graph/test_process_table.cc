@@ -75,12 +75,12 @@ TEST_CASE("a stopped process is shown and can be started again", "[graph][proces
     CHECK(t.status("worker").waits_for == "stopped by command");
     CHECK_FALSE(t.engine.loop().alive(t.id));
     CHECK(t.command("process stop worker") ==
-          "error: process `worker' does not run: stopped by command");
+          "error: process `worker' is not running: stopped by command");
     CHECK(t.command("process start worker").empty());
     t.run();
     CHECK(t.starts == 2);
     CHECK(t.status("worker").starts == 2);
-    CHECK(t.command("process start worker") == "error: process `worker' runs already");
+    CHECK(t.command("process start worker") == "error: process `worker' is already running");
 }
 
 TEST_CASE("a restarted process begins anew and keeps its number", "[graph][process]")
@@ -100,13 +100,13 @@ TEST_CASE("what must not be stopped is refused with what can be done", "[graph][
 {
     table_tester t;
     CHECK(t.command("process stop vital") ==
-          "error: process `vital' cannot be stopped: the router is wrong without it; "
-          "`process restart vital' is possible");
+          "error: process `vital' cannot be stopped, since the router does not work without it; "
+          "use `process restart vital'");
     CHECK(t.command("process restart vital").empty());
     t.run();
     CHECK(t.status("vital").starts == 2);
     CHECK(t.command("process stop cli-session-1") ==
-          "error: process `cli-session-1' cannot be stopped: it belongs to what it serves; "
+          "error: process `cli-session-1' cannot be stopped separately from what it serves; "
           "expected vital, worker");
     CHECK_THAT(t.command("process restart ghost"), Catch::Contains("no process `ghost', expected"));
     CHECK(t.table.restart("ghost").error().message == "no process `ghost', expected vital, worker");

@@ -84,9 +84,9 @@ TEST_CASE("a faulty sibling is told with both names", "[graph][siblings]")
 
 TEST_CASE("a circle of siblings is told once with all its names", "[graph][siblings]")
 {
-    CHECK(error_of({sibling("a", "a")}) == "nodes are siblings in a circle: a -> a");
+    CHECK(error_of({sibling("a", "a")}) == "nodes are siblings in a cycle: a -> a");
     CHECK(error_of({sibling("c", "a"), sibling("b", "c"), sibling("a", "b"), sibling("x", "b")}) ==
-          "nodes are siblings in a circle: a -> b -> c -> a");
+          "nodes are siblings in a cycle: a -> b -> c -> a");
 }
 
 TEST_CASE("a sibling may come at run time, and the others need the one that names the slots",

@@ -140,27 +140,27 @@ using Catch::Contains;
 TEST_CASE("a node that loses a packet is named", "[graph][fates]")
 {
     CHECK_THAT(abort_text(graph_of(lose_one)),
-               Contains("node judge: packets met no fate") && Contains("(1 packets)"));
-    CHECK_THAT(abort_text(graph_of(send_in_part)), Contains("node judge: packets met no fate"));
+               Contains("node judge: packets got no verdict") && Contains("(1 packets)"));
+    CHECK_THAT(abort_text(graph_of(send_in_part)), Contains("node judge: packets got no verdict"));
 }
 
 TEST_CASE("a node that sends its packets twice is named", "[graph][fates]")
 {
     CHECK_THAT(abort_text(graph_of(send_twice)),
-               Contains("node judge: a packet met a second fate"));
+               Contains("node judge: a packet got a second verdict"));
 }
 
 TEST_CASE("a node that drops a packet and sends it too is named", "[graph][fates]")
 {
     CHECK_THAT(abort_text(graph_of(send_and_drop)),
-               Contains("node judge: a packet met a second fate"));
+               Contains("node judge: a packet got a second verdict"));
 }
 
 TEST_CASE("a node that frees or keeps a packet and sends it too is named", "[graph][fates]")
 {
     for (const auto judge : {free_and_send, keep_and_send})
-        CHECK_THAT(abort_text(graph_of(judge)), Contains("node judge: packets met no fate, or more "
-                                                         "than one (-1 packets)"));
+        CHECK_THAT(abort_text(graph_of(judge)),
+                   Contains("node judge: packets got no verdict, or more than one (-1 packets)"));
 }
 
 TEST_CASE("a packet that stands twice in a frame is found at the node that gets it",
@@ -174,7 +174,7 @@ TEST_CASE("a packet that stands twice in a frame is found at the node that gets 
         return 2;
     };
     CHECK_THAT(abort_text({source("in", {"end"}, twice), sink("end")}),
-               Contains("node end: a packet stands twice in one frame"));
+               Contains("node end: a packet is in one frame twice"));
 }
 
 TEST_CASE("a node that settles each packet once is left alone", "[graph][fates]")

@@ -58,7 +58,7 @@ TEST_CASE("show ip fib lists all that is said of a prefix", "[nodes]")
     CHECK(data["routes"][0]["source"] == "connected");
     CHECK(data["routes"][1]["active"] == false);
     CHECK(t.command("show ip fib 10.0.0.0/24")
-              .find("static [1/0] (not used: a better route has it)") != std::string::npos);
+              .find("static [1/0] (not used: there is a better route)") != std::string::npos);
 }
 
 TEST_CASE("show ip fib prints the table in order", "[nodes]")
@@ -88,7 +88,7 @@ TEST_CASE("show ip fib of a long table says how much is missing", "[nodes]")
     CHECK(data["shown"] == 1000);
     CHECK(data["next"] == data_from(t, 1000));
     CHECK(t.command("show ip fib")
-              .ends_with(fmt::format("\nthere are more, 1215 in all: show ip fib from {}",
+              .ends_with(fmt::format("\nthere are more (1215 in total): show ip fib from {}",
                                      data_from(t, 1000))));
 }
 
@@ -124,12 +124,12 @@ TEST_CASE("show ip fib tells why a route or a next hop is not used", "[nodes]")
         t.command("show ip fib 16.0.0.0/8").ends_with("\n    not used: b via 10.0.1.2: link down"));
     const auto route = t.command_json("show ip fib 17.0.0.0/8")["routes"][0];
     CHECK(route["active"] == false);
-    CHECK(route["reason"] == "no next hop can be used");
+    CHECK(route["reason"] == "no usable next hop");
     CHECK(route["next_hops"].dump() ==
           R"([{"address":"10.0.1.9","interface":"b","vrf":"default","weight":1,"usable":false,)"
           R"("reason":"link down"}])");
     CHECK(t.command("show ip fib")
-              .find("17.0.0.0/8\n  static [1/0] (not used: no next hop can be used)\n") !=
+              .find("17.0.0.0/8\n  static [1/0] (not used: no usable next hop)\n") !=
           std::string::npos);
     const auto reason = [&] {
         return t.command_json("show ip fib 17.0.0.0/8")["routes"][0]["next_hops"][0]["reason"];
@@ -155,7 +155,7 @@ TEST_CASE("show ip fib summary counts by length", "[nodes]")
 TEST_CASE("show ip fib says what it does not find", "[nodes]")
 {
     node_tester t;
-    CHECK(t.command("show ip fib 99.0.0.1") == "error: no route leads to 99.0.0.1");
+    CHECK(t.command("show ip fib 99.0.0.1") == "error: no route to 99.0.0.1");
     CHECK(t.command("show ip fib 99.0.0.0/8") == "error: no route to 99.0.0.0/8");
     CHECK(t.command("show ip fib 10.0.0.1/24").starts_with("error: `10.0.0.1/24' has bits set"));
     CHECK(t.command("show ip fib nonsense").starts_with("error: `nonsense' is not an IPv4"));
@@ -182,7 +182,7 @@ TEST_CASE("errors of ip route name what is wrong", "[nodes]")
     CHECK(t.command("ip route add 16.0.0.0/8 via 10.0.1.1") ==
           "error: next hop 10.0.1.1 is an address of this router");
     CHECK(t.command("ip route add 127.0.0.0/9 blackhole") ==
-          "error: 127.0.0.0/9 lies in loopback (127.0.0.0/8) and is never routed");
+          "error: 127.0.0.0/9 is in loopback (127.0.0.0/8), which is never routed");
     CHECK(
         t.command("ip route add 224.0.0.0/4 via 10.0.0.2").starts_with("error: 224.0.0.0/4 lies"));
     for (const char* line :
@@ -192,7 +192,7 @@ TEST_CASE("errors of ip route name what is wrong", "[nodes]")
     std::string many = "ip route add 16.0.0.0/8 via";
     for (unsigned n = 0; n < 65; ++n)
         many += fmt::format(" 10.0.1.{}", 100 + n);
-    CHECK(t.command(many) == "error: 65 next hops; from 1 to 64 are allowed");
+    CHECK(t.command(many) == "error: 65 next hops; 1 to 64 are allowed");
 }
 
 TEST_CASE("show ip neighbors prints age, state and who waits", "[nodes]")
@@ -249,9 +249,9 @@ TEST_CASE("errors of ip neighbor name what is wrong", "[nodes]")
     CHECK(t.command("ip neighbor add b 10.0.1.255 02:00:00:00:00:77") ==
           "error: 10.0.1.255 is the first or the broadcast address of a network");
     CHECK(t.command("ip neighbor add b 224.0.0.5 02:00:00:00:00:77") ==
-          "error: 224.0.0.5 lies in multicast (224.0.0.0/4)");
+          "error: 224.0.0.5 is in multicast (224.0.0.0/4)");
     CHECK(t.command("ip neighbor add b 10.0.1.77 01:00:5e:00:00:01") ==
-          "error: 01:00:5e:00:00:01 is no station's MAC address");
+          "error: 01:00:5e:00:00:01 is not a unicast MAC address");
     CHECK(t.command("ip neighbor del b 10.0.1.99") ==
           "error: interface b has no neighbour 10.0.1.99");
     for (const char* line :

@@ -83,11 +83,11 @@ TEST_CASE("addresses that are no station's are found", "[nodes]")
                  "  a: {device: x, addresses: [127.0.0.1/8, 10.1.0.0/16, 10.2.255.255/16]}\n"
                  "  b: {device: y, addresses: [224.0.0.1/24, 10.3.0.0/31, 10.3.0.9/32]}\n") ==
           strings{
-              "f:2:30: interfaces.a.addresses[0]: 127.0.0.1/8 lies in loopback (127.0.0.0/8)",
+              "f:2:30: interfaces.a.addresses[0]: 127.0.0.1/8 is in loopback (127.0.0.0/8)",
               "f:2:43: interfaces.a.addresses[1]: 10.1.0.0/16 is the first address of its network",
               "f:2:56: interfaces.a.addresses[2]: 10.2.255.255/16 is the broadcast address of its "
               "network",
-              "f:3:30: interfaces.b.addresses[0]: 224.0.0.1/24 lies in multicast (224.0.0.0/4)"});
+              "f:3:30: interfaces.b.addresses[0]: 224.0.0.1/24 is in multicast (224.0.0.0/4)"});
 }
 
 TEST_CASE("addresses that overlap are found, with where the other stands", "[nodes]")
@@ -95,8 +95,8 @@ TEST_CASE("addresses that overlap are found, with where the other stands", "[nod
     CHECK(faults_with("  c: {device: z, addresses: [10.0.0.1/30]}\n"
                       "  d: {device: w, addresses: [10.0.1.77/24]}\n"
                       "  e: {device: v, addresses: [10.5.0.1/16, 10.5.1.1/24]}\n") ==
-          strings{"f:4:30: interfaces.c.addresses[0]: 10.0.0.1/30 is an address of interface a "
-                  "already (line 2)",
+          strings{"f:4:30: interfaces.c.addresses[0]: 10.0.0.1/30 is already an address of "
+                  "interface a (line 2)",
                   "f:5:30: interfaces.d.addresses[0]: 10.0.1.77/24 overlaps 10.0.1.1/24 of "
                   "interface b (line 3)",
                   "f:5:30: interfaces.d.addresses[0]: 10.0.1.77/24 overlaps 10.0.1.3/24 of "
@@ -116,7 +116,7 @@ TEST_CASE("next hops that no station can have are found", "[nodes]")
     for (const auto& [via, why] :
          {std::pair{"10.0.0.255", end}, std::pair{"10.0.0.0", end},
           std::pair{"10.0.1.3", std::string{"is an address of this router"}},
-          std::pair{"127.0.0.1", std::string{"is no address of one host"}}}) {
+          std::pair{"127.0.0.1", std::string{"is not a unicast host address"}}}) {
         INFO(via);
         CHECK(faults_with(fmt::format("routes: [{{to: 16.0.0.0/8, via: {}}}]\n", via)) ==
               strings{fmt::format("f:4:32: routes[0].via: next hop {} {}", via, why)});
@@ -135,27 +135,28 @@ TEST_CASE("what VRFs and routes name must be there", "[nodes]")
                  "  - {to: 16.0.0.0/8, dev: d}\n"
                  "  - {to: 16.0.0.0/8, via: 10.0.0.9, vrf: blue}\n"
                  "  - {to: 16.0.0.0/8, type: prohibit, vrf: blue}\n") ==
-          strings{"f:1:18: vrfs.default: the default VRF is always there",
+          strings{"f:1:18: vrfs.default: the default VRF always exists",
                   "f:4:23: interfaces.b.vrf: no VRF `red' is configured under `vrfs'",
                   "f:7:27: routes[0].via: next hop 10.0.0.1 is an address of this router",
                   "f:7:42: routes[0].vrf: no VRF `red' is configured under `vrfs'",
                   "f:8:27: routes[1].dev: no interface `d' is configured",
-                  "f:10:10: routes[3].to: 16.0.0.0/8 has a route already (line 9)"});
+                  "f:10:10: routes[3].to: 16.0.0.0/8 already has a route (line 9)"});
 }
 
 TEST_CASE("routes that contradict themselves are found", "[nodes]")
 {
-    CHECK(faults_with("routes:\n"
-                      "  - {to: 16.0.0.0/8}\n"
-                      "  - {to: 17.0.0.0/8, via: 10.0.0.2, type: blackhole}\n"
-                      "  - {to: 127.0.0.0/8, type: blackhole}\n"
-                      "  - {to: 16.0.0.0/8, type: blackhole}\n") ==
-          strings{"f:5:5: routes[0]: a route needs `via' with one next hop or several, `dev', "
-                  "`paths', or a `type' such as blackhole",
-                  "f:6:27: routes[1].via: a route of type blackhole has no next hop",
-                  "f:7:10: routes[2].to: 127.0.0.0/8 lies in loopback (127.0.0.0/8) and is never "
-                  "routed",
-                  "f:8:10: routes[3].to: 16.0.0.0/8 has a route already (line 5)"});
+    CHECK(
+        faults_with("routes:\n"
+                    "  - {to: 16.0.0.0/8}\n"
+                    "  - {to: 17.0.0.0/8, via: 10.0.0.2, type: blackhole}\n"
+                    "  - {to: 127.0.0.0/8, type: blackhole}\n"
+                    "  - {to: 16.0.0.0/8, type: blackhole}\n") ==
+        strings{
+            "f:5:5: routes[0]: a route needs `via' with one or more next hops, `dev', `paths', or "
+            "a `type' such as blackhole",
+            "f:6:27: routes[1].via: a route of type blackhole has no next hop",
+            "f:7:10: routes[2].to: 127.0.0.0/8 is in loopback (127.0.0.0/8), which is never routed",
+            "f:8:10: routes[3].to: 16.0.0.0/8 already has a route (line 5)"});
 }
 
 TEST_CASE("paths have weights, and routes distances and metrics", "[nodes]")
@@ -168,7 +169,7 @@ TEST_CASE("paths have weights, and routes distances and metrics", "[nodes]")
     CHECK(faults_with("routes:\n"
                       "  - {to: 16.0.0.0/8, dev: a, paths: [{weight: 2}, {dev: c}]}\n"
                       "  - {to: 17.0.0.0/8, dev: a, type: prohibit}\n") ==
-          strings{"f:5:27: routes[0].dev: `paths' stands in place of it",
+          strings{"f:5:27: routes[0].dev: it cannot be combined with `paths'",
                   "f:5:38: routes[0].paths[0]: a path needs `via' or `dev'",
                   "f:5:57: routes[0].paths[1].dev: no interface `c' is configured",
                   "f:6:27: routes[1].dev: a route of type prohibit has no next hop"});
@@ -180,7 +181,7 @@ TEST_CASE("a route has at most 64 next hops", "[nodes]")
     for (unsigned n = 0; n < 65; ++n)
         via += fmt::format("{}10.0.0.{}", n == 0 ? "" : ", ", n + 100);
     CHECK(faults_with("routes: [{to: 16.0.0.0/8, via: [" + via + "]}]\n") ==
-          strings{"f:4:32: routes[0].via: 65 next hops, more than 64"});
+          strings{"f:4:32: routes[0].via: 65 next hops, more than the maximum of 64"});
 }
 
 TEST_CASE("neighbours that are nowhere are found", "[nodes]")
@@ -210,7 +211,7 @@ TEST_CASE("a neighbour may wait for a network that comes later, but has one entr
                     "  - {interface: b, address: 10.0.1.4, macaddress: '02:00:00:00:0b:04'}\n"
                     "  - {interface: b, address: 10.0.1.2, macaddress: '02:00:00:00:0b:03'}\n") ==
         strings{
-            "f:7:29: neighbors[2].address: 10.0.1.2 on interface b has an entry already (line 5)"});
+            "f:7:29: neighbors[2].address: 10.0.1.2 on interface b already has an entry (line 5)"});
 }
 
 TEST_CASE("neighbours with an address of the router's own or of nobody are found", "[nodes]")
@@ -229,7 +230,7 @@ TEST_CASE("neighbours with an address of the router's own or of nobody are found
     CHECK(
         faults_with(
             "neighbors: [{interface: b, address: 127.0.0.9, macaddress: '02:00:00:00:0b:02'}]\n") ==
-        strings{"f:4:37: neighbors[0].address: 127.0.0.9 lies in loopback (127.0.0.0/8)"});
+        strings{"f:4:37: neighbors[0].address: 127.0.0.9 is in loopback (127.0.0.0/8)"});
 }
 
 TEST_CASE("keys that are misspelt or missing are found with a proposal", "[nodes]")

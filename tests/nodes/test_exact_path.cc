@@ -98,7 +98,7 @@ TEST_CASE("exact-path takes protocols by name and number, and ports where there 
     CHECK(t.command(begin + "protocol 256") ==
           "error: protocol: `256' is not icmp, tcp, udp or a number from 0 to 255");
     CHECK(t.command(begin + "protocol icmp source-port 1") ==
-          "error: protocol 1 has no ports; tcp and udp have");
+          "error: protocol 1 has no ports; only tcp and udp have");
     CHECK(t.command(begin + "source-port 65536") ==
           "error: source-port: 65536 is not between 0 and 65535");
 }

@@ -136,7 +136,7 @@ TEST_CASE("one load balance serves all routes over the same next hops", "[nodes]
 TEST_CASE("a load balance has from 1 to 64 paths", "[nodes]")
 {
     node_tester t;
-    CHECK(t.hops().balance({}).error().message == "0 next hops; from 1 to 64 are allowed");
+    CHECK(t.hops().balance({}).error().message == "0 next hops; 1 to 64 are allowed");
     std::vector<ip4::next_hop_index> many;
     for (unsigned n = 0; n < 65; ++n)
         many.push_back(hop_to(t, 1, fmt::format("10.0.1.{}", 100 + n)));
@@ -247,7 +247,7 @@ TEST_CASE("adjacencies are bounded, and what is full recovers", "[nodes]")
         last = t.hops().acquire(1, {n});
     }
     CHECK(last.error().code == errc::exhausted);
-    CHECK(last.error().message == "131072 adjacencies exist, the most there can be");
+    CHECK(last.error().message == "131072 adjacencies exist, which is the maximum");
     CHECK(all.size() > forwarding::max_adjacencies - 20);
     const auto changed = t.hops().set_mac(all.front(), mac_of(1, 9));
     REQUIRE_FALSE(changed.has_value());

@@ -74,7 +74,8 @@ TEST_CASE("a MAC address changes at run time, and frames to the old one are not 
     t.run(); // announcements
     CHECK(t.verdict_of(p) == "ethernet-input: not_for_us");
     CHECK(t.verdict_of(packet_builder{p}.ethernet({{2, 0, 0, 0, 0, 0x44}})) == "-> b");
-    CHECK_THAT(t.command("set interface mac a 03:00:00:00:00:44"), Contains("no station's"));
+    CHECK_THAT(t.command("set interface mac a 03:00:00:00:00:44"),
+               Contains("not a unicast MAC address"));
     REQUIRE(t.command("set interface mac b 02:00:00:00:00:45") == "");
     t.run();
     CHECK(t.verdict_of(packet_builder{p}.ethernet({{2, 0, 0, 0, 0, 0x44}})) == "-> b");

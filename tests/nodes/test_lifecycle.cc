@@ -58,7 +58,7 @@ TEST_CASE("interfaces are made and deleted by command", "[interface]")
     CHECK(interfaces_of(t.engine).hot(index).mtu == 1400);
     CHECK(interfaces_of(t.engine).hot(index).admin_up);
     CHECK(t.port("n").kind == "null");
-    CHECK(t.command("interface create null n") == "error: an interface `n' exists already");
+    CHECK(t.command("interface create null n") == "error: an interface `n' already exists");
     CHECK(t.command("interface delete n") == "");
     CHECK(interfaces_of(t.engine).find("n") == nullptr);
     CHECK_THAT(t.command("interface delete n"), Contains("no interface `n'"));
@@ -68,16 +68,16 @@ TEST_CASE("what is wrong with an interface to be made is told by key", "[interfa
 {
     node_tester t;
     CHECK_THAT(t.command("interface create nul n"),
-               Contains("`nul' is no kind of interface; did you mean `null'?"));
+               Contains("`nul' is not a kind of interface; did you mean `null'?"));
     CHECK_THAT(t.command("interface create null n mtu"),
                Contains("`mtu' is a key without a value"));
     CHECK_THAT(t.command("interface create null n mtu 20"),
                Contains("interfaces.n.mtu: 20 is below"));
     CHECK_THAT(t.command("interface create null n mtt 20"), Contains("did you mean `mtu'"));
     CHECK_THAT(t.command("interface create null ..  mtu 68"),
-               Contains("is no name of an interface"));
+               Contains("is not a valid interface name"));
     CHECK_THAT(t.command("interface create null n234567890123456"),
-               Contains("is no name of an interface"));
+               Contains("is not a valid interface name"));
     CHECK(interfaces_of(t.engine).all().size() == 2);
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("16,384 interfaces at once, and not one more", "[interface]")
     for (unsigned n = 2; n < max_interfaces; ++n)
         REQUIRE(t.engine.module<interface_lifecycle>().create(fmt::format("n{}", n), settings));
     REQUIRE(t.engine.module<interface_lifecycle>().bring_up(t.port("n16383"), nullptr));
-    CHECK_THAT(t.command("interface create null more"), Contains("the most there can be"));
+    CHECK_THAT(t.command("interface create null more"), Contains("which is the maximum"));
     CHECK(t.command_json("show interface")["interfaces"].size() == max_interfaces);
     t.inject("interface-output", packet_builder{}.ip4().udp(), t.port("n16383").index);
     t.run();

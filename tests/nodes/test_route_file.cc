@@ -138,15 +138,15 @@ TEST_CASE("more paths than a load balance has are an error", "[nodes]")
         list += fmt::format(",10.0.0.{}", i + 1);
     CHECK(fault("16.0.0.0/8 via " + list) == "");
     CHECK(fault("16.0.0.0/8 via " + list + ",10.0.1.1") ==
-          "f:1:16: 65 next hops; expected 64 at most");
+          "f:1:16: 65 next hops; expected at most 64");
 }
 
 TEST_CASE("a file without a route, or of endless lines, is an error", "[nodes]")
 {
-    CHECK(fault("") == "f: no route in it; expected lines like `10.0.0.0/8 via 10.0.0.1'");
+    CHECK(fault("") == "f: it contains no route; expected lines like `10.0.0.0/8 via 10.0.0.1'");
     CHECK(fault("# nothing\n\n") != "");
     CHECK(fault("16.0.0.0/8 blackhole" + std::string(ip4::max_route_line, ' ')) ==
-          "f:1:1: a line of 4116 bytes; expected 4096 at most");
+          "f:1:1: a line of 4116 bytes; expected at most 4096");
 }
 
 TEST_CASE("twenty errors are listed, and that there are more", "[nodes]")
@@ -175,7 +175,7 @@ TEST_CASE("what is no file of text is refused", "[nodes]")
           "error: /dev/zero: expected a regular file, found a device");
     const file binary{std::string(100'000, '\0')};
     CHECK(t.command("ip route load " + binary.path) ==
-          fmt::format("error: {}:1:1: a line of 36864 bytes; expected 4096 at most", binary.path));
+          fmt::format("error: {}:1:1: a line of 36864 bytes; expected at most 4096", binary.path));
     const file huge{"16.0.0.0/8 blackhole\n"};
     REQUIRE(truncate(huge.path.c_str(), off_t{1} << 30) == 0);
     CHECK(t.command("ip route load " + huge.path) ==
@@ -241,7 +241,7 @@ TEST_CASE("a load that is ended says how far it came", "[nodes]")
     const auto done =
         ip4::apply_routes(t.ip4(), *list, "f", [](size_t applied) { return size_t{applied == 0}; });
     REQUIRE_FALSE(done.has_value());
-    CHECK(done.error().message == "f: the load was ended; 1 of 2 routes were applied");
+    CHECK(done.error().message == "f: the load was interrupted; 1 of 2 routes were applied");
     const file some{"16.0.0.0/8 blackhole\n"};
     CHECK(ip4::load_routes(
               t.ip4(), some.path, [] { return false; }, at_once)

@@ -86,7 +86,7 @@ TEST_CASE("there is a bound to the loads that run", "[nodes]")
         slow_load one{t, 100, "rate 1"}, two{t, 100, "rate 1"}, three{t, 100, "rate 1"},
             four{t, 100, "rate 1"};
         CHECK(t.command("ip route load /nonexistent") ==
-              "error: 4 loads run already, the most there can be");
+              "error: 4 loads are already running, which is the maximum");
     }
     CHECK(t.command("ip route load /nonexistent") ==
           "error: /nonexistent: No such file or directory");
@@ -98,5 +98,5 @@ TEST_CASE("a rate that cannot be kept is refused", "[nodes]")
     CHECK(t.command("ip route load /nonexistent rate 0") ==
           "error: rate: 0 is not between 1 and 1000000000");
     CHECK(t.command("ip route load /nonexistent rate 10") ==
-          "error: rate: nothing can wait here; expected a session, such as weftctl's");
+          "error: rate: only possible in a session, such as weftctl's");
 }

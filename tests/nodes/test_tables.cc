@@ -104,8 +104,8 @@ TEST_CASE("addresses that overlap others are refused", "[nodes]")
 {
     node_tester t;
     const auto before = prefixes(t);
-    CHECK(add(t, 0, "10.0.0.1/24") == "10.0.0.1/24 is interface a's address already");
-    CHECK(add(t, 1, "10.0.0.1/32") == "10.0.0.1/32 is interface a's address already");
+    CHECK(add(t, 0, "10.0.0.1/24") == "10.0.0.1/24 is already an address of interface a");
+    CHECK(add(t, 1, "10.0.0.1/32") == "10.0.0.1/32 is already an address of interface a");
     CHECK(add(t, 1, "10.0.0.9/24") == "10.0.0.9/24 overlaps 10.0.0.0/24 of interface a");
     CHECK(add(t, 0, "10.0.0.9/25") == "10.0.0.9/25 overlaps 10.0.0.0/24 of interface a");
     CHECK(add(t, 0, "10.0.3.9/16") == "10.0.3.9/16 overlaps 10.0.0.0/24 of interface a");
@@ -120,10 +120,10 @@ TEST_CASE("addresses that are no station's are refused", "[nodes]")
     CHECK(add(t, 0, "10.5.0.0/16") == "10.5.0.0/16 is the first address of its network");
     CHECK(add(t, 0, "10.5.255.255/16") ==
           "10.5.255.255/16 is the broadcast address of its network");
-    CHECK(add(t, 0, "127.0.0.1/8") == "127.0.0.1/8 lies in loopback (127.0.0.0/8)");
-    CHECK(add(t, 0, "0.1.2.3/24") == "0.1.2.3/24 lies in `this network' (0.0.0.0/8)");
-    CHECK(add(t, 0, "224.0.0.5/24") == "224.0.0.5/24 lies in multicast (224.0.0.0/4)");
-    CHECK(add(t, 0, "240.0.0.5/24") == "240.0.0.5/24 lies in reserved (240.0.0.0/4)");
+    CHECK(add(t, 0, "127.0.0.1/8") == "127.0.0.1/8 is in loopback (127.0.0.0/8)");
+    CHECK(add(t, 0, "0.1.2.3/24") == "0.1.2.3/24 is in `this network' (0.0.0.0/8)");
+    CHECK(add(t, 0, "224.0.0.5/24") == "224.0.0.5/24 is in multicast (224.0.0.0/4)");
+    CHECK(add(t, 0, "240.0.0.5/24") == "240.0.0.5/24 is in reserved (240.0.0.0/4)");
 }
 
 TEST_CASE("only an address that an interface has can be taken from it", "[nodes]")
@@ -168,7 +168,7 @@ TEST_CASE("a route needs next hops that somebody can have", "[nodes]")
     node_tester t;
     const auto before = prefixes(t);
     CHECK(add_route(t, "16.0.0.0/8", "127.0.0.1") ==
-          "next hop 127.0.0.1 is no address of one host");
+          "next hop 127.0.0.1 is not a unicast host address");
     CHECK(add_route(t, "16.0.0.0/8", "10.0.0.1") ==
           "next hop 10.0.0.1 is an address of this router");
     CHECK(add_route(t, "16.0.0.0/8", "10.0.0.255") ==
@@ -185,7 +185,7 @@ TEST_CASE("no route leads into ranges that are never routed", "[nodes]")
 {
     node_tester t;
     CHECK(add_route(t, "127.0.0.0/8", "10.0.0.2") ==
-          "127.0.0.0/8 lies in loopback (127.0.0.0/8) and is never routed");
+          "127.0.0.0/8 is in loopback (127.0.0.0/8), which is never routed");
     for (const char* to : {"127.5.0.0/16", "0.0.0.0/8", "224.0.0.0/4", "239.0.0.1/32",
                            "240.0.0.0/5", "255.255.255.255/32"})
         CHECK(add_route(t, to, "10.0.0.2") != "");

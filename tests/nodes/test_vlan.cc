@@ -96,7 +96,8 @@ TEST_CASE("a VLAN lies on a VLAN, and its frames have both tags", "[vlan]")
     CHECK(t.count("a.7").tx_packets == 1);
     CHECK(t.count("a.7.8").tx_packets == 1);
     CHECK(interfaces_of(t.engine).hot(t.port("a.7.8").index).mtu == 1496);
-    CHECK_THAT(t.command("interface create vlan x link a.7.8 vlan 9"), Contains("2 tags already"));
+    CHECK_THAT(t.command("interface create vlan x link a.7.8 vlan 9"),
+               Contains("already has 2 tags"));
 }
 
 TEST_CASE("stations on a VLAN are asked and answered with its tag", "[vlan]")

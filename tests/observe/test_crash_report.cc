@@ -137,7 +137,7 @@ TEST_CASE("a packet that cannot be read does not end the report", "[crash]")
     const auto seen = crash_of([] { run_graph_with(crash_with_bad_packet); });
     INFO(seen.text);
     CHECK(seen.by(SIGSEGV));
-    CHECK_THAT(seen.text, Contains("first packet: at 0x1000, where no memory is\n") &&
+    CHECK_THAT(seen.text, Contains("first packet: at 0x1000, which is not mapped\n") &&
                               Contains("end of the report"));
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("a crash in an input node and one between nodes", "[crash]")
         const crash_scope scope{t.engine.main()};
         t.publish_and_adopt();
     });
-    CHECK_THAT(poll.text, Contains("\nnode in, which brings packets in\n"));
+    CHECK_THAT(poll.text, Contains("\nnode in, an input node\n"));
     const auto between = crash_of([] {
         graph_tester t{{source("in", {"end"}), sink("end")}};
         const crash_scope scope{t.engine.main()};
@@ -189,7 +189,7 @@ TEST_CASE("a process that crashes or overruns its stack is named", "[crash]")
     const auto overrun = crash_of([&] { run([](process&) { (void)dig(0); }); });
     INFO(overrun.text);
     CHECK(overrun.by(SIGSEGV));
-    CHECK_THAT(overrun.text, Contains("\nprocess digger overran its stack of ") &&
+    CHECK_THAT(overrun.text, Contains("\nprocess digger overflowed its stack of ") &&
                                  Contains(" bytes\n") && Contains("dig") &&
                                  Contains("end of the report"));
 }
@@ -200,6 +200,6 @@ TEST_CASE("an abort ends as one, also on a thread that is none of the graph's", 
     INFO(seen.text);
     CHECK(seen.by(SIGABRT));
     CHECK_THAT(seen.text, Contains(": SIGABRT sent by process ") &&
-                              Contains(", not one of the graph's, tid ") &&
+                              Contains(", not a thread of the graph, tid ") &&
                               Contains("end of the report"));
 }

@@ -138,7 +138,7 @@ TEST_CASE("a capture ends after as many packets as were asked for", "[capture]")
     CHECK(g.tester.json("show capture")["state"] == "off");
     CHECK(g.tester.engine.main().trace() == nullptr); // threads look for nothing any more
     CHECK(read_recording(g.file)->packets.size() == 10);
-    CHECK(g.tester.command("capture dispatch off") == "error: no capture runs");
+    CHECK(g.tester.command("capture dispatch off") == "error: no capture is running");
 }
 
 TEST_CASE("a capture and a trace do not end each other", "[capture][trace]")
@@ -161,7 +161,7 @@ TEST_CASE("what cannot be captured is refused", "[capture]")
 {
     captured_graph g;
     CHECK_THAT(g.tester.command("capture dispatch on x"), Contains("not an absolute path"));
-    CHECK_THAT(g.on(" node in"), Contains("`in' is given no vectors"));
+    CHECK_THAT(g.on(" node in"), Contains("`in' receives no vectors"));
     CHECK_THAT(g.on(" node nobody"), Contains("error") && Contains("nobody"));
     CHECK_THAT(g.on(" max 0"), Contains("max: 0 is not between 1 and"));
     CHECK_THAT(g.on(" snap 63"), Contains("snap: 63 is not between 64 and"));
@@ -273,7 +273,7 @@ TEST_CASE("a capture ends before its file is larger than a replay reads", "[capt
         ;
     g.settle();
     CHECK(capture.is() == dispatch_capture::state::off);
-    CHECK_THAT(capture.failure(), Contains("a replay reads no more than 75000"));
+    CHECK_THAT(capture.failure(), Contains("a replay reads at most 75000"));
     CHECK(capture.bytes() < 75'000);
     CHECK(read_recording(g.file).value().packets.size() == capture.packets());
     CHECK(capture.packets() < 100);
@@ -347,7 +347,7 @@ TEST_CASE("what cannot be replayed is refused by packet", "[capture][replay]")
     const auto place = fmt::format("the packet at byte {}: ", read.packets[1].at);
     CHECK_THAT(fault([](auto& p) { p.node = "gone"; }),
                Contains(place + "this configuration has no node `gone'"));
-    CHECK_THAT(fault([](auto& p) { p.node = "in"; }), Contains("`in' is given no vectors here"));
+    CHECK_THAT(fault([](auto& p) { p.node = "in"; }), Contains("`in' receives no vectors here"));
     CHECK_THAT(fault([](auto& p) { p.length = 1500; }),
                Contains(place + "12 of its 1500 bytes were recorded"));
     CHECK_THAT(fault([](auto& p) { p.reason = "judge:fourth"; }),

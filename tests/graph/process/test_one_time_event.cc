@@ -186,6 +186,6 @@ TEST_CASE("a grace period that does not end is told as such", "[graph][process]"
     tester.engine.run_main_once();
     tester.clock.advance(3s);
     tester.engine.run_main_once();
-    CHECK(told == "the change is made, but a worker has not ended its loop within 3000 ms");
+    CHECK(told == "the change was made, but a worker did not finish its loop within 3000 ms");
     tester.engine.rcu().offline(1);
 }

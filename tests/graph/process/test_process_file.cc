@@ -89,7 +89,8 @@ TEST_CASE("two processes wait for different files, not for the same", "[graph][p
     wait_for("one", one.out());
     wait_for("two", two.out());
     wait_for("three", two.out());
-    CHECK_THAT(log.text(), Catch::Contains("three") && Catch::Contains("waits for file"));
+    CHECK_THAT(log.text(),
+               Catch::Contains("three") && Catch::Contains("is already waiting for file"));
     two.put();
     t.loop.wait(5s);
     t.loop.run_ready();
