@@ -25,22 +25,22 @@ def find_suites():
 def parse_arguments(suites):
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures weft beside the programs that it is compared with.",
+        description="Measures weft and the programs that it is compared with.",
         epilog="suites:\n"
         + "\n".join(f"  {name:<10} {suite.DESCRIPTION}" for name, suite in suites.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="default: all of them")
     parser.add_argument("--rounds", type=int, default=20, help="rounds of a measurement (20)")
-    parser.add_argument("--quick", action="store_true", help="few short rounds: does it work?")
+    parser.add_argument("--quick", action="store_true", help="a few short rounds, to check that it works")
     parser.add_argument(
-        "--record", action="store_true", help="write bench/instructions.json anew (instructions)"
+        "--record", action="store_true", help="rewrite bench/instructions.json (instructions)"
     )
     parser.add_argument(
         "--prefixes",
         metavar="FILE",
         default=os.environ.get("WEFT_BENCH_PREFIXES"),
-        help="an Internet routing table, one prefix a line, also .gz ($WEFT_BENCH_PREFIXES); "
+        help="an Internet routing table, one prefix per line, also .gz ($WEFT_BENCH_PREFIXES); "
         "without it a synthetic one of the same size is made",
     )
     asked = parser.parse_args()

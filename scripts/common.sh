@@ -14,7 +14,7 @@ fail() {
 # The commands make network namespaces and TAP ports.
 check_machine() {
     [ "$(id -u)" = 0 ] ||
-        fail "needs root, to make network namespaces and TAP ports: run it as root."
+        fail "must run as root, to create network namespaces and TAP ports."
     [ -c /dev/net/tun ] ||
         fail "needs /dev/net/tun, the kernel's TAP device, which is missing here: load it" \
             "(modprobe tun), or give it to the container (--device /dev/net/tun)."
@@ -25,7 +25,7 @@ check_namespaces() {
     local probe=weft-probe-$$ reason
     reason=$(ip netns add "$probe" 2>&1 && inside "$probe" ip tuntap add probe mode tap 2>&1) || {
         ip netns del "$probe" 2>/dev/null
-        fail "cannot make network namespaces and TAP ports here ($reason): it needs the rights" \
+        fail "cannot create network namespaces and TAP ports here ($reason): this needs the capabilities" \
             "CAP_SYS_ADMIN and CAP_NET_ADMIN."
     }
     ip netns del "$probe"

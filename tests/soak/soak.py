@@ -214,7 +214,7 @@ def megahertz():
 def main():
     words = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
     words.add_argument("--minutes", type=float, default=10.0, metavar="N")
-    words.add_argument("--plot", default="soak.svg", metavar="FILE", help="where the plot is written to")
+    words.add_argument("--plot", default="soak.svg", metavar="FILE", help="where to write the plot")
     chosen = words.parse_args()
     if chosen.minutes < 0.5:
         words.error("--minutes: at least 0.5")
