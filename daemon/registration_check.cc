@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether what a plugin registers goes with all that is registered already.
+#include "base/place.hh"
 #include "control/command/command.hh"
 #include "daemon/plugins.hh"
 #include "graph/init.hh"
@@ -41,9 +42,8 @@ void add_processes(lines& faults)
     std::map<std::string_view, const process_registration*> named;
     for (const auto* p : registered_processes())
         if (const auto [at, fresh] = named.emplace(p->name, p); !fresh)
-            faults.insert(fmt::format("two processes are called `{}': {}:{} and {}:{}", p->name,
-                                      at->second->where.file_name(), at->second->where.line(),
-                                      p->where.file_name(), p->where.line()));
+            faults.insert(fmt::format("two processes are called `{}': {} and {}", p->name,
+                                      place_of(at->second->where), place_of(p->where)));
 }
 
 // Whatever is wrong, a sentence each.

@@ -3,6 +3,7 @@
 // thread.
 #include "graph/engine.hh"
 
+#include "graph/dispatch_table.hh"
 #include "graph/feature_arc.hh"
 #include "graph/init.hh"
 #include "graph/process_table.hh"
@@ -33,7 +34,9 @@ engine::engine(const clock_source& clock, node_registry nodes, engine_options op
         node->thread = 0;
         polls_files_ = true;
     }
-    static_cast<void>(module<feature_arcs>()); // adds slots, before the first plan
+    // these add slots, before the first plan
+    static_cast<void>(module<dispatch_tables>());
+    static_cast<void>(module<feature_arcs>());
 }
 
 engine::~engine()

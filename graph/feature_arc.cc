@@ -2,6 +2,7 @@
 // Feature arcs: their registrations, order, and what is switched on.
 #include "graph/feature_arc.hh"
 
+#include "base/place.hh"
 #include "graph/engine.hh"
 #include "graph/node_run_vector.hh"
 #include "graph/order.hh"
@@ -75,21 +76,19 @@ result<void> check_arc(const feature_arc_registration& arc, const node_registry&
     wanted.push_back(arc.end);
     for (const auto name : wanted)
         if (nodes.find(name) == nullptr)
-            return fail(errc::not_found,
-                        "the arc `{}' ({}:{}) needs node `{}', which does not exist", arc.name,
-                        arc.where.file_name(), arc.where.line(), name);
+            return fail(errc::not_found, "the arc `{}' ({}) needs node `{}', which does not exist",
+                        arc.name, place_of(arc.where), name);
     for (const auto* other : arc_registrations())
         if (other != &arc && other->name == arc.name)
-            return fail(errc::exists, "two arcs are called `{}': {}:{} and {}:{}", arc.name,
-                        arc.where.file_name(), arc.where.line(), other->where.file_name(),
-                        other->where.line());
+            return fail(errc::exists, "two arcs are called `{}': {} and {}", arc.name,
+                        place_of(arc.where), place_of(other->where));
     return {};
 }
 
 result<void> check_feature(const feature_registration& feature, const node_registry& nodes)
 {
     const auto& arcs = arc_registrations();
-    const auto place = fmt::format("{}:{}", feature.where.file_name(), feature.where.line());
+    const auto place = place_of(feature.where);
     if (nodes.find(feature.node) == nullptr)
         return fail(errc::not_found, "the feature `{}' ({}) is not a node", feature.node, place);
     if (std::none_of(arcs.begin(), arcs.end(),
@@ -99,9 +98,8 @@ result<void> check_feature(const feature_registration& feature, const node_regis
                     feature.node, place, feature.arc);
     for (const auto* other : feature_registrations())
         if (other != &feature && other->node == feature.node && other->arc != feature.arc)
-            return fail(errc::exists, "the feature `{}' is on two arcs: `{}' ({}) and `{}' ({}:{})",
-                        feature.node, feature.arc, place, other->arc, other->where.file_name(),
-                        other->where.line());
+            return fail(errc::exists, "the feature `{}' is on two arcs: `{}' ({}) and `{}' ({})",
+                        feature.node, feature.arc, place, other->arc, place_of(other->where));
     return {};
 }
 

@@ -2,6 +2,8 @@
 // Collects registered nodes, resolves their edges and siblings by name, finds them.
 #include "graph/node_registry.hh"
 
+#include "base/place.hh"
+#include "graph/dispatch_table.hh"
 #include "graph/feature_arc.hh"
 
 #include <algorithm>
@@ -22,11 +24,6 @@ std::vector<const node_variant_registration*>& variant_registrations()
 {
     static std::vector<const node_variant_registration*> list;
     return list;
-}
-
-std::string place(const std::source_location& where)
-{
-    return fmt::format("{}:{}", where.file_name(), where.line());
 }
 
 } // namespace
@@ -169,9 +166,12 @@ std::span<const node_registration* const> registered_nodes() noexcept
 result<node_registry> node_registry::registered()
 {
     auto made = of(registered_nodes());
-    if (made)
-        if (auto sound = feature_arcs::check(*made); !sound)
+    if (!made)
+        return made;
+    for (const auto check : {dispatch_tables::check, feature_arcs::check})
+        if (auto sound = check(*made); !sound)
             return pass(sound);
+    dispatch_tables::add_slots(*made);
     return made;
 }
 
@@ -187,7 +187,7 @@ result<node_registry> node_registry::of(std::span<const node_registration* const
     for (const auto* registration : sorted) {
         if (last != nullptr && last->what.name == registration->what.name)
             faults.push_back(fmt::format("two nodes are called `{}': {} and {}", last->what.name,
-                                         place(last->where), place(registration->where)));
+                                         place_of(last->where), place_of(registration->where)));
         else if (auto added =
                      registry.append(std::string{registration->what.name}, registration->what);
                  !added)

@@ -2,6 +2,8 @@
 // Orders by before and after.
 #include "graph/order.hh"
 
+#include "base/place.hh"
+
 #include <algorithm>
 #include <fmt/ranges.h>
 #include <map>
@@ -20,9 +22,8 @@ result<item_map> places_by_name(std::string_view kind, std::span<const order_ite
     for (size_t i = 0; i < items.size(); ++i)
         if (const auto [at, fresh] = found.emplace(items[i].name, i); !fresh) {
             const auto& other = items[at->second].where;
-            return fail(errc::exists, "two {} are called `{}': {}:{} and {}:{}", kind,
-                        items[i].name, other.file_name(), other.line(), items[i].where.file_name(),
-                        items[i].where.line());
+            return fail(errc::exists, "two {} are called `{}': {} and {}", kind, items[i].name,
+                        place_of(other), place_of(items[i].where));
         }
     return found;
 }

@@ -2,6 +2,7 @@
 // Starts, stops and restarts the daemon's processes by name, and remembers how each ended.
 #include "graph/process_table.hh"
 
+#include "base/place.hh"
 #include "base/quote.hh"
 #include "graph/engine.hh"
 
@@ -23,8 +24,8 @@ result<process_id> process_table::add(process_description what)
     const auto [at, fresh] = entries_.try_emplace(what.name);
     if (!fresh) {
         const auto& first = at->second->what.where;
-        return fail(errc::exists, "two processes are called `{}': {}:{} and {}:{}", what.name,
-                    first.file_name(), first.line(), what.where.file_name(), what.where.line());
+        return fail(errc::exists, "two processes are called `{}': {} and {}", what.name,
+                    place_of(first), place_of(what.where));
     }
     at->second = std::make_unique<entry>();
     at->second->what = std::move(what);

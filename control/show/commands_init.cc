@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // show init-function: what ran when the daemon began and what will run at its end, in order and
 // why.
+#include "base/place.hh"
 #include "control/command/command.hh"
 #include "graph/init.hh"
 
@@ -14,12 +15,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 using places = std::map<std::string_view, size_t>; // by name, in the order in which they run
-
-std::string place_of(const init_registration& f)
-{
-    const std::string_view file = f.where.file_name();
-    return fmt::format("{}:{}", file.substr(file.find_last_of('/') + 1), f.where.line());
-}
 
 // In the phase exit what waits for another runs before it.
 std::string reason_of(const init_step& step, init_phase phase, const places& at)
@@ -54,7 +49,7 @@ result<json> functions_of(init_phase phase)
     for (const auto& step : *order)
         functions.push_back({{"index", functions.size()},
                              {"name", step.what->name},
-                             {"registered_at", place_of(*step.what)},
+                             {"registered_at", short_place_of(step.what->where)},
                              {"after", wishes(step.what->after, at)},
                              {"before", wishes(step.what->before, at)},
                              {"reason", reason_of(step, phase, at)}});

@@ -2,6 +2,7 @@
 // arp-input: checks ARP packets (RFC 826), answers requests for the router's addresses, teaches the
 // neighbour table.
 #include "base/net/headers.hh"
+#include "graph/dispatch_table.hh"
 #include "graph/packet_cut.hh"
 #include "graph/thread/hand_over.hh"
 #include "nodes/arp/neighbours.hh"
@@ -267,6 +268,9 @@ const node_registration registration{{
     .role = node_role::punted,
     .format_trace = trace_arp,
 }};
+
+const dispatch_registration ether_type{"ethertype", net::ether_type::arp.host(), "ARP",
+                                       "arp-input"};
 
 } // namespace
 

@@ -3,7 +3,6 @@
 // VLAN's tag, and passes them on by EtherType, without priority tags.
 #include "nodes/ethernet/ethernet_input.hh"
 
-#include "base/net/headers.hh"
 #include "nodes/ethernet/trace.hh"
 
 #include <cstring>
@@ -14,21 +13,12 @@ namespace input {
 
 namespace {
 
-// no branches: in traffic that is mixed nobody can foretell them
-verdict verdict_of(net::be16 type) noexcept
-{
-    verdict to = drop(unknown_ethertype);
-    to = type == net::ether_type::arp ? verdict{to_arp_input} : to;
-    to = type == net::ether_type::ip4 ? verdict{to_ip4_input} : to;
-    return to;
-}
-
 // What is not taken from everyone: from an interface that is down, and IPv4 where that is off.
-verdict admit(const interface_hot& hot, verdict to) noexcept
+verdict admit(const interface_hot& hot, net::be16 type, verdict to) noexcept
 {
     if (!hot.admin_up.load(std::memory_order_relaxed))
         return drop(interface_down);
-    if (to == verdict{to_ip4_input} && hot.ip4_off.load(std::memory_order_relaxed))
+    if (to.is_next() && type == net::ether_type::ip4 && hot.ip4_off.load(std::memory_order_relaxed))
         return drop(ip4_off);
     return to;
 }
@@ -73,7 +63,7 @@ void take_off(packet& p, uint32_t at) noexcept
             return drop(interface_down);
     }
     metadata.l3_offset = static_cast<uint8_t>(at);
-    return admit(ctx.interfaces.hot(metadata.interface), verdict_of(type));
+    return admit(ctx.interfaces.hot(metadata.interface), type, ctx.types.of(type.host()));
 }
 
 } // namespace
@@ -89,9 +79,11 @@ verdict decide(context& ctx, packet& p) noexcept
     const bool group = header.destination.is_group();
     metadata.flags |= !ours && group ? packet_metadata::layer3_broadcast : 0;
     metadata.l3_offset = sizeof(net::ethernet_header);
-    const verdict to = ours || group ? verdict_of(header.type) : drop(not_for_us);
+    // no branches: in traffic that is mixed nobody can foretell them
+    const verdict by_type = ctx.types.of(header.type.host());
+    const verdict to = ours || group ? by_type : drop(not_for_us);
     if (!hot.usual.load(std::memory_order_relaxed) || to == drop(unknown_ethertype)) [[unlikely]] {
-        const verdict admitted = admit(hot, to);
+        const verdict admitted = admit(hot, header.type, to);
         return admitted == drop(unknown_ethertype) && net::ether_type::is_tag(header.type)
                    ? follow_tags(ctx, p)
                    : admitted;
@@ -116,7 +108,6 @@ void ethernet_input(node_run& run, frame& in) noexcept
 const node_registration registration{{
     .name = "ethernet-input",
     .function = ethernet_input,
-    .nexts = {{input::to_ip4_input, "ip4-input"}, {input::to_arp_input, "arp-input"}},
     .reasons = {{input::too_short, "too_short", "the frame is shorter than an Ethernet header"},
                 {input::interface_down, "interface_down", "the interface is administratively down"},
                 {input::not_for_us, "not_for_us",
@@ -130,6 +121,20 @@ const node_registration registration{{
     .joined_later = true,
     .format_trace = trace_text,
 }};
+
+// IEEE 802.3: what is below 0x0600 is a length.
+const dispatch_table_registration types{{.name = ethertype_table,
+                                         .node = "ethernet-input",
+                                         .key = "EtherType",
+                                         .lowest = 0x0600,
+                                         .highest = 0xffff,
+                                         .hex_digits = 4,
+                                         .otherwise = drop(input::unknown_ethertype)}};
+// Tags are looked into here.
+const dispatch_registration vlan_tags{ethertype_table, net::ether_type::vlan.host(), "802.1Q",
+                                      "ethernet-input"};
+const dispatch_registration service_tags{ethertype_table, net::ether_type::service_vlan.host(),
+                                         "802.1ad", "ethernet-input"};
 
 } // namespace
 

@@ -2,6 +2,8 @@
 // What the variants of ethernet-input share.
 #pragma once
 
+#include "base/net/headers.hh"
+#include "graph/dispatch_table.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
 #include "nodes/ethernet/vlans.hh"
@@ -9,8 +11,9 @@
 
 namespace weft::ethernet {
 
+inline constexpr std::string_view ethertype_table = "ethertype";
+
 namespace input {
-enum next : next_index { to_ip4_input, to_arp_input };
 enum reasons : uint16_t {
     too_short,
     interface_down,
@@ -24,10 +27,12 @@ struct context {
     explicit context(const node_setup& setup)
         : interfaces{interfaces_of(setup.engine)},
           tags{setup.engine.module<vlans>()},
+          types{setup.engine.module<dispatch_tables>().lookup(ethertype_table)},
           thread{setup.thread}
     {}
     interface_table& interfaces;
     const vlans& tags;
+    const dispatch_lookup types; // where frames go by their EtherType
     unsigned thread;
 };
 

@@ -3,6 +3,7 @@
 #include "nodes/ethernet/trace.hh"
 
 #include "base/net/headers.hh"
+#include "nodes/ethernet/ethernet_input.hh"
 
 #include <fmt/format.h>
 
@@ -13,13 +14,9 @@ std::string trace_text(const trace_record& record)
     const auto* header = record.header<net::ethernet_header>(0);
     if (header == nullptr)
         return fmt::format("{} bytes, no Ethernet header", record.length);
-    std::string type = fmt::format("0x{:04x}", header->type.host());
-    if (header->type == net::ether_type::ip4)
-        type = "IP4";
-    else if (header->type == net::ether_type::arp)
-        type = "ARP";
-    else if (net::ether_type::is_tag(header->type))
-        type = header->type == net::ether_type::vlan ? "802.1Q" : "802.1ad";
+    std::string type{dispatch_key_name(ethertype_table, header->type.host())};
+    if (type.empty())
+        type = dispatch_key_text(ethertype_table, header->type.host());
     if (const auto* tag = record.header<net::vlan_tag>(sizeof *header);
         tag != nullptr && net::ether_type::is_tag(header->type))
         type += fmt::format(" VLAN {}", tag->vlan());

@@ -3,6 +3,7 @@
 #include "nodes/interface/kind.hh"
 
 #include "base/nearest.hh"
+#include "base/place.hh"
 
 #include <algorithm>
 #include <fmt/ranges.h>
@@ -19,11 +20,6 @@ std::vector<const interface_kind_registration*>& registrations()
     return all;
 }
 
-std::string place(const interface_kind_registration& r)
-{
-    return fmt::format("{}:{}", r.where.file_name(), r.where.line());
-}
-
 using index = std::map<std::string_view, const interface_kind_registration*>;
 
 void claim(index& in, std::string_view what, std::string_view name,
@@ -32,7 +28,7 @@ void claim(index& in, std::string_view what, std::string_view name,
     const auto [at, fresh] = in.emplace(name, &by);
     if (!fresh)
         faults.push_back(fmt::format("two kinds of interfaces claim the {} `{}': {} and {}", what,
-                                     name, place(*at->second), place(by)));
+                                     name, place_of(at->second->where), place_of(by.where)));
 }
 
 } // namespace

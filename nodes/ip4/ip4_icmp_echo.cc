@@ -3,6 +3,7 @@
 // the reply.
 #include "base/net/checksum.hh"
 #include "base/net/headers.hh"
+#include "graph/dispatch_table.hh"
 #include "graph/node_run.hh"
 #include "nodes/ip4/ip4_options.hh"
 #include "nodes/ip4/trace.hh"
@@ -77,6 +78,8 @@ const node_registration registration{{
                  severity::info}},
     .format_trace = trace_header,
 }};
+
+const dispatch_registration icmp{"ip4-protocol", net::ip_protocol::icmp, "ICMP", "ip4-icmp-echo"};
 
 } // namespace
 

@@ -4,6 +4,7 @@
 
 #include "base/net/checksum.hh"
 #include "base/net/headers.hh"
+#include "graph/dispatch_table.hh"
 #include "graph/packet_cut.hh"
 #include "nodes/ip4/trace.hh"
 
@@ -126,6 +127,9 @@ const node_registration registration{{
     .context = context_of<context>(),
     .format_trace = trace_header,
 }};
+
+const dispatch_registration ether_type{"ethertype", net::ether_type::ip4.host(), "IP4",
+                                       "ip4-input"};
 
 } // namespace
 

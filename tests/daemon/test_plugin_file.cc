@@ -60,7 +60,7 @@ result<plugin_identity> read(const std::string& bytes)
     return found;
 }
 
-std::string refusal(const std::string& bytes)
+std::string refusal_of_file(const std::string& bytes)
 {
     const auto found = read(bytes);
     return found ? "" : found.error().message;
@@ -105,18 +105,18 @@ TEST_CASE("the ABI's name holds what must be the same", "[daemon]")
 
 TEST_CASE("what is no plugin is refused in words", "[daemon]")
 {
-    CHECK(refusal("") == "it is not an ELF shared object for x86-64");
-    CHECK(refusal("#!/bin/sh\n" + std::string(200, ' ')) ==
+    CHECK(refusal_of_file("") == "it is not an ELF shared object for x86-64");
+    CHECK(refusal_of_file("#!/bin/sh\n" + std::string(200, ' ')) ==
           "it is not an ELF shared object for x86-64");
     CHECK(read_plugin_file("/nonexistent.so").error().message ==
           "it cannot be opened: No such file or directory");
     CHECK(read_plugin_file("/tmp").error().message ==
           "it cannot be opened: expected a regular file, found a directory");
     const std::string no_note = "it is not a weft plugin: it has no WEFT_PLUGIN note";
-    CHECK(refusal(elf_with("")) == no_note);
-    CHECK(refusal(elf_with(note("abi\0name\0only three"))) == no_note);
-    CHECK(refusal(elf_with(note("abi\0name\0a\0b\0five"))) == no_note);
-    CHECK(refusal(elf_with(note("abi\0name\0a\0\x1b[2J"))) == no_note);
+    CHECK(refusal_of_file(elf_with("")) == no_note);
+    CHECK(refusal_of_file(elf_with(note("abi\0name\0only three"))) == no_note);
+    CHECK(refusal_of_file(elf_with(note("abi\0name\0a\0b\0five"))) == no_note);
+    CHECK(refusal_of_file(elf_with(note("abi\0name\0a\0\x1b[2J"))) == no_note);
 }
 
 TEST_CASE("a file that is cut off or twisted is refused", "[daemon]")

@@ -17,6 +17,7 @@ REFUSED = {
     "crashing": "it crashed: SIG",
     "dangling": "it cannot be opened: No such file or directory",
     "leaving": "it ended the process with status 7",
+    "lldp-two": "two nodes take EtherType 0x88cc: `lldp-one-input' (",
     "misnamed": "its name is `somebody-else', expected `misnamed' as in the file name",
     "missing-symbol": "undefined symbol: ",
     "no-note": "it is not a weft plugin",
@@ -164,7 +165,7 @@ class Plugins(testbed.TwoHosts):
         listed = self.plugins()
         self.assertEqual(
             {name for name, plugin in listed.items() if plugin["state"] == "loaded"},
-            {"dscp-counter", "dscp-marker", "bystander"},
+            {"dscp-counter", "dscp-marker", "bystander", "lldp-one", "ospf"},
         )
         sample = listed["dscp-counter"]
         self.assertEqual(sample["version"], "1.0.0")
@@ -187,6 +188,40 @@ class Plugins(testbed.TwoHosts):
             with self.subTest(plugin=name):
                 self.assertIn(why, listed[name]["reason"])
                 self.assertRegex(log, rf"(?m) error plugin {name} \(.*/{name}\.so\) is refused: ")
+
+    def test_plugins_take_ethertypes_and_ip_protocols(self):
+        def heard():
+            errors = self.weft.json("show errors")["errors"]
+            return {row["node"]: row["count"] for row in errors if row["reason"] == "heard"}
+
+        self.weft.cli("clear errors")
+        mac = self.weft.macs["a"]
+        ospf = packets.ip4("10.0.0.2", "10.0.0.1", b"\0" * 24, protocol=89)
+        frames = [packets.ethernet(mac, testbed.CLIENT_MAC, b"\0" * 50, kind) for kind in (0x88CC, 0x88B5)]
+        self.tap_a.send(frames + [packets.ethernet(mac, testbed.CLIENT_MAC, ospf)])
+        self.assertTrue(testbed.eventually(lambda: heard() == {"lldp-one-input": 1, "ospf-input": 2}), heard())
+        self.assertRegex(
+            self.weft.cli("show ethertypes"), r"(?m)^0x88cc +LLDP +lldp-one-input +listens.cc:\d+ in lldp-one.so$"
+        )
+        self.assertRegex(self.weft.cli("show ip local"), r"(?m)^ +89 +OSPF +ospf-input +listens.cc:\d+ in ospf.so$")
+
+    def test_two_that_take_one_ethertype_are_named(self):
+        both = self.check(
+            f"plugins: {{path: {self.directory}, default: disabled, "
+            "lldp-one: {enabled: true}, ospf: {enabled: true}, lldp-two: {enabled: true}}\n"
+        )
+        self.assertEqual(both.returncode, testbed.WRONG_CONFIGURATION)
+        self.assertRegex(
+            both.stdout,
+            r"plugins.lldp-two.enabled: the plugin is refused: two nodes take EtherType 0x88cc: "
+            r"`lldp-one-input' \(.*listens.cc:\d+ in lldp-one.so\) and "
+            r"`lldp-two-input' \(.*listens.cc:\d+ in lldp-two.so\)",
+        )
+        one = self.check(
+            f"plugins: {{path: {self.directory}, default: disabled, "
+            "ospf: {enabled: true}, lldp-two: {enabled: true}}\n"
+        )
+        self.assertEqual(one.returncode, 0, one.stdout)
 
     def test_what_is_disabled_is_not_loaded(self):
         listed = self.plugins()

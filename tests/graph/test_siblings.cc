@@ -17,7 +17,7 @@ node_descriptor sibling(std::string_view name, std::string_view of, names nexts 
     return what;
 }
 
-std::string error_of(std::vector<node_descriptor> nodes)
+std::string fault_of_siblings(std::vector<node_descriptor> nodes)
 {
     const auto made = node_set{std::move(nodes)}.registry();
     return made ? "" : made.error().message;
@@ -76,16 +76,17 @@ TEST_CASE("slots of siblings change and go together", "[graph][siblings]")
 
 TEST_CASE("a faulty sibling is told with both names", "[graph][siblings]")
 {
-    CHECK(error_of({sibling("b", "ghost")}) ==
+    CHECK(fault_of_siblings({sibling("b", "ghost")}) ==
           "node `b' is a sibling of `ghost', which does not exist");
-    CHECK(error_of({source("a", {"end"}), sibling("b", "a", {"end"}), sink("end")}) ==
+    CHECK(fault_of_siblings({source("a", {"end"}), sibling("b", "a", {"end"}), sink("end")}) ==
           "node `b' is a sibling of `a' and names next nodes of its own");
 }
 
 TEST_CASE("a circle of siblings is told once with all its names", "[graph][siblings]")
 {
-    CHECK(error_of({sibling("a", "a")}) == "nodes are siblings in a cycle: a -> a");
-    CHECK(error_of({sibling("c", "a"), sibling("b", "c"), sibling("a", "b"), sibling("x", "b")}) ==
+    CHECK(fault_of_siblings({sibling("a", "a")}) == "nodes are siblings in a cycle: a -> a");
+    CHECK(fault_of_siblings(
+              {sibling("c", "a"), sibling("b", "c"), sibling("a", "b"), sibling("x", "b")}) ==
           "nodes are siblings in a cycle: a -> b -> c -> a");
 }
 

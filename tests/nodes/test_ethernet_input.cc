@@ -1,10 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // ethernet-input: which frames are taken, and where they go.
+#include "graph/dispatch_table.hh"
+#include "graph/node_run.hh"
 #include "nodes/interface/interface.hh"
 #include "tests/nodes/node_tester.hh"
 
 using namespace weft;
 using namespace weft::test;
+
+namespace {
+
+enum reasons : uint16_t { heard };
+
+// What a plugin might have: takes all that comes.
+void take_frame(node_run& run, frame& in) noexcept
+{
+    run.each(in, [](packet&) noexcept { return drop(heard); });
+}
+
+const node_registration listener{{.name = "test-frames",
+                                  .function = take_frame,
+                                  .reasons = {{heard, "heard", "a packet for this node"}},
+                                  .joined_later = true}};
+
+} // namespace
 
 TEST_CASE("a frame to the router goes on by its EtherType", "[nodes]")
 {
@@ -47,6 +66,40 @@ TEST_CASE("an EtherType without a node is dropped", "[nodes]")
     node_tester t;
     for (uint16_t type : {0x0000, 0x05dc, 0x0801, 0x86dd, 0x88cc})
         CHECK(t.verdict_of(udp_packet().ether_type(type)) == "ethernet-input: unknown_ethertype");
+}
+
+TEST_CASE("a node takes the EtherType that it registers for", "[nodes]")
+{
+    const dispatch_registration lldp{"ethertype", 0x88cc, "LLDP", "test-frames"};
+    for (const bool ip4 : {true, false}) {
+        node_tester t{{.addresses = ip4}};
+        for (const auto which : {variant::plain, variant::baseline}) {
+            t.use_variant(which);
+            const auto frame = udp_packet().ether_type(0x88cc);
+            CHECK(t.verdict_of(frame) == "test-frames: heard");
+            CHECK(t.verdict_of(packet_builder{frame}.tag(0)) == "test-frames: heard");
+            CHECK(t.verdict_of(packet_builder{frame}.ethernet(mac_of(0, 3))) ==
+                  "ethernet-input: not_for_us");
+            CHECK(t.verdict_of(udp_packet()) == (ip4 ? "-> b" : "ethernet-input: ip4_off"));
+            CHECK(t.verdict_of(udp_packet().ethernet(mac_of(0, 3))) ==
+                  "ethernet-input: not_for_us");
+        }
+    }
+}
+
+TEST_CASE("EtherTypes are shown with the nodes that take them", "[nodes][cli]")
+{
+    const dispatch_registration lldp{"ethertype", 0x88cc, "LLDP", "test-frames"};
+    node_tester t;
+    CHECK_THAT(t.command("show ethertypes"),
+               Catch::Matches("(?:.*\n)*0x0806 +ARP +arp-input +arp_input.cc:[0-9]+\n"
+                              "0x8100 +802.1Q +ethernet-input +ethernet_input.cc:[0-9]+\n"
+                              "0x88a8 +802.1ad +ethernet-input +ethernet_input.cc:[0-9]+\n"
+                              "0x88cc +LLDP +test-frames +test_ethernet_input.cc:[0-9]+"));
+    const auto keys = t.command_json("show ethertypes")["keys"];
+    CHECK(keys[0]["number"] == 0x800);
+    CHECK(keys[0]["name"] == "IP4");
+    CHECK(keys[0]["node"] == "ip4-input");
 }
 
 TEST_CASE("a priority tag is taken off, and the rest is as if it had never been there", "[nodes]")
