@@ -106,7 +106,7 @@ result<const interface_kind*> interface_kinds::of(const config::value& settings)
             return &r->what;
     const auto* device = settings.find("device");
     if (device == nullptr)
-        return fail(errc::invalid_argument, "neither `device' nor `kind' says what it is");
+        return fail(errc::invalid_argument, "expected `device' or `kind'");
     auto taken = by_device_.find(driver_part(device->text()));
     if (taken == by_device_.end())
         taken = by_device_.find("*");
