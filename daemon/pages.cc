@@ -49,6 +49,35 @@ std::string commands_page(const command_table& commands)
     return out;
 }
 
+// Text for a man page: nothing in it is taken for an order of roff's.
+std::string roff(std::string_view text)
+{
+    std::string out;
+    for (const char c : text)
+        if (c == '\\')
+            out += "\\e";
+        else if (c == '-')
+            out += "\\-";
+        else
+            out += c;
+    return out.starts_with('.') || out.starts_with('\'') ? "\\&" + out : out;
+}
+
+std::string configuration_man_page(const config::schema& schema)
+{
+    std::string out = fmt::format(".TH WEFT.YAML 5 \"\" \"weft {}\" \"weft\"\n", WEFT_VERSION);
+    out += ".SH NAME\nweft.yaml \\- configuration of weftd\n"
+           ".SH DESCRIPTION\nOne YAML file, by default /etc/weft/weft.yaml.\n"
+           ".B weftd \\-c FILE \\-\\-check\nreports all errors in it at once. In the keys below,\n"
+           ".B *\nstands for a name of your choice, and\n.B []\nfor each item of a list.\n"
+           ".SH KEYS\n";
+    for (const auto* key : schema.keys())
+        out += fmt::format(".TP\n.B {}\n{}\n{}{}\n", roff(key->path),
+                           roff(fmt::format("({})", key->holds.allowed)), roff(key->help),
+                           key->required ? " Required." : "");
+    return out + ".SH SEE ALSO\n.BR weftd (8),\n.BR weftctl (1)\n";
+}
+
 } // namespace
 
 result<std::string> page(std::string_view name, const config::schema& schema,
@@ -58,7 +87,10 @@ result<std::string> page(std::string_view name, const config::schema& schema,
         return configuration_page(schema);
     if (name == "commands")
         return commands_page(commands);
-    return fail(errc::not_found, "no page `{}'; expected configuration or commands", name);
+    if (name == "weft.yaml.5")
+        return configuration_man_page(schema);
+    return fail(errc::not_found, "no page `{}'; expected commands, configuration or weft.yaml.5",
+                name);
 }
 
 } // namespace weft

@@ -101,6 +101,19 @@ class Install(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertNotIn("weft.service", done.stdout)
 
+    def test_man_pages_read_well(self):
+        self.install("/usr")
+        for page in ("man8/weftd.8", "man1/weftctl.1", "man5/weft.yaml.5"):
+            with self.subTest(page=page):
+                path = self.at(f"/usr/share/man/{page}")
+                done = subprocess.run(
+                    ["groff", "-man", "-Tutf8", "-wall", "-P-cbou", path], capture_output=True, text=True, check=True
+                )
+                self.assertEqual(done.stderr, "")
+                self.assertIn("NAME", done.stdout)
+        self.assertIn("interfaces.*.mtu", done.stdout)
+        self.assertTrue(os.path.exists(self.at("/usr/share/bash-completion/completions/weftctl")))
+
 
 if __name__ == "__main__":
     testbed.main()
