@@ -60,12 +60,12 @@ void check_tables(const node_registry& nodes, faults& found)
             add(found, "two dispatch tables are called `{}': {} and {}", t->what.name,
                 place_of(first->where), place_of(t->where));
         if (nodes.find(t->what.node) == nullptr)
-            add(found, "the dispatch table `{}' ({}) is of node `{}', which does not exist",
+            add(found, "the dispatch table `{}' ({}) belongs to node `{}', which does not exist",
                 t->what.name, place_of(t->where), t->what.node);
         if (t->what.lowest > t->what.highest ||
             t->what.highest > dispatch_table_descriptor::max_key)
             add(found,
-                "the dispatch table `{}' ({}) has keys from {} to {}, expected some up to {}",
+                "the dispatch table `{}' ({}) has keys from {} to {}, expected keys up to {}",
                 t->what.name, place_of(t->where), t->what.lowest, t->what.highest,
                 dispatch_table_descriptor::max_key);
     }
@@ -98,7 +98,7 @@ void check_claims(std::string_view table, faults& found)
     const auto* registration = table_named(table);
     for (size_t i = 1; i < keys.size() && registration != nullptr; ++i)
         if (keys[i]->key == keys[i - 1]->key)
-            add(found, "two nodes take {} {}: `{}' ({}) and `{}' ({})", registration->what.key,
+            add(found, "two nodes handle {} {}: `{}' ({}) and `{}' ({})", registration->what.key,
                 text_of(registration->what, keys[i]->key), keys[i - 1]->node,
                 place_of(keys[i - 1]->where), keys[i]->node, place_of(keys[i]->where));
 }

@@ -16,7 +16,7 @@ result<nlohmann::ordered_json> show(command_context&)
 }
 
 const command_registration show_ethertypes{
-    "show ethertypes", "EtherTypes and the nodes that take them", show, dispatch_text};
+    "show ethertypes", "EtherTypes and the nodes that handle them", show, dispatch_text};
 
 } // namespace
 

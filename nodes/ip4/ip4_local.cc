@@ -70,7 +70,7 @@ result<nlohmann::ordered_json> show(command_context&)
 }
 
 const command_registration show_protocols{
-    "show ip local", "IP protocols and the nodes that take them", show, dispatch_text};
+    "show ip local", "IP protocols and the nodes that handle them", show, dispatch_text};
 
 } // namespace
 

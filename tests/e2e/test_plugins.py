@@ -17,7 +17,7 @@ REFUSED = {
     "crashing": "it crashed: SIG",
     "dangling": "it cannot be opened: No such file or directory",
     "leaving": "it ended the process with status 7",
-    "lldp-two": "two nodes take EtherType 0x88cc: `lldp-one-input' (",
+    "lldp-two": "two nodes handle EtherType 0x88cc: `lldp-one-input' (",
     "misnamed": "its name is `somebody-else', expected `misnamed' as in the file name",
     "missing-symbol": "undefined symbol: ",
     "no-note": "it is not a weft plugin",
@@ -213,7 +213,7 @@ class Plugins(testbed.TwoHosts):
         self.assertEqual(both.returncode, testbed.WRONG_CONFIGURATION)
         self.assertRegex(
             both.stdout,
-            r"plugins.lldp-two.enabled: the plugin is refused: two nodes take EtherType 0x88cc: "
+            r"plugins.lldp-two.enabled: the plugin is refused: two nodes handle EtherType 0x88cc: "
             r"`lldp-one-input' \(.*listens.cc:\d+ in lldp-one.so\) and "
             r"`lldp-two-input' \(.*listens.cc:\d+ in lldp-two.so\)",
         )

@@ -133,14 +133,14 @@ TEST_CASE("two that take one key are told with both places", "[graph][dispatch-t
     const dispatch_table_registration numbers{table()};
     const dispatch_registration a{"test-number", 5, "five", "dt-a"};
     const dispatch_registration b{"test-number", 5, "cinq", "dt-b"};
-    CHECK(fault() == fmt::format("two nodes take number 0x05: `dt-a' ({}:{}) and `dt-b' ({}:{})",
+    CHECK(fault() == fmt::format("two nodes handle number 0x05: `dt-a' ({}:{}) and `dt-b' ({}:{})",
                                  __FILE__, a.where.line(), __FILE__, b.where.line()));
 }
 
 TEST_CASE("what the table's node deals with itself cannot be taken", "[graph][dispatch-table]")
 {
     const dispatch_registration tag{"ethertype", 0x8100, "mine", "dt-a"};
-    CHECK_THAT(fault(), Contains("two nodes take EtherType 0x8100: `ethernet-input' (") &&
+    CHECK_THAT(fault(), Contains("two nodes handle EtherType 0x8100: `ethernet-input' (") &&
                             Contains("and `dt-a' ("));
 }
 
