@@ -92,7 +92,7 @@ class Device:
             result = json.loads(line)
             if result["median_mpps"] == 0:
                 raise BenchError(
-                    f"{self.name} forwarded nothing in a whole turn, and had to wait for core "
+                    f"{self.name} forwarded nothing in a whole turn, and waited for core "
                     f"{self.lab.worker_core} {watch.shares()['wait']:.0f} % of it"
                 )
             return {**result, **watch.shares(), "command": " ".join(self.generator.args)}
@@ -157,7 +157,7 @@ def _peer(lab, name, words, unchanged=False):
         deadline = time.monotonic() + 20
         while not all(os.path.exists(path) for path in device.sockets):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"{name} does not start; its log ends with:\n{tail(log)}")
+                raise BenchError(f"{name} did not start; its log ends with:\n{tail(log)}")
             time.sleep(0.05)
         device.pause()
         yield device

@@ -29,11 +29,11 @@ constexpr std::string_view usage =
     "  --warm-up S             how long to send before that (1)\n"
     "  --wait S                how long to wait for sockets and forwarding (20)\n"
     "  --size BYTES            of a frame without its check sequence: 60 to 1514 (60)\n"
-    "  --rate PPS              frames a second in each direction (as many as possible)\n"
+    "  --rate PPS              frames per second in each direction (as many as possible)\n"
     "  --ring LOG2             size of the rings: 7 to 14 (10)\n"
     "  --to ADDRESS            first destination (16.0.0.1)\n"
     "  --count N               so many destinations in its /8 (1), or random ones of --prefixes\n"
-    "  --addresses FILE        destinations, one a line\n"
+    "  --addresses FILE        destinations, one per line\n"
     "  --prefixes FILE         random addresses in these prefixes (first word of each line)\n"
     "  --both-ways             send into B as well\n"
     "  --back-to ADDRESS       first destination of that (48.0.0.1)\n"
@@ -41,13 +41,13 @@ constexpr std::string_view usage =
     "  --check-every N         check every Nth frame (1024)\n"
     "  --check-next-hops FILE  check each frame's MAC: lines `PREFIX MAC[,MAC...]` say which ones\n"
     "                          the longest prefix of a destination allows\n"
-    "  --latency               time stamps; needs --rate or --repeat\n"
+    "  --latency               measure latency; needs --rate or --repeat\n"
     "  --repeat                measure once for each line of standard input, until its end; a\n"
     "                          number on it stands for --rate this time, 0: as many as possible\n"
     "  --busy-loop SECONDS     no traffic: how evenly does the core run?\n"
     "  --line-trips OTHER      no traffic: how long does a cache line take to that core?\n"
     "\n"
-    "Exit status: 0 all went well, 1 bad frames, 2 wrong usage, 3 no link or nothing forwarded.\n";
+    "Exit status: 0 success, 1 bad frames, 2 wrong usage, 3 no link or nothing forwarded.\n";
 
 constexpr double max_rate = 1e9;
 

@@ -141,7 +141,7 @@ class Lab:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.say("Another run is measuring on this machine: waiting for its end.")
+            self.say("Another benchmark is running on this machine; waiting for it to finish.")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.work = tempfile.mkdtemp(prefix="weft-bench-")
         self._hugepages_before = _hugepages("nr")
@@ -163,7 +163,7 @@ class Lab:
         """A program of the release build."""
         path = os.path.join(self.build, name)
         if not os.access(path, os.X_OK):
-            raise BenchError(f"{path} is not built: scripts/bench builds it")
+            raise BenchError(f"{path} is not built; scripts/bench builds it")
         return path
 
     def say(self, text):

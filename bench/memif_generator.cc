@@ -46,7 +46,7 @@ public:
         const auto idle = [](const flow& f) { return f.counted().received == 0; };
         while (idle(there_) || (options_.both_ways && idle(back_))) {
             if (stopped != 0 || now() > deadline)
-                give_up(exit_no_link, "the device forwards no frame within {} s", options_.wait);
+                give_up(exit_no_link, "the device forwarded no frame within {} s", options_.wait);
             there_.probe();
             if (options_.both_ways)
                 back_.probe();

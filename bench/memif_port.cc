@@ -72,7 +72,7 @@ sockaddr_un address_of(const std::string& path)
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path)
-        give_up(exit_wrong_usage, "a socket's path has {} bytes at most, {} has {}",
+        give_up(exit_wrong_usage, "a socket path can have at most {} bytes, {} has {}",
                 sizeof address.sun_path - 1, path, path.size());
     std::memcpy(address.sun_path, path.c_str(), path.size());
     return address;
@@ -101,7 +101,8 @@ std::pair<int, uint8_t*> shared_memory(size_t bytes)
         }
         close(file);
     }
-    give_up(exit_no_link, "no {} bytes of shared memory: {}", bytes, std::strerror(errno));
+    give_up(exit_no_link, "cannot allocate {} bytes of shared memory: {}", bytes,
+            std::strerror(errno));
 }
 
 } // namespace
@@ -125,7 +126,7 @@ memif_port::memif_port(const std::string& socket, unsigned ring_log2, unsigned w
         } catch (const refusal& refused) {
             close(socket_);
             if (std::chrono::steady_clock::now() > deadline)
-                give_up(exit_no_link, "no memif server at {} takes a client within {} s: {}",
+                give_up(exit_no_link, "no memif server at {} accepted a client within {} s: {}",
                         socket, wait_seconds, refused.why);
             std::this_thread::sleep_for(20ms);
         }

@@ -332,7 +332,8 @@ int main(int count, char** arguments)
         std::cerr
             << "usage: prefix_table_bench PREFIXES [LPM_ROUTES] [small-pages]\n"
                "PREFIXES: a text file, one prefix a line. LPM_ROUTES: how many of them rte_lpm "
-               "gets (50000;\nits load is quadratic). small-pages: no huge pages for anyone.\n";
+               "gets (50000;\nits load is quadratic). small-pages: no huge pages for any of "
+               "them.\n";
         return 1;
     }
     if (count > 3)

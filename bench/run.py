@@ -41,12 +41,12 @@ def parse_arguments(suites):
         metavar="FILE",
         default=os.environ.get("WEFT_BENCH_PREFIXES"),
         help="an Internet routing table, one prefix per line, also .gz ($WEFT_BENCH_PREFIXES); "
-        "without it a synthetic one of the same size is made",
+        "the default is a synthetic one of the same size",
     )
     asked = parser.parse_args()
     for name in asked.suites:
         if name not in suites:
-            parser.error(f"no suite is called `{name}'; there are: {', '.join(suites)}")
+            parser.error(f"no suite `{name}'; there are: {', '.join(suites)}")
     if asked.rounds < 1:
         parser.error(f"--rounds must be 1 or more, found {asked.rounds}")
     return asked
@@ -65,7 +65,7 @@ def main():
             report = lab.measure(name, suites[name])
             kept = kept and report.kept()
     if not kept:
-        print("Not all was measured, or not all limits are kept.", file=sys.stderr)
+        print("Some measurements failed, or some limits are not kept.", file=sys.stderr)
     return 0 if kept else 1
 
 

@@ -56,7 +56,7 @@ std::vector<net::ip4_address> read_addresses(const std::string& file)
         return {};
     });
     if (addresses.empty())
-        give_up(exit_wrong_usage, "{} holds no address", file);
+        give_up(exit_wrong_usage, "{} contains no address", file);
     return addresses;
 }
 
@@ -71,7 +71,7 @@ std::vector<net::ip4_address> random_addresses(const std::string& file, uint32_t
         return {};
     });
     if (prefixes.empty())
-        give_up(exit_wrong_usage, "{} holds no prefix", file);
+        give_up(exit_wrong_usage, "{} contains no prefix", file);
     std::mt19937 random{1};
     std::vector<net::ip4_address> addresses(count);
     for (auto& address : addresses) {

@@ -17,7 +17,7 @@ import time
 
 from lab import BenchError, Report
 
-DESCRIPTION = "loading and changing an Internet table, start to the first packet, idling"
+DESCRIPTION = "loading and changing an Internet table, time to the first packet, idle load"
 TABLE_MIB = 200  # of memory, with a whole table
 NEXT_HOPS = 16
 ROUND_SECONDS = 1.5
@@ -84,7 +84,7 @@ def first_frame_ms(lab, config):
         probe.ended = True
         probe.join()
     if probe.seen is None:
-        raise BenchError("weftd forwards no frame between its TAP ports within 20 s")
+        raise BenchError("weftd forwarded no frame between its TAP ports within 20 s")
     return (probe.seen - executed) * 1000
 
 

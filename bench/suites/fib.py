@@ -6,7 +6,7 @@ import subprocess
 
 from lab import BenchError, Report
 
-DESCRIPTION = "longest prefix match beside rte_fib and rte_lpm: lookup, update, memory"
+DESCRIPTION = "longest-prefix match compared with rte_fib and rte_lpm: lookups, updates, memory"
 ROW = re.compile(r"  (\S.{20,}?) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)")
 CONCURRENT_ROW = re.compile(r"  (\S.{20,}?) +(\d+) +(\d+) +(\d+)")
 LPM_ROUTES = 50_000  # loading more takes it minutes
@@ -42,6 +42,6 @@ def run(lab):
         elif not line.startswith(" "):
             title = line.split("(")[0].strip() or title
     if process.wait() != 0 or seen == 0:
-        raise BenchError(f"prefix_table_bench ended with {process.returncode}; its output is above")
+        raise BenchError(f"prefix_table_bench exited with {process.returncode}; its output is above")
     report.note(f"the table: {origin}; the ratio is of medians, for times above 1 in weft's favour")
     return report

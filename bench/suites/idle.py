@@ -13,7 +13,7 @@ import devices
 from lab import BenchError, Report
 from null_bed import ethernet, ip4, mac_bytes
 
-DESCRIPTION = "a core's share that an idle router takes, and its first packet after a rest"
+DESCRIPTION = "the CPU use of an idle router, and the latency of its first packet"
 CPU_LIMIT = 2  # per cent of a core, all threads together
 FIRST_LIMIT = 1000  # microseconds
 TICKS = os.sysconf("SC_CLK_TCK")

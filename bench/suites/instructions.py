@@ -21,7 +21,7 @@ from null_bed import (
     write_routes,
 )
 
-DESCRIPTION = "instructions per packet of each node between null interfaces, beside a record"
+DESCRIPTION = "instructions per packet of each node between null interfaces, compared with a record"
 MEASURES_TIME = False
 
 RECORD = os.path.join(ROOT, "bench/instructions.json")

@@ -65,7 +65,7 @@ def run(lab):
     report.note(
         f"in {len(given)} of {lab.rounds} rounds the machine gave the cores: testpmd, and the busy "
         f"loop as a forwarder, kept {LIMIT} us at the 99.9th percentile" +
-        ("" if given else "; so nothing is judged")
+        ("" if given else "; nothing is judged")
     )
     for name, results in frames.items():
         for key in SHARES:
@@ -90,8 +90,8 @@ def run(lab):
     total = apart + sum(one["samples"] for one in frames["weft"])
     longest = max(one["gaps"]["longest_us"] for one in turns)
     report.note(
-        f"{apart:,} of weft's {total:,} frames were under way while the generator itself did not "
-        f"run for more than 10 us (up to {longest:,.0f} us) and are left out"
+        f"{apart:,} of weft's {total:,} frames were in flight while the generator itself did not "
+        f"run for more than 10 us (up to {longest:,.0f} us) and are excluded"
     )
     lost = sum(one["lost"] for one in turns)
     report.note(f"{lost:,} of weft's frames lost; wait {max(one['wait'] for one in turns):.1f} %, "

@@ -8,7 +8,7 @@ import statistics
 import devices
 from lab import BenchError, Report
 
-DESCRIPTION = "packets a second on one core, beside testpmd, l3fwd and l3fwd-graph"
+DESCRIPTION = "packets per second on one core, compared with testpmd, l3fwd and l3fwd-graph"
 ROUNDS_OF_A_START = 5  # where a program's memory lies differs from start to start
 FAR_NS = 100  # cores that share a cache are nearer
 

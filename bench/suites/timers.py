@@ -6,7 +6,7 @@ import subprocess
 
 from lab import BenchError, Report
 
-DESCRIPTION = "the timing wheel beside rte_timer: start, move, stop and expiry of a million timers"
+DESCRIPTION = "the timing wheel compared with rte_timer: start, move, stop and expiry of a million timers"
 ROW = re.compile(r"  (\S+) +([\d.]+) +([\d.]+) +([\d.]+)")
 EXPIRIES = re.compile(r"expiries of (\S+): (\d+) early, (\d+) more than a tick late")
 SIZES = (1_000, 1_000_000)
@@ -39,7 +39,7 @@ def measure(lab, report, count, rounds):
         elif not line.startswith(("=", " ")):
             what = line
     if process.wait() != 0 or seen == 0:
-        raise BenchError(f"timers_bench ended with {process.returncode}; its output is above")
+        raise BenchError(f"timers_bench exited with {process.returncode}; its output is above")
 
 
 def run(lab):
