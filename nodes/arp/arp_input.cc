@@ -5,7 +5,7 @@
 #include "graph/dispatch_table.hh"
 #include "graph/packet_cut.hh"
 #include "graph/thread/hand_over.hh"
-#include "nodes/arp/neighbours.hh"
+#include "nodes/fib/neighbours.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/interface_buckets.hh"
 

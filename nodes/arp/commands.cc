@@ -3,7 +3,7 @@
 #include "base/text_table.hh"
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
-#include "nodes/arp/neighbours.hh"
+#include "nodes/fib/neighbours.hh"
 #include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 

@@ -4,7 +4,7 @@
 
 #include "graph/engine.hh"
 #include "nodes/fib/vrfs.hh"
-#include "nodes/ip4/forwarding.hh"
+#include "nodes/fib/forwarding.hh"
 #include "nodes/ip4/vrf.hh"
 
 #include <array>

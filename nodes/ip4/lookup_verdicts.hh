@@ -3,7 +3,7 @@
 #pragma once
 
 #include "graph/node.hh"
-#include "nodes/ip4/forwarding.hh"
+#include "nodes/fib/forwarding.hh"
 
 namespace weft::ip4 {
 

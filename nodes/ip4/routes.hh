@@ -5,7 +5,7 @@
 // leaves the prefix table and gives way to the next shorter one.
 #pragma once
 
-#include "nodes/ip4/forwarding.hh"
+#include "nodes/fib/forwarding.hh"
 #include "nodes/ip4/lookup_table.hh"
 #include "nodes/ip4/prefix_set.hh"
 

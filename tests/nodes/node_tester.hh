@@ -4,7 +4,7 @@
 #pragma once
 
 #include "graph/engine.hh"
-#include "nodes/arp/neighbours.hh"
+#include "nodes/fib/neighbours.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 #include "tests/base/fake_clock.hh"

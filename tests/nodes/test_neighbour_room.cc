@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who gives way in the neighbour table where it is full: shares of interfaces, the unanswered,
 // those in use.
-#include "nodes/arp/shares.hh"
+#include "nodes/fib/shares.hh"
 #include "tests/nodes/crowd.hh"
 
 using namespace weft;

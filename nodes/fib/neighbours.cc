@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The neighbour table: its states, requests and ageing.
-#include "nodes/arp/neighbours.hh"
+#include "nodes/fib/neighbours.hh"
 
 #include "base/net/headers.hh"
 #include "graph/init.hh"

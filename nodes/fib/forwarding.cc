@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Next hops and adjacencies: prepared beside the live ones, then put in their place.
-#include "nodes/ip4/forwarding.hh"
+#include "nodes/fib/forwarding.hh"
 
 #include "base/net/headers.hh"
 #include "graph/engine.hh"

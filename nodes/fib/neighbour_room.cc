@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who gives way where the neighbour table or its waiting packets have reached a bound.
-#include "nodes/arp/neighbours.hh"
+#include "nodes/fib/neighbours.hh"
 #include "nodes/interface/interface.hh"
 
 namespace weft::arp {

@@ -6,8 +6,8 @@
 
 #include "base/token_bucket.hh"
 #include "graph/engine.hh"
-#include "nodes/arp/asked_lately.hh"
-#include "nodes/arp/shares.hh"
+#include "nodes/fib/asked_lately.hh"
+#include "nodes/fib/shares.hh"
 #include "nodes/ip4/ip4.hh"
 
 #include <array>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Load balances: which path each flow of a route with several takes.
-#include "nodes/ip4/forwarding.hh"
+#include "nodes/fib/forwarding.hh"
 
 #include "graph/engine.hh"
 
