@@ -5,7 +5,8 @@
 # All of graph/ but the fibers, which are behind graph/process/process.hh.
 function(weft_public_headers list root)
   file(GLOB_RECURSE found RELATIVE ${root} ${root}/base/*.hh ${root}/graph/*.hh
-       ${root}/control/*.hh ${root}/nodes/interface/*.hh)
+       ${root}/control/*.hh ${root}/nodes/interface/*.hh
+       ${root}/nodes/fib/*.hh)
   list(FILTER found EXCLUDE REGEX "/fiber")
   list(SORT found)
   set(${list} ${found} PARENT_SCOPE)

@@ -6,6 +6,7 @@
 #include "graph/init.hh"
 #include "graph/plan.hh"
 #include "graph/process/process.hh"
+#include "nodes/fib/adjacency_kind.hh"
 #include "nodes/interface/kind.hh"
 
 #include <algorithm>
@@ -33,6 +34,8 @@ void add_graph(lines& faults)
     const auto registry = node_registry::registered();
     if (!registry)
         return add_lines(faults, registry.error().message);
+    if (const auto kinds = fib::check_kinds(*registry); !kinds)
+        add_lines(faults, kinds.error().message);
     if (const auto order = plan::order(*registry, 0); !order)
         add_lines(faults, order.error().message);
 }

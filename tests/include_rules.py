@@ -22,8 +22,9 @@ MAY_INCLUDE = {
     "fuzz": ("base", "graph", "control", "observe", "nodes", "drivers", "daemon", "tests"),
 }
 TOPS = tuple(folder for folder in MAY_INCLUDE if "/" not in folder)
-# Nodes' folders that all others build on: every header of theirs is public.
-FOUNDATIONS = ("interface", "fib")
+# Nodes' folders that all others build on, and which of each other they may include themselves: every
+# header of theirs is public.
+FOUNDATIONS = {"interface": ("ethernet",), "fib": ("interface",)}
 # Libraries by the start of their headers' names; what is not listed is the standard library or the
 # system, which all may use.
 LIBRARIES = {
@@ -132,6 +133,9 @@ def problems(root):
                 found.append(f"{source}:{line}: {problem}")
                 continue
             mine, other = protocol(source), protocol(name)
+            if mine in FOUNDATIONS and other and other not in (mine, *FOUNDATIONS[mine]):
+                found.append(f'{source}:{line}: nodes/{mine}/ may not include "{name}"')
+                continue
             if quote == '"' and mine and other and mine != other and other not in FOUNDATIONS:
                 edges.setdefault(mine, set()).add(other)
                 public.setdefault(other, {}).setdefault(name, f"{source}:{line}")

@@ -65,6 +65,14 @@ class IncludeRules(unittest.TestCase):
             "cli/ may not include", cli__a_cc='#include "base/result.hh"\n', base__result_hh=""
         )
 
+    def test_foundations_include_no_protocol(self):
+        self.assert_breach(
+            'nodes/fib/ may not include "nodes/ip4/ip4.hh"',
+            nodes__fib__a_cc='#include "nodes/ip4/ip4.hh"\n#include "nodes/interface/i.hh"\n',
+            nodes__ip4__ip4_hh="",
+            nodes__interface__i_hh="",
+        )
+
     def test_one_public_header(self):
         self.assert_breach(
             "one public header",

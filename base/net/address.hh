@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MAC and IPv4 addresses and prefixes: values, text forms and their parsers.
+// MAC, IPv4 and IPv6 addresses and IPv4 prefixes: values, text forms and their parsers.
 #pragma once
 
 #include "base/net/byte_order.hh"
@@ -81,10 +81,90 @@ struct ip4_interface_address {
                                       const ip4_interface_address&) noexcept = default;
 };
 
+// An IPv6 address in host byte order, like ip4_address.
+struct ip6_address {
+    uint64_t high = 0; // the first eight bytes
+    uint64_t low = 0;
+
+    using bytes = std::array<uint8_t, 16>; // as on the wire
+    [[nodiscard]] static constexpr ip6_address from_wire(const bytes& wire) noexcept
+    {
+        ip6_address a;
+        for (size_t i = 0; i < 8; ++i) {
+            a.high = a.high << 8 | wire[i];
+            a.low = a.low << 8 | wire[i + 8];
+        }
+        return a;
+    }
+    [[nodiscard]] constexpr bytes wire() const noexcept
+    {
+        bytes out{};
+        for (size_t i = 0; i < 8; ++i) {
+            out[i] = static_cast<uint8_t>(high >> (56 - 8 * i));
+            out[i + 8] = static_cast<uint8_t>(low >> (56 - 8 * i));
+        }
+        return out;
+    }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return high >> 56 == 0xff; }
+    // fe80::/10 (RFC 4291 section 2.5.6)
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return high >> 54 == 0x3fa; }
+    // ::ffff:0:0/96, an IPv4 address in IPv6's form (RFC 4291 section 2.5.5.2)
+    [[nodiscard]] constexpr bool is_mapped() const noexcept
+    {
+        return high == 0 && low >> 32 == 0xffff;
+    }
+    friend constexpr auto operator<=>(const ip6_address&, const ip6_address&) noexcept = default;
+};
+
+enum class family : uint8_t { ip4, ip6 };
+
+// An address of either family in 16 bytes: an IPv4 address as IPv6 maps it, which no IPv6 packet
+// carries. Within a family the order is the addresses' own.
+class ip_address {
+public:
+    constexpr ip_address() noexcept : ip_address{ip4_address{}} {}
+    constexpr ip_address(ip4_address a) noexcept : bits_{0, mapped | a.value} {}
+    constexpr ip_address(const ip6_address& a) noexcept : bits_{a} {} // not a mapped one
+
+    // 0.0.0.0 or ::
+    [[nodiscard]] static constexpr ip_address none(family f) noexcept
+    {
+        return f == family::ip4 ? ip_address{ip4_address{}} : ip_address{ip6_address{}};
+    }
+    // No address comes before it.
+    [[nodiscard]] static constexpr ip_address lowest() noexcept { return none(family::ip6); }
+    [[nodiscard]] constexpr family of() const noexcept
+    {
+        return bits_.is_mapped() ? family::ip4 : family::ip6;
+    }
+    [[nodiscard]] constexpr bool is_none() const noexcept
+    {
+        return bits_.high == 0 && (bits_.low == mapped || bits_.low == 0);
+    }
+    [[nodiscard]] constexpr bool is_ip4() const noexcept { return of() == family::ip4; }
+    // Of the family that it is of.
+    [[nodiscard]] constexpr ip4_address ip4() const noexcept
+    {
+        return {static_cast<uint32_t>(bits_.low)};
+    }
+    [[nodiscard]] constexpr const ip6_address& ip6() const noexcept { return bits_; }
+    friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
+
+private:
+    static constexpr uint64_t mapped = 0xffff'0000'0000;
+    ip6_address bits_;
+};
+static_assert(sizeof(ip_address) == 16);
+
 // The text forms; parsing refuses anything but the exact form and says what it found.
-// ip4_prefix wants zero host bits ("10.0.0.1/24" is an error that proposes 10.0.0.0/24).
+// ip4_prefix wants zero host bits ("10.0.0.1/24" is an error that proposes 10.0.0.0/24). IPv6
+// addresses are taken in each form of RFC 4291 section 2.2, but without a zone; an ip_address is no
+// mapped one, which would be another way to write an IPv4 address.
 [[nodiscard]] std::string to_string(const mac_address&);
 [[nodiscard]] std::string to_string(ip4_address);
+[[nodiscard]] std::string to_string(const ip6_address&); // RFC 5952
+[[nodiscard]] std::string to_string(const ip_address&);
+[[nodiscard]] std::string_view to_string(family) noexcept; // "IPv4"
 [[nodiscard]] std::string to_string(const ip4_prefix&);
 [[nodiscard]] std::string to_string(const ip4_interface_address&);
 
@@ -94,6 +174,10 @@ template <>
 result<mac_address> parse<mac_address>(std::string_view text);
 template <>
 result<ip4_address> parse<ip4_address>(std::string_view text);
+template <>
+result<ip6_address> parse<ip6_address>(std::string_view text);
+template <>
+result<ip_address> parse<ip_address>(std::string_view text);
 template <>
 result<ip4_prefix> parse<ip4_prefix>(std::string_view text);
 template <>
@@ -106,5 +190,12 @@ struct std::hash<weft::net::ip4_address> {
     size_t operator()(weft::net::ip4_address a) const noexcept
     {
         return a.value * 0x9e3779b97f4a7c15u;
+    }
+};
+template <>
+struct std::hash<weft::net::ip_address> {
+    size_t operator()(const weft::net::ip_address& a) const noexcept
+    {
+        return (a.ip6().high * 0x9e3779b97f4a7c15u ^ a.ip6().low) * 0x9e3779b97f4a7c15u;
     }
 };

@@ -20,12 +20,17 @@ static_assert(sizeof(ethernet_header) == 14 && alignof(ethernet_header) == 1);
 namespace ether_type {
 inline constexpr be16 ip4{0x0800};
 inline constexpr be16 arp{0x0806};
+inline constexpr be16 ip6{0x86dd};
 inline constexpr be16 vlan{0x8100};         // a vlan_tag follows
 inline constexpr be16 service_vlan{0x88a8}; // the same of IEEE 802.1ad
 
 [[nodiscard]] constexpr bool is_tag(be16 type) noexcept
 {
     return type == vlan || type == service_vlan;
+}
+[[nodiscard]] constexpr be16 of(family f) noexcept
+{
+    return f == family::ip4 ? ip4 : ip6;
 }
 } // namespace ether_type
 

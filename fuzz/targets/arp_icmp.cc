@@ -80,10 +80,10 @@ packet_builder packet_of(const step& s)
 void check_neighbours(router& on)
 {
     const auto all = on.inside().neighbours().all();
-    REQUIRE(all.size() <= arp::neighbour_table::max_neighbours);
+    REQUIRE(all.size() <= fib::neighbour_table::max_neighbours);
     unsigned by_hand = 0;
     for (const auto* n : all)
-        if (n->state == arp::neighbour_state::permanent) {
+        if (n->state == fib::neighbour_state::permanent) {
             ++by_hand;
             REQUIRE(n->mac == mac_of(n->interface, 2));
         }

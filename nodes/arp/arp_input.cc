@@ -8,6 +8,7 @@
 #include "nodes/fib/neighbours.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/interface_buckets.hh"
+#include "nodes/ip4/ip4.hh"
 
 #include <algorithm>
 #include <array>
@@ -41,7 +42,7 @@ struct context {
         : engine{setup.engine},
           ip4{setup.engine.module<ip4::tables>()},
           interfaces{interfaces_of(setup.engine)},
-          asked{setup.engine.module<neighbour_table>().asked()},
+          asked{setup.engine.module<fib::neighbour_table>().asked()},
           limits{setup.thread != 0 || setup.engine.thread_count() == 1},
           for_us{budget(setup.engine)},
           for_others{budget(setup.engine)}
@@ -54,7 +55,7 @@ struct context {
     weft::engine& engine;
     const ip4::tables& ip4;
     const interface_table& interfaces;
-    const asked_lately& asked;
+    const fib::asked_lately& asked;
     const bool limits; // not on the main thread, if workers have done so
     interface_buckets for_us, for_others;
 };
@@ -156,7 +157,7 @@ verdict answer(node_run& run, packet& p, const message& m) noexcept
 // On the main thread, which owns the neighbours.
 verdict learn(node_run& run, packet& p, const message& m) noexcept
 {
-    auto& table = run.context<context>().engine.module<neighbour_table>();
+    auto& table = run.context<context>().engine.module<fib::neighbour_table>();
     const bool room = table.learn(m.interface, m.sender, m.mac, m.confirms(), m.for_us);
     return room || m.asks() ? answer(run, p, m) : drop(table_full);
 }

@@ -6,6 +6,7 @@
 #include "nodes/fib/neighbours.hh"
 #include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/ip4/ip4.hh"
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,8 @@
 namespace weft::arp {
 
 namespace {
+
+using fib::neighbour_table;
 
 using json = nlohmann::ordered_json;
 using enum text_table::align;

@@ -10,13 +10,13 @@
 #include <atomic>
 #include <cstdint>
 
-namespace weft::arp {
+namespace weft::fib {
 
 // Bits by hash, one set for each of the last seconds: few strangers pass for someone who was asked,
 // and nobody who was asked is missed. Main thread writes, any thread reads.
 class asked_lately {
 public:
-    void note(interface_index i, net::ip4_address a) noexcept
+    void note(interface_index i, const net::ip_address& a) noexcept
     {
         const uint32_t bit = bit_of(i, a);
         auto& word = seconds_[now_][bit / 64];
@@ -30,7 +30,7 @@ public:
         for (auto& word : seconds_[now_])
             word.store(0, std::memory_order_relaxed);
     }
-    [[nodiscard]] bool has(interface_index i, net::ip4_address a) const noexcept
+    [[nodiscard]] bool has(interface_index i, const net::ip_address& a) const noexcept
     {
         const uint32_t bit = bit_of(i, a);
         uint64_t any = 0;
@@ -41,13 +41,13 @@ public:
 
 private:
     static constexpr uint32_t bits = 1u << 16;
-    static uint32_t bit_of(interface_index i, net::ip4_address a) noexcept
+    static uint32_t bit_of(interface_index i, const net::ip_address& a) noexcept
     {
-        return fold_hash(uint64_t{i} << 32 | a.value) % bits;
+        return fold_hash(std::hash<net::ip_address>{}(a) + i) % bits;
     }
 
     std::array<std::array<std::atomic<uint64_t>, bits / 64>, 4> seconds_{};
     size_t now_ = 0;
 };
 
-} // namespace weft::arp
+} // namespace weft::fib

@@ -7,13 +7,12 @@
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/link.hh"
 #include "nodes/interface/link_header.hh"
-#include "nodes/ip4/lookup_verdicts.hh"
 
 #include <algorithm>
 #include <cstring>
 #include <sys/mman.h>
 
-namespace weft::ip4 {
+namespace weft::fib {
 
 namespace {
 
@@ -28,33 +27,6 @@ T* map_table(size_t count)
 }
 
 } // namespace
-
-std::string_view to_string(adjacency_kind kind) noexcept
-{
-    switch (kind) {
-    case adjacency_kind::unreachable:
-        return "unreachable";
-    case adjacency_kind::blackhole:
-        return "blackhole";
-    case adjacency_kind::local:
-        return "local";
-    case adjacency_kind::multicast:
-        return "multicast";
-    case adjacency_kind::broadcast:
-        return "broadcast";
-    case adjacency_kind::martian:
-        return "martian";
-    case adjacency_kind::host_unreachable:
-        return "host unreachable";
-    case adjacency_kind::prohibited:
-        return "prohibited";
-    case adjacency_kind::glean:
-        return "glean";
-    case adjacency_kind::rewrite:
-        return "rewrite";
-    }
-    return "?";
-}
 
 void adjacency::set_rewrite(std::span<const std::byte> header) noexcept
 {
@@ -75,7 +47,6 @@ forwarding::forwarding(engine& engine)
         const auto kind = static_cast<adjacency_kind>(i);
         adjacencies_[i].kind = kind;
         adjacencies_[i].interface = no_interface;
-        adjacencies_[i].lookup_verdict = lookup_verdict_of(kind);
         paths_[i].store(path_to(i), std::memory_order_relaxed);
         has_path_[i] = 1;
     }
@@ -102,7 +73,6 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
 {
     adjacency fresh;
     fresh.kind = hop.mac ? adjacency_kind::rewrite : adjacency_kind::glean;
-    fresh.lookup_verdict = lookup_verdict_of(fresh.kind);
     fresh.interface = hop.interface;
     fresh.next_hop = hop.address;
     fresh.owner = index;
@@ -111,14 +81,14 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
     fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
     if (hop.mac) {
         const link_header header{interfaces_of(engine_), hop.interface, *hop.mac,
-                                 net::ether_type::ip4};
+                                 net::ether_type::of(hop.address.of())};
         fresh.set_rewrite(header.bytes());
     }
     to = fresh;
 }
 
-result<next_hop_index> forwarding::acquire(interface_index interface, net::ip4_address address,
-                                           vrf_index vrf)
+result<next_hop_index> forwarding::acquire(interface_index interface,
+                                           const net::ip_address& address, vrf_index vrf)
 {
     const auto key = std::tuple{interface, vrf, address};
     if (const auto known = by_address_.find(key); known != by_address_.end()) {
@@ -201,8 +171,8 @@ bool forwarding::used(next_hop_index index) const
     return !a.watched || std::atomic_ref{a.used}.load(std::memory_order_relaxed) != 0;
 }
 
-std::optional<next_hop_index> forwarding::find(interface_index interface, net::ip4_address address,
-                                               vrf_index vrf) const
+std::optional<next_hop_index> forwarding::find(interface_index interface,
+                                               const net::ip_address& address, vrf_index vrf) const
 {
     const auto known = by_address_.find({interface, vrf, address});
     return known == by_address_.end() ? std::nullopt : std::optional{known->second};
@@ -259,7 +229,7 @@ void forwarding::interface_changed(interface_index interface)
 {
     const bool up = is_up(interfaces_of(engine_), interface);
     std::vector<load_balance_index> to_refill;
-    for (auto at = by_address_.lower_bound({interface, default_vrf, {}});
+    for (auto at = by_address_.lower_bound({interface, default_vrf, net::ip_address::lowest()});
          at != by_address_.end() && std::get<0>(at->first) == interface; ++at) {
         next_hop& hop = next_hops_.at(at->second);
         if (std::exchange(hop.interface_up, up) != up)
@@ -288,7 +258,7 @@ std::string forwarding::describe(adjacency_index index) const
         return std::string{to_string(a.kind)};
     const std::string name = interfaces_of(engine_).at(a.interface).name;
     if (a.kind == adjacency_kind::glean)
-        return a.next_hop.value == 0
+        return a.next_hop.is_none()
                    ? fmt::format("glean {}", name)
                    : fmt::format("glean {} via {}", name, net::to_string(a.next_hop));
     net::ethernet_header header;
@@ -297,4 +267,4 @@ std::string forwarding::describe(adjacency_index index) const
                        net::to_string(header.source), net::to_string(header.destination));
 }
 
-} // namespace weft::ip4
+} // namespace weft::fib

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a route ends in: next hops, the adjacencies that rewrite packets to them, and load balances
-// that spread flows over several.
+// What a route of any address family ends in: next hops, the adjacencies that rewrite packets to
+// them, and load balances that spread flows over several. All families share them.
 #pragma once
 
 #include "base/net/address.hh"
 #include "base/result.hh"
-#include "graph/node.hh"
+#include "nodes/fib/adjacency_kind.hh"
 #include "nodes/fib/vrfs.hh"
 #include "nodes/interface/interface.hh"
 
@@ -27,34 +27,15 @@ namespace weft {
 class engine;
 }
 
-namespace weft::ip4 {
+namespace weft::fib {
 
 using adjacency_index = uint32_t;
 using load_balance_index = uint32_t;
 using next_hop_index = uint32_t;
 
-enum class adjacency_kind : uint8_t {
-    unreachable,      // no route, or none of its next hops is usable: ICMP net unreachable
-    blackhole,        // dropped in silence, counted
-    local,            // for this router
-    multicast,        // not forwarded, counted
-    broadcast,        // likewise
-    martian,          // likewise
-    host_unreachable, // a route says so: ICMP host unreachable
-    prohibited,       // likewise: ICMP communication administratively prohibited
-    glean,            // the next hop's MAC is not known
-    rewrite,          // complete
-};
-[[nodiscard]] std::string_view to_string(adjacency_kind) noexcept;
-// Whether the sender is told that the packet goes nowhere.
-[[nodiscard]] constexpr bool is_refusal(adjacency_kind kind) noexcept
-{
-    return kind == adjacency_kind::unreachable || kind == adjacency_kind::host_unreachable ||
-           kind == adjacency_kind::prohibited;
-}
-
-// The first adjacencies and load balances stand for the kinds that need no next hop.
-inline constexpr uint32_t special_count = static_cast<uint32_t>(adjacency_kind::glean);
+// The first adjacencies and load balances stand for the kinds, by their numbers: for those that
+// need no next hop.
+inline constexpr uint32_t special_count = max_kinds;
 
 // Everything that lookup and rewrite need; but for long rewrites, in one cache line. Never changed
 // once a worker can see it: a change is a new adjacency, and the old one is freed after a grace
@@ -62,16 +43,15 @@ inline constexpr uint32_t special_count = static_cast<uint32_t>(adjacency_kind::
 struct alignas(64) adjacency {
     static constexpr size_t max_rewrite = 96; // bytes
 
-    verdict lookup_verdict = next_index{0}; // of ip4-lookup
     adjacency_kind kind = adjacency_kind::unreachable;
     uint8_t rewrite_bytes = 0; // of the link's header, which ends where the network header begins
     bool watched = false;      // lookup notes its use
     uint8_t used = 0;          // set by workers, while it is watched: the one thing that changes
     interface_index interface = no_interface;
     uint16_t mtu = 0;
-    uint16_t plain_mtu = 0;    // the MTU where the rewrite is an Ethernet header alone; else 0
-    net::ip4_address next_hop; // glean: whom to ask for; 0.0.0.0: the packet's destination
+    uint16_t plain_mtu = 0; // the MTU where the rewrite is an Ethernet header alone; else 0
     next_hop_index owner = 0;
+    net::ip_address next_hop; // glean: whom to ask for; none: the packet's destination
     alignas(32) std::array<std::byte, max_rewrite> rewrite{};
 
     // Takes over a link's header of max_rewrite bytes at most.
@@ -114,13 +94,13 @@ struct load_balance {
 };
 static_assert(sizeof(load_balance) == 16);
 
-// A next hop that routes and neighbours share: an address on an interface, or (0.0.0.0) whatever is
-// connected to the interface. One whose network is not there yet has no interface and no adjacency
-// of its own.
+// A next hop that routes and neighbours share: an address on an interface, or (without one,
+// ip_address::none) whatever is connected to the interface. One whose network is not there yet has
+// no interface and no adjacency of its own.
 struct next_hop {
     interface_index interface = no_interface;
     vrf_index vrf = default_vrf; // whose networks it is on
-    net::ip4_address address;
+    net::ip_address address;
     adjacency_index adjacency = 0; // special_count or above; 0 without an interface
     bool interface_up = false;     // administratively, and its link
     bool on_link = true;           // its interface has a network with it, or a route says so
@@ -155,7 +135,7 @@ public:
     // The next hop, made if it is new; each call is balanced by a release. `no_interface`: its
     // network is not there yet.
     [[nodiscard]] result<next_hop_index>
-    acquire(interface_index interface, net::ip4_address address, vrf_index vrf = default_vrf);
+    acquire(interface_index interface, const net::ip_address& address, vrf_index vrf = default_vrf);
     void release(next_hop_index index);
     [[nodiscard]] const next_hop& at(next_hop_index index) const { return next_hops_.at(index); }
     // The neighbour's MAC became known, changed or was lost.
@@ -165,8 +145,9 @@ public:
     void watch(next_hop_index index, bool on);
     // Whether packets went to it since it is watched; true if it is not, or could not be.
     [[nodiscard]] bool used(next_hop_index index) const;
-    [[nodiscard]] std::optional<next_hop_index>
-    find(interface_index interface, net::ip4_address address, vrf_index vrf = default_vrf) const;
+    [[nodiscard]] std::optional<next_hop_index> find(interface_index interface,
+                                                     const net::ip_address& address,
+                                                     vrf_index vrf = default_vrf) const;
     // Its network came or went. Without effect on one that is pinned.
     void set_on_link(next_hop_index index, bool on_link);
     // A route says that it is there, whatever networks its interface has.
@@ -271,7 +252,7 @@ private:
     std::vector<adjacency_index> free_adjacencies_;
     std::vector<load_balance_index> free_balances_;
     std::unordered_map<next_hop_index, next_hop> next_hops_;
-    std::map<std::tuple<interface_index, vrf_index, net::ip4_address>, next_hop_index> by_address_;
+    std::map<std::tuple<interface_index, vrf_index, net::ip_address>, next_hop_index> by_address_;
     next_hop_index last_next_hop_ = 0;
     std::unordered_map<load_balance_index, balance_entry> entries_;
     std::map<std::vector<weighted_hop>, load_balance_index>
@@ -280,4 +261,4 @@ private:
     std::vector<load_balance_index> changed_;
 };
 
-} // namespace weft::ip4
+} // namespace weft::fib

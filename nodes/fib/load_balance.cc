@@ -8,7 +8,7 @@
 #include <bit>
 #include <numeric>
 
-namespace weft::ip4 {
+namespace weft::fib {
 
 namespace {
 
@@ -248,4 +248,4 @@ std::vector<adjacency_index> forwarding::buckets_of(load_balance_index index) co
     return found;
 }
 
-} // namespace weft::ip4
+} // namespace weft::fib

@@ -3,7 +3,7 @@
 #include "nodes/fib/neighbours.hh"
 #include "nodes/interface/interface.hh"
 
-namespace weft::arp {
+namespace weft::fib {
 
 namespace {
 
@@ -29,10 +29,10 @@ neighbour_table::usage neighbour_table::used_by(interface_index i) const
 // A next hop of a route, or one to which packets were forwarded lately.
 bool neighbour_table::in_use(const neighbour& n) const
 {
-    if (ip4_.is_next_hop(n.interface, n.address))
+    if (routes_of(n).is_next_hop(n.interface, n.address))
         return true;
     return n.place >= standing::heard &&
-           (!n.watched || ip4_.neighbour_used(n.interface, n.address));
+           (!n.watched || routes_of(n).neighbour_used(n.interface, n.address));
 }
 
 // Packets cost a little more while it is noticed whether there are any: until the first, and in a
@@ -40,12 +40,12 @@ bool neighbour_table::in_use(const neighbour& n) const
 void neighbour_table::watch(neighbour& n, bool on)
 {
     n.watched = on;
-    ip4_.watch_neighbour(n.interface, n.address, on);
+    routes_of(n).watch_neighbour(n.interface, n.address, on);
 }
 
 void neighbour_table::follow_use(neighbour& n, duration now)
 {
-    if (n.watched && ip4_.neighbour_used(n.interface, n.address)) {
+    if (n.watched && routes_of(n).neighbour_used(n.interface, n.address)) {
         n.used_until = now + use_time;
         watch(n, false);
     } else if (!n.watched && now >= n.used_until && room_.total() >= crowded && watches_left_ > 0) {
@@ -64,7 +64,7 @@ neighbour* neighbour_table::min_needed(segment& s, standing last)
         for (size_t look = std::min(looks, list.size()); look > 0; --look) {
             neighbour& n = *list.front();
             const bool young = last == standing::known && n.state == neighbour_state::incomplete &&
-                               now - n.since < request_interval; // it may still answer
+                               now - n.since < of(n).timers.request_interval; // it may still answer
             if (young)
                 break;
             if (!in_use(n))
@@ -104,12 +104,10 @@ bool neighbour_table::make_waiting_room(interface_index i)
     const size_t interfaces = interfaces_of(engine_).all().size();
     if (waiting_.room_for(i, interfaces))
         return true;
-    const auto* glean = engine_.registry().find("ip4-glean");
     size_t left = looks;
     for (neighbour* n : segment_of(waiting_.largest(i)).in(standing::asked)) {
         if (!n->waiting.empty()) {
-            engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::queue_full),
-                                     n->waiting.front());
+            drop_waiting(*n, &neighbour_nodes::queue_full, n->waiting.front());
             n->waiting.erase(n->waiting.begin());
             waiting_.give_back(n->interface);
             return waiting_.room_for(i, interfaces);
@@ -120,4 +118,4 @@ bool neighbour_table::make_waiting_room(interface_index i)
     return false;
 }
 
-} // namespace weft::arp
+} // namespace weft::fib

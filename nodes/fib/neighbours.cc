@@ -2,15 +2,13 @@
 // The neighbour table: its states, requests and ageing.
 #include "nodes/fib/neighbours.hh"
 
-#include "base/net/headers.hh"
 #include "graph/init.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/link.hh"
-#include "nodes/interface/link_header.hh"
 
 #include <spdlog/spdlog.h>
 
-namespace weft::arp {
+namespace weft::fib {
 
 std::string_view to_string(neighbour_state state) noexcept
 {
@@ -47,43 +45,37 @@ uint64_t ticks(duration now) noexcept
 
 } // namespace
 
-neighbour_table::neighbour_table(engine& engine)
-    : engine_{engine}, ip4_{engine.module<ip4::tables>()}
+neighbour_table::neighbour_table(engine& engine) : engine_{engine}
 {
-    ip4_.set_holder(this);
-    ip4_.observe_addresses([this](interface_index i, net::ip4_address a, bool added) {
-        if (added)
-            announce(i, a);
-        follow_networks(i);
-    });
     interfaces_of(engine).observe([this](const interface& i) {
-        if (!is_up(interfaces_of(engine_), i.index)) {
+        if (!is_up(interfaces_of(engine_), i.index))
             flush(i.index);
-            return;
-        }
-        for (const auto& a : ip4_.addresses_of(i.index))
-            announce(i.index, a.address);
     });
     interfaces_of(engine).observe_removal(
         [this](const interface& i) { forget_interface(i.index); });
 }
 
+void neighbour_table::serve(net::family family, neighbour_protocol& protocol,
+                            neighbour_routes& routes)
+{
+    family_[static_cast<size_t>(family)] = {&protocol, &routes, protocol.timers()};
+}
+
 // Nothing is kept that has the number of an interface that is being deleted.
 void neighbour_table::forget_interface(interface_index i)
 {
-    const auto* glean = engine_.registry().find("ip4-glean");
     while (true) {
-        const auto at = table_.lower_bound({i, {}});
+        const auto at = table_.lower_bound({i, net::ip_address::lowest()});
         if (at == table_.end() || at->first.first != i)
             break;
         erase(at->second);
     }
     for (auto& [where, n] : table_)
-        std::erase_if(n.waiting, [&](packet* p) {
+        std::erase_if(n.waiting, [&, &its = n](packet* p) {
             if (p->metadata().interface != i)
                 return false;
-            engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::forgotten), p);
-            waiting_.give_back(n.interface);
+            drop_waiting(its, &neighbour_nodes::forgotten, p);
+            waiting_.give_back(its.interface);
             return true;
         });
     segments_[i].reset();
@@ -123,7 +115,8 @@ void neighbour_table::set_state(neighbour& n, neighbour_state to)
     n.requests = 0;
 }
 
-neighbour* neighbour_table::find_or_make(interface_index i, net::ip4_address a, standing where)
+neighbour* neighbour_table::find_or_make(interface_index i, const net::ip_address& a,
+                                         standing where)
 {
     if (const auto known = table_.find({i, a}); known != table_.end())
         return &known->second;
@@ -141,18 +134,17 @@ neighbour* neighbour_table::find_or_make(interface_index i, net::ip4_address a, 
 
 void neighbour_table::erase(neighbour& n)
 {
-    ip4_.neighbour_down(n.interface, n.address);
-    const auto* glean = engine_.registry().find("ip4-glean");
+    routes_of(n).neighbour_down(n.interface, n.address);
     for (packet* p : n.waiting)
-        engine_.main().drop_kept(make_reason_id(glean->id, ip4::glean::forgotten), p);
+        drop_waiting(n, &neighbour_nodes::forgotten, p);
     waiting_.give_back(n.interface, n.waiting.size());
     room_.give_back(n.interface);
     place(n, standing::configured); // in no list any more
-    table_.erase({n.interface, n.address});
+    table_.erase({n.interface, net::ip_address{n.address}});
 }
 
-ip4::packet_holder::outcome neighbour_table::hold(packet* p, net::ip4_address next_hop,
-                                                  interface_index interface)
+neighbour_table::outcome neighbour_table::hold(packet* p, const net::ip_address& next_hop,
+                                               interface_index interface)
 {
     neighbour* n = find_or_make(interface, next_hop, standing::unasked);
     if (n == nullptr)
@@ -179,34 +171,39 @@ ip4::packet_holder::outcome neighbour_table::hold(packet* p, net::ip4_address ne
     return room ? outcome::held : outcome::queue_full;
 }
 
-// Waiting packets take the way through lookup again, which now finds the neighbour.
-void neighbour_table::release_waiting(neighbour& n)
+void neighbour_table::drop_waiting(const neighbour& n, uint16_t neighbour_nodes::*reason, packet* p)
 {
-    const auto* lookup = engine_.registry().find("ip4-lookup");
+    const neighbour_nodes nodes = of(n).protocol->nodes();
+    const auto* glean = engine_.registry().find(nodes.glean);
+    engine_.main().drop_kept(make_reason_id(glean->id, nodes.*reason), p);
+}
+
+void neighbour_table::send_waiting(neighbour& n, std::string_view node, uint8_t flag)
+{
+    const auto* to = engine_.registry().find(node);
     for (packet* p : n.waiting) {
-        p->metadata().flags |= packet_metadata::resolved;
-        if (lookup == nullptr || !engine_.main().inject_kept(lookup->id, p))
+        p->metadata().flags |= flag;
+        if (to == nullptr || !engine_.main().inject_kept(to->id, p))
             engine_.main().free_kept(p);
     }
     waiting_.give_back(n.interface, n.waiting.size());
     n.waiting.clear();
 }
 
-// Packets that waited in vain go to ip4-glean again, which counts them and tells their senders (RFC
-// 1812 section 5.2.7.1).
+// Waiting packets take the way through lookup again, which now finds the neighbour.
+void neighbour_table::release_waiting(neighbour& n)
+{
+    send_waiting(n, of(n).protocol->nodes().lookup, packet_metadata::resolved);
+}
+
+// Packets that waited in vain go to the glean node again, which counts them and tells their senders
+// (RFC 1812 section 5.2.7.1); aimed, as they were when they came here.
 void neighbour_table::give_up(neighbour& n)
 {
-    ip4_.neighbour_down(n.interface, n.address);
+    routes_of(n).neighbour_down(n.interface, n.address);
     set_state(n, neighbour_state::failed);
     place(n, standing::failed);
-    const auto* glean = engine_.registry().find("ip4-glean");
-    for (packet* p : n.waiting) {
-        p->metadata().flags |= packet_metadata::aimed; // as it was when it came here
-        if (glean == nullptr || !engine_.main().inject_kept(glean->id, p))
-            engine_.main().free_kept(p);
-    }
-    waiting_.give_back(n.interface, n.waiting.size());
-    n.waiting.clear();
+    send_waiting(n, of(n).protocol->nodes().glean, packet_metadata::aimed);
 }
 
 void neighbour_table::confirm(neighbour& n, const net::mac_address& mac, bool answer)
@@ -216,7 +213,7 @@ void neighbour_table::confirm(neighbour& n, const net::mac_address& mac, bool an
                        n.state == neighbour_state::probe;
     if (moved || !known) {
         n.mac = mac;
-        if (auto done = ip4_.neighbour_up(n.interface, n.address, mac); !done) {
+        if (auto done = routes_of(n).neighbour_up(n.interface, n.address, mac); !done) {
             spdlog::warn("neighbour {}: {}", net::to_string(n.address), done.error().message);
             if (n.place == standing::heard && n.state == neighbour_state::incomplete)
                 erase(n); // made for this
@@ -232,8 +229,8 @@ void neighbour_table::confirm(neighbour& n, const net::mac_address& mac, bool an
     release_waiting(n);
 }
 
-bool neighbour_table::learn(interface_index i, net::ip4_address a, const net::mac_address& mac,
-                            bool answer, bool create)
+bool neighbour_table::learn(interface_index i, const net::ip_address& a,
+                            const net::mac_address& mac, bool answer, bool create)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end() && !create)
@@ -267,10 +264,9 @@ void neighbour_table::ask_again(neighbour& n, token_bucket& budget, duration now
 
 bool neighbour_table::request(neighbour& n, duration now)
 {
-    const auto own = ip4_.own(ip4_.vrf_of(n.interface)).source_for(n.address, n.interface);
-    // A neighbour that is being confirmed is asked directly (RFC 1122 section 2.3.2.1).
+    // A neighbour that is being confirmed is asked directly.
     const bool direct = n.state == neighbour_state::probe;
-    if (!send(n.interface, 1, direct ? n.mac : net::broadcast_mac, own, n.address))
+    if (!of(n).protocol->solicit(n.interface, n.address, direct ? &n.mac : nullptr))
         return false;
     asked_.note(n.interface, n.address);
     ++n.requests;
@@ -283,22 +279,23 @@ void neighbour_table::tick_one(neighbour& n, duration now)
 {
     const duration age = now - n.since;
     segment& s = segment_of(n.interface);
+    const neighbour_timers& times = of(n).timers;
     if (n.place >= standing::heard)
         follow_use(n, now);
-    if (n.state == neighbour_state::reachable && age >= reachable_time)
+    if (n.state == neighbour_state::reachable && age >= times.reachable)
         set_state(n, neighbour_state::stale);
-    else if (n.state == neighbour_state::stale && age >= stale_time)
+    else if (n.state == neighbour_state::stale && age >= times.stale)
         set_state(n, neighbour_state::probe);
-    if (n.place == standing::failed ? age >= failed_time
-                                    : n.place == standing::unasked && age >= incomplete_time) {
+    if (n.place == standing::failed ? age >= times.failed
+                                    : n.place == standing::unasked && age >= times.incomplete) {
         erase(n);
         return;
     }
     const bool probing = n.state == neighbour_state::probe;
     if ((n.place != standing::asked && !probing) ||
-        (n.requests > 0 && now - n.asked < request_interval))
+        (n.requests > 0 && now - n.asked < times.request_interval))
         return;
-    if (n.requests >= max_requests || (!probing && age >= incomplete_time))
+    if (n.requests >= times.max_requests || (!probing && age >= times.incomplete))
         give_up(n);
     else
         ask_again(n, probing ? s.probing : s.more, now);
@@ -324,41 +321,7 @@ void neighbour_table::tick()
     }
 }
 
-void neighbour_table::announce(interface_index i, net::ip4_address own)
-{
-    if (interfaces_of(engine_).hot(i).admin_up.load())
-        send(i, 1, net::broadcast_mac, own, own);
-}
-
-bool neighbour_table::send(interface_index i, uint16_t operation, const net::mac_address& to,
-                           net::ip4_address sender, net::ip4_address target)
-{
-    const auto* output = engine_.registry().find("interface-output");
-    packet* p = output == nullptr ? nullptr : engine_.make_packet();
-    if (p == nullptr)
-        return false;
-    const link_header link{interfaces_of(engine_), i, to, net::ether_type::arp};
-    const net::mac_address mac = interfaces_of(engine_).hot(i).mac;
-    rte_pktmbuf_append(p->mbuf(), static_cast<uint16_t>(link.size() + sizeof(net::arp_header)));
-    std::memcpy(p->data(), link.bytes().data(), link.size());
-    p->header<net::arp_header>(link.size()) = {net::arp_hardware_ethernet,
-                                               net::ether_type::ip4,
-                                               sizeof(net::mac_address),
-                                               sizeof(net::be32),
-                                               net::be16{operation},
-                                               mac,
-                                               sender.wire(),
-                                               to == net::broadcast_mac ? net::mac_address{} : to,
-                                               target.wire()};
-    p->metadata().interface = i;
-    p->metadata().flags = packet_metadata::locally_made;
-    if (engine_.main().inject_new(output->id, p))
-        return true;
-    rte_pktmbuf_free(p->mbuf());
-    return false;
-}
-
-result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address a,
+result<void> neighbour_table::add_permanent(interface_index i, const net::ip_address& a,
                                             const net::mac_address& mac)
 {
     neighbour* n = find_or_make(i, a, standing::configured);
@@ -372,13 +335,13 @@ result<void> neighbour_table::add_permanent(interface_index i, net::ip4_address 
 // In force or waiting, as its interface's networks are.
 result<void> neighbour_table::set_permanent(neighbour& n)
 {
-    const bool near = ip4_.is_near(n.interface, n.address);
+    const bool near = routes_of(n).is_near(n.interface, n.address);
     set_state(n, neighbour_state::inactive);
     if (!near) {
-        ip4_.neighbour_down(n.interface, n.address);
+        routes_of(n).neighbour_down(n.interface, n.address);
         return {};
     }
-    if (auto done = ip4_.neighbour_up(n.interface, n.address, n.mac); !done)
+    if (auto done = routes_of(n).neighbour_up(n.interface, n.address, n.mac); !done)
         return done;
     watch(n, false);
     n.state = neighbour_state::permanent;
@@ -386,7 +349,7 @@ result<void> neighbour_table::set_permanent(neighbour& n)
     return {};
 }
 
-result<void> neighbour_table::remove(interface_index i, net::ip4_address a)
+result<void> neighbour_table::remove(interface_index i, const net::ip_address& a)
 {
     const auto known = table_.find({i, a});
     if (known == table_.end())
@@ -398,7 +361,8 @@ result<void> neighbour_table::remove(interface_index i, net::ip4_address a)
 
 void neighbour_table::flush(interface_index i)
 {
-    for (auto at = table_.lower_bound({i, {}}); at != table_.end() && at->first.first == i;) {
+    for (auto at = table_.lower_bound({i, net::ip_address::lowest()});
+         at != table_.end() && at->first.first == i;) {
         neighbour& n = (at++)->second;
         if (!is_configured(n))
             erase(n);
@@ -407,9 +371,10 @@ void neighbour_table::flush(interface_index i)
 
 void neighbour_table::follow_networks(interface_index i)
 {
-    for (auto at = table_.lower_bound({i, {}}); at != table_.end() && at->first.first == i;) {
+    for (auto at = table_.lower_bound({i, net::ip_address::lowest()});
+         at != table_.end() && at->first.first == i;) {
         neighbour& n = (at++)->second;
-        const bool near = ip4_.is_near(i, n.address);
+        const bool near = routes_of(n).is_near(i, n.address);
         if (!is_configured(n) && !near)
             erase(n);
         else if (is_configured(n) && near != (n.state == neighbour_state::permanent))
@@ -450,4 +415,4 @@ const init_registration make{"neighbour-table", init_phase::early, make_table};
 
 } // namespace
 
-} // namespace weft::arp
+} // namespace weft::fib

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The neighbour table: which MAC an address has, asked for by ARP (RFC 826), aged, bounded and
-// shared fairly: what one interface's stations, or those who send to them, can use up is not the
-// others'.
+// The neighbour table of all address families: which MAC an address has, asked for by the family's
+// protocol, aged, bounded and shared fairly: what one interface's stations, or those who send to
+// them, can use up is not the others'.
 #pragma once
 
 #include "base/token_bucket.hh"
 #include "graph/engine.hh"
 #include "nodes/fib/asked_lately.hh"
+#include "nodes/fib/neighbour_protocol.hh"
 #include "nodes/fib/shares.hh"
-#include "nodes/ip4/ip4.hh"
 
 #include <array>
 #include <list>
@@ -16,7 +16,7 @@
 #include <memory>
 #include <vector>
 
-namespace weft::arp {
+namespace weft::fib {
 
 enum class neighbour_state : uint8_t {
     incomplete, // to be asked for, or asked for and not answered yet; packets wait
@@ -35,7 +35,7 @@ enum class standing : uint8_t { failed, asked, unasked, heard, known, configured
 
 struct neighbour {
     interface_index interface = no_interface;
-    net::ip4_address address;
+    net::ip_address address;
     net::mac_address mac;
     neighbour_state state = neighbour_state::incomplete;
     duration since{};      // of the last confirmation, or of the state
@@ -52,19 +52,12 @@ struct neighbour {
 };
 
 // Main thread only, but for asked(). The process `neighbours` calls tick() every second.
-class neighbour_table final : public ip4::packet_holder {
+class neighbour_table {
 public:
     static constexpr size_t max_neighbours = 16384;
     static constexpr size_t max_unanswered = 1024; // of one interface: incomplete or failed
     static constexpr size_t max_waiting_each = 16;
     static constexpr size_t max_waiting = 1024;
-    static constexpr duration request_interval = 1s; // RFC 1122 section 2.3.2.1
-    static constexpr unsigned max_requests = 3;
-    static constexpr duration incomplete_time = 5s; // at most, also where no request could leave
-    static constexpr duration reachable_time =
-        60s; // RFC 1122 section 2.3.2.1: of the order of a minute
-    static constexpr duration stale_time = 5s;
-    static constexpr duration failed_time = 3s;
     // A neighbour to which a packet was forwarded counts as in use for so long, and longer while
     // there are not so many that who is idle need be known; of others, so many a second.
     static constexpr duration use_time = 30s;
@@ -76,23 +69,38 @@ public:
     static constexpr unsigned request_burst = 500;
 
     explicit neighbour_table(engine& engine);
-    ~neighbour_table() override;
+    ~neighbour_table();
+    neighbour_table(const neighbour_table&) = delete;
+    neighbour_table& operator=(const neighbour_table&) = delete;
 
-    // Keeps a packet and asks for the next hop if it is time to.
-    outcome hold(packet* p, net::ip4_address next_hop, interface_index interface) override;
+    // From then on neighbours of a family are asked for; both outlive all that is asked.
+    void serve(net::family family, neighbour_protocol& protocol, neighbour_routes& routes);
+    [[nodiscard]] bool serves(net::family family) const noexcept
+    {
+        return family_[static_cast<size_t>(family)].protocol != nullptr;
+    }
+    // Of a family that is served.
+    [[nodiscard]] neighbour_timers timers(net::family family) const
+    {
+        return family_[static_cast<size_t>(family)].timers;
+    }
+
+    // Keeps a packet while its next hop, of a family that is served, is asked for. `held`: the
+    // table has it, and later injects or frees it; otherwise the caller still has it.
+    enum class outcome { held, queue_full, table_full, unreachable };
+    outcome hold(packet* p, const net::ip_address& next_hop, interface_index interface);
     // A station said that it has this address. `answer`: a reply, which confirms; otherwise it is
     // learned only if it is known already or `create`. False if the table is full.
-    bool learn(interface_index i, net::ip4_address a, const net::mac_address& mac, bool answer,
-               bool create);
+    bool learn(interface_index i, const net::ip_address& a, const net::mac_address& mac,
+               bool answer, bool create);
     // States change with time, requests are repeated.
     void tick();
-    // Asks for nothing: tells the network of an address of ours (RFC 5227 section 3).
-    void announce(interface_index i, net::ip4_address own);
 
     // By hand; waits if the interface has no network with the address. errc::exhausted,
     // errc::not_found.
-    result<void> add_permanent(interface_index i, net::ip4_address a, const net::mac_address& mac);
-    result<void> remove(interface_index i, net::ip4_address a);
+    result<void> add_permanent(interface_index i, const net::ip_address& a,
+                               const net::mac_address& mac);
+    result<void> remove(interface_index i, const net::ip_address& a);
     // Forgets what was learned on an interface.
     void flush(interface_index i);
     void forget_interface(interface_index i);
@@ -109,7 +117,7 @@ public:
     [[nodiscard]] const asked_lately& asked() const noexcept { return asked_; }
 
 private:
-    using key = std::pair<interface_index, net::ip4_address>;
+    using key = std::pair<interface_index, net::ip_address>;
     // What one interface's neighbours have for themselves.
     struct segment {
         std::array<std::list<neighbour*>, static_cast<size_t>(standing::configured)>
@@ -126,7 +134,7 @@ private:
     };
 
     [[nodiscard]] segment& segment_of(interface_index i);
-    neighbour* find_or_make(interface_index i, net::ip4_address a, standing where);
+    neighbour* find_or_make(interface_index i, const net::ip_address& a, standing where);
     void erase(neighbour& n);
     void confirm(neighbour& n, const net::mac_address& mac, bool answer);
     result<void> set_permanent(neighbour& n);
@@ -146,12 +154,24 @@ private:
     bool ask_first(segment& s, duration now);
     void ask_again(neighbour& n, token_bucket& budget, duration now);
     bool request(neighbour& n, duration now);
-    bool send(interface_index i, uint16_t operation, const net::mac_address& to,
-              net::ip4_address sender, net::ip4_address target);
     void tick_one(neighbour& n, duration now);
 
+    // What one address family's neighbours are asked for by.
+    struct served_family {
+        neighbour_protocol* protocol = nullptr;
+        neighbour_routes* routes = nullptr;
+        neighbour_timers timers;
+    };
+    [[nodiscard]] const served_family& of(const neighbour& n) const noexcept
+    {
+        return family_[static_cast<size_t>(n.address.of())];
+    }
+    [[nodiscard]] neighbour_routes& routes_of(const neighbour& n) const { return *of(n).routes; }
+    void drop_waiting(const neighbour& n, uint16_t neighbour_nodes::*reason, packet* p);
+    void send_waiting(neighbour& n, std::string_view node, uint8_t flag);
+
     engine& engine_;
-    ip4::tables& ip4_;
+    std::array<served_family, 2> family_;
     std::map<key, neighbour> table_;
     std::array<std::unique_ptr<segment>, max_interfaces> segments_;
     shares room_{max_neighbours};
@@ -160,4 +180,4 @@ private:
     unsigned watches_left_ = watches_per_second;
 };
 
-} // namespace weft::arp
+} // namespace weft::fib

@@ -9,7 +9,7 @@
 #include <array>
 #include <cstddef>
 
-namespace weft::arp {
+namespace weft::fib {
 
 class shares {
 public:
@@ -51,4 +51,4 @@ private:
     std::array<size_t, max_interfaces> used_{};
 };
 
-} // namespace weft::arp
+} // namespace weft::fib

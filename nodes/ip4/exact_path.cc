@@ -58,12 +58,13 @@ result<flow_key> flow_of(const command_arguments& args)
 }
 
 // The word that `show errors' has for it where ip4-lookup drops.
-std::string drop_reason(engine& engine, verdict of, adjacency_kind kind)
+std::string drop_reason(engine& engine, adjacency_kind kind)
 {
     const auto& lookup = *engine.registry().find("ip4-lookup");
-    if (is_refusal(kind))
-        of = drop(lookup::refusal_of(kind));
-    return !of.is_drop() ? "" : std::string{lookup.descriptor->reasons[of.reason()].name};
+    const auto& its = engine.module<lookup::ways>().of(kind);
+    return its.refuses || its.to.is_drop()
+               ? std::string{lookup.descriptor->reasons[its.reason].name}
+               : "";
 }
 
 json path_json(engine& engine, const tables& ip4, adjacency_index index,
@@ -75,14 +76,14 @@ json path_json(engine& engine, const tables& ip4, adjacency_index index,
               {"description", ip4.hops().describe(index)}};
     if (to.interface != no_interface) {
         path["interface"] = interfaces_of(engine).at(to.interface).name;
-        path["next_hop"] = net::to_string(to.next_hop.value != 0 ? to.next_hop : destination);
+        path["next_hop"] = net::to_string(next_hop_of(to, destination));
     }
     if (to.kind == adjacency_kind::rewrite) {
         net::mac_address mac;
         std::memcpy(mac.bytes.data(), to.rewrite.data(), sizeof mac);
         path["macaddress"] = net::to_string(mac);
     }
-    if (const auto reason = drop_reason(engine, to.lookup_verdict, to.kind); !reason.empty())
+    if (const auto reason = drop_reason(engine, to.kind); !reason.empty())
         path["drop_reason"] = reason;
     return path;
 }

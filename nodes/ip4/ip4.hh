@@ -3,8 +3,9 @@
 #pragma once
 
 #include "graph/engine.hh"
-#include "nodes/fib/vrfs.hh"
 #include "nodes/fib/forwarding.hh"
+#include "nodes/fib/neighbour_protocol.hh"
+#include "nodes/fib/vrfs.hh"
 #include "nodes/ip4/vrf.hh"
 
 #include <array>
@@ -17,6 +18,14 @@
 #include <vector>
 
 namespace weft::ip4 {
+
+// The address for which a packet is sent out: the next hop's, or the destination where that is
+// behind the interface itself.
+[[nodiscard]] inline net::ip4_address next_hop_of(const adjacency& to,
+                                                  net::ip4_address destination) noexcept
+{
+    return to.next_hop.is_none() ? destination : to.next_hop.ip4();
+}
 
 // Whether a route's packets are for no one host in particular, so that they are neither forwarded
 // nor answered with errors (RFC 1812 section 4.3.2.7).
@@ -41,16 +50,6 @@ enum reasons : uint16_t {
 };
 } // namespace glean
 
-// Who keeps packets while their next hop's MAC is asked for: the room that resolves neighbours.
-class packet_holder {
-public:
-    enum class outcome { held, queue_full, table_full, unreachable };
-    virtual ~packet_holder() = default;
-    // Main thread. `held`: the holder has the packet, and later injects or frees it; otherwise the
-    // caller still has it.
-    virtual outcome hold(packet* p, net::ip4_address next_hop, interface_index interface) = 0;
-};
-
 // Where a static route leads. By way of an interface (`dev`) the next hop is there, whatever
 // networks that has, and without an address (0.0.0.0) the packet's destination is.
 struct route_path {
@@ -70,7 +69,7 @@ struct route_vrfs {
 
 // The route tables, addresses and neighbours' routes of all VRFs. Main thread, unless a member says
 // otherwise.
-class tables final : public vrf_user {
+class tables final : public vrf_user, public fib::neighbour_routes {
 public:
     // For how long routes are judged anew before others get their turn, and the process that goes
     // on with it.
@@ -99,9 +98,7 @@ public:
     [[nodiscard]] std::optional<interface_index>
     interface_towards(net::ip4_address a, vrf_index vrf = default_vrf) const;
 
-    // Whether a neighbour of this address may be on an interface: on a network of its, or where a
-    // route says so.
-    [[nodiscard]] bool is_near(interface_index i, net::ip4_address a) const;
+    [[nodiscard]] bool is_near(interface_index i, const net::ip_address& a) const override;
 
     // Static routes. Adding one of the same distance and metric replaces it. Errors: a next hop
     // that nobody can have (why_no_next_hop); a prefix within the martian, loopback or multicast
@@ -131,18 +128,12 @@ public:
     // A neighbour's MAC became known or changed, or is lost. It has a host route while the longest
     // other prefix that covers it is the connected network of its interface; so it waits for a
     // network that is not there.
-    result<void> neighbour_up(interface_index i, net::ip4_address a, const net::mac_address& mac);
-    void neighbour_down(interface_index i, net::ip4_address a);
-    // From then on it is noted whether packets are forwarded to a neighbour whose MAC is known, or
-    // no longer.
-    void watch_neighbour(interface_index i, net::ip4_address a, bool on);
-    // Whether they were since it is watched; true if it is not, false if its MAC is not known.
-    [[nodiscard]] bool neighbour_used(interface_index i, net::ip4_address a) const;
-    // Whether a route other than its own leads to a neighbour.
-    [[nodiscard]] bool is_next_hop(interface_index i, net::ip4_address a) const;
-    // Whom ip4-glean gives packets to on the main thread; null until that room exists.
-    void set_holder(packet_holder* holder) noexcept { holder_ = holder; }
-    [[nodiscard]] packet_holder* holder() const noexcept { return holder_; }
+    result<void> neighbour_up(interface_index i, const net::ip_address& a,
+                              const net::mac_address& mac) override;
+    void neighbour_down(interface_index i, const net::ip_address& a) override;
+    void watch_neighbour(interface_index i, const net::ip_address& a, bool on) override;
+    [[nodiscard]] bool neighbour_used(interface_index i, const net::ip_address& a) const override;
+    [[nodiscard]] bool is_next_hop(interface_index i, const net::ip_address& a) const override;
 
     // Why a next hop is not used: link down, admin down, no connected network. Empty: it is.
     [[nodiscard]] std::string_view why_unusable(const next_hop& hop) const;
@@ -228,7 +219,6 @@ private:
     std::atomic<bool> several_vrfs_{false};
     prefix_table::reader default_table_;
     std::atomic<const own_addresses*> own_;
-    packet_holder* holder_ = nullptr;
     std::array<bool, max_interfaces> was_up_{};
     std::map<std::pair<net::ip4_address, interface_index>, neighbour_hop> neighbours_;
     std::vector<address_observer> observers_;

@@ -4,6 +4,7 @@
 #include "base/net/headers.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/fib/neighbours.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/glean_admission.hh"
 #include "nodes/ip4/ip4.hh"
@@ -19,11 +20,13 @@ using namespace glean;
 struct context {
     explicit context(const node_setup& setup)
         : ip4{setup.engine.module<tables>()},
+          neighbours{setup.engine.module<fib::neighbour_table>()},
           interfaces{interfaces_of(setup.engine)},
           main{setup.engine.main()},
           admission{setup.engine}
     {}
-    tables& ip4;
+    const tables& ip4;
+    fib::neighbour_table& neighbours;
     const interface_table& interfaces;
     graph_thread& main;
     glean_admission admission;
@@ -37,8 +40,8 @@ bool aim(node_run& run, context& ctx, packet& p) noexcept
     if ((p.metadata().flags & packet_metadata::aimed) != 0)
         return true;
     const adjacency& to = ctx.ip4.hops().adjacency_at(p.metadata().adjacency);
-    p.note().next_hop = to.next_hop.value != 0 ? to.next_hop.value
-                                               : p.network<net::ip4_header>().destination.host();
+    p.note().next_hop =
+        next_hop_of(to, net::from_wire(p.network<net::ip4_header>().destination)).value;
     p.note().out_interface = to.interface;
     p.metadata().flags |= packet_metadata::aimed;
     return to.interface ==
@@ -49,15 +52,15 @@ bool aim(node_run& run, context& ctx, packet& p) noexcept
 // On the main thread, which owns the neighbours.
 verdict hold(node_run& run, context& ctx, packet& p) noexcept
 {
-    using outcome = packet_holder::outcome;
-    if (ctx.ip4.holder() == nullptr)
+    using outcome = fib::neighbour_table::outcome;
+    if (!ctx.neighbours.serves(net::family::ip4))
         return drop(no_resolver);
     if (!aim(run, ctx, p))
         return drop(glean::rate_limited);
     p.metadata().flags &= static_cast<uint8_t>(~packet_metadata::aimed); // used up
     if (!ctx.interfaces.knows(p.note().out_interface))                   // as a recording may say
         return drop(no_resolver);
-    switch (ctx.ip4.holder()->hold(&p, {p.note().next_hop}, p.note().out_interface)) {
+    switch (ctx.neighbours.hold(&p, net::ip4_address{p.note().next_hop}, p.note().out_interface)) {
     case outcome::held:
         run.kept(p);
         return consumed;
@@ -107,6 +110,8 @@ const node_registration registration{{
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};
+
+const fib::way_registration way{adjacency_kind::glean, net::family::ip4, {.node = "ip4-glean"}};
 
 } // namespace
 

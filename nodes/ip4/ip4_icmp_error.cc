@@ -71,10 +71,8 @@ net::ip4_address source_of(const context& ctx, const packet& p, net::ip4_address
     const own_addresses& own = ctx.ip4.view_of(p.metadata().interface).own;
     const bool as_received =
         ctx.how.icmp_from_rx.load(std::memory_order_relaxed) || back.interface == no_interface;
-    const auto source =
-        as_received
-            ? own.source_for(sender, p.metadata().interface)
-            : own.source_for(back.next_hop.value != 0 ? back.next_hop : sender, back.interface);
+    const auto source = as_received ? own.source_for(sender, p.metadata().interface)
+                                    : own.source_for(next_hop_of(back, sender), back.interface);
     return source.value != 0 ? source : own.any_source();
 }
 

@@ -6,6 +6,7 @@
 #include "graph/dispatch_table.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "nodes/fib/adjacency_kind.hh"
 #include "nodes/ip4/trace.hh"
 
 #include <nlohmann/json.hpp>
@@ -71,6 +72,9 @@ result<nlohmann::ordered_json> show(command_context&)
 
 const command_registration show_protocols{
     "show ip local", "IP protocols and the nodes that handle them", show, dispatch_text};
+
+const fib::way_registration way{
+    fib::adjacency_kind::local, net::family::ip4, {.node = "ip4-local"}};
 
 } // namespace
 

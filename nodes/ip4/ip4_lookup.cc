@@ -8,28 +8,19 @@ namespace weft::ip4 {
 
 namespace lookup {
 
-namespace {
-
-// RFC 1812 section 5.2.7.1.
-void tell_unreachable(node_run& run, packet& p, adjacency_kind kind) noexcept
+verdict decide(node_run& run, const context& ctx, packet& p) noexcept
 {
-    run.count(refusal_of(kind));
-    p.note().icmp_type = net::icmp4::unreachable;
-    p.note().icmp_code = kind == adjacency_kind::prohibited ? net::icmp4::communication_prohibited
-                         : kind == adjacency_kind::host_unreachable ? net::icmp4::host_unreachable
-                                                                    : net::icmp4::net_unreachable;
-}
-
-} // namespace
-
-verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept
-{
-    const adjacency& way = hops.adjacency_at(p.metadata().adjacency);
-    if (way.lookup_verdict == to_icmp_error) [[unlikely]]
-        tell_unreachable(run, p, way.kind);
-    if (way.watched) [[unlikely]]
+    const forwarding& hops = ctx.ip4.hops();
+    const adjacency& to = hops.adjacency_at(p.metadata().adjacency);
+    const way& its = ctx.kinds.of(to.kind);
+    if (its.refuses) [[unlikely]] {
+        run.count(its.reason);
+        p.note().icmp_type = net::icmp4::unreachable;
+        p.note().icmp_code = its.icmp_code;
+    }
+    if (to.watched) [[unlikely]]
         hops.note_use(p.metadata().adjacency);
-    return way.lookup_verdict;
+    return its.to;
 }
 
 } // namespace lookup
@@ -46,10 +37,10 @@ void look_up(node_run& run, frame& in, const context& ctx, TableOf&& table_of) n
     const uint64_t seed = ctx.seed();
     run.each(in, [&](packet& p) noexcept {
         const auto destination = net::from_wire(p.network<net::ip4_header>().destination);
-        const path way = lookup::pick(hops, hops.paths(), table_of(p).lookup(destination), seed,
-                                      [&]() noexcept { return flow_of(p); });
-        p.metadata().adjacency = way.adjacency();
-        return lookup::decide(run, hops, p);
+        const path to = lookup::pick(hops, hops.paths(), table_of(p).lookup(destination), seed,
+                                     [&]() noexcept { return flow_of(p); });
+        p.metadata().adjacency = to.adjacency();
+        return lookup::decide(run, ctx, p);
     });
 }
 
@@ -83,7 +74,8 @@ const node_registration registration{{
                 {lookup::host_unreachable, "host_unreachable",
                  "the route marks the destination as unreachable"},
                 {lookup::prohibited, "prohibited",
-                 "the route prohibits traffic to the destination"}},
+                 "the route prohibits traffic to the destination"},
+                {lookup::no_way, "no_way", "no node takes packets of the route's kind"}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};

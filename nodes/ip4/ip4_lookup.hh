@@ -7,13 +7,15 @@
 #include "nodes/ip4/flow_hash.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/ip4_settings.hh"
-#include "nodes/ip4/lookup_verdicts.hh"
+#include "nodes/ip4/lookup_ways.hh"
 
 namespace weft::ip4::lookup {
 
 struct context {
     explicit context(const node_setup& setup)
-        : ip4{setup.engine.module<tables>()}, how{setup.engine.module<settings>()}
+        : ip4{setup.engine.module<tables>()},
+          how{setup.engine.module<settings>()},
+          kinds{setup.engine.module<ways>()}
     {}
     [[nodiscard]] uint64_t seed() const noexcept
     {
@@ -21,6 +23,7 @@ struct context {
     }
     const tables& ip4;
     const settings& how;
+    const ways& kinds;
 };
 
 // The way that a route's packet takes, which is its flow's among several. `paths` are forwarding's;
@@ -46,6 +49,6 @@ template <class Flow>
 }
 
 // The verdict of a packet whose adjacency is known.
-[[nodiscard]] verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept;
+[[nodiscard]] verdict decide(node_run& run, const context& ctx, packet& p) noexcept;
 
 } // namespace weft::ip4::lookup

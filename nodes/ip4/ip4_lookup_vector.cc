@@ -49,8 +49,9 @@ template <class TableOf>
 
 void ip4_lookup(node_run& run, frame& in) noexcept
 {
-    const tables& ip4 = run.context<lookup::context>().ip4;
-    const uint64_t seed = run.context<lookup::context>().seed();
+    const auto& ctx = run.context<lookup::context>();
+    const tables& ip4 = ctx.ip4;
+    const uint64_t seed = ctx.seed();
     const forwarding& hops = ip4.hops();
     packet* const* const packets = in.packets.data();
     const uint32_t count = in.count;
@@ -75,7 +76,7 @@ void ip4_lookup(node_run& run, frame& in) noexcept
         });
     run.each_but(in, lookup::to_rewrite, odd, [&](packet& p) noexcept {
         p.metadata().adjacency &= path::index_mask;
-        return lookup::decide(run, hops, p);
+        return lookup::decide(run, ctx, p);
     });
 }
 

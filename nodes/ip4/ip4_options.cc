@@ -180,7 +180,7 @@ const adjacency& way_of(const work& w) noexcept
 
 bool is_next_hop(const adjacency& to, net::ip4_address a) noexcept
 {
-    return to.interface != no_interface && (to.next_hop == a || to.next_hop.value == 0);
+    return to.interface != no_interface && (to.next_hop == a || to.next_hop.is_none());
 }
 
 // The address by which the network that the packet goes to knows this router; of a packet for the
@@ -191,8 +191,7 @@ net::ip4_address recorded(const work& w, const adjacency& to) noexcept
     if (to.interface == no_interface)
         return destination;
     const auto& own = w.own();
-    const auto source =
-        own.source_for(to.next_hop.value != 0 ? to.next_hop : destination, to.interface);
+    const auto source = own.source_for(next_hop_of(to, destination), to.interface);
     return source.value != 0 ? source : own.any_source();
 }
 
@@ -233,7 +232,7 @@ verdict route_by_source(work& w) noexcept
     const bool local = to.kind == adjacency_kind::local;
     const bool strict = route.type() == option_type::strict_source_route;
     const bool failed = used == 0 ? strict && !local : strict && !is_next_hop(to, destination);
-    const bool nowhere = used != 0 && is_refusal(to.kind);
+    const bool nowhere = used != 0 && w.ctx.kinds.of(to.kind).refuses;
     const bool expired = !local && w.header.ttl <= 1; // sent here, so ip4-input did not ask
     if ((failed && !local) || nowhere || expired) {
         w.header.destination = original; // the sender is told of the packet as it came
@@ -247,7 +246,7 @@ verdict route_by_source(work& w) noexcept
     return record(w, to);
 }
 
-verdict decide(node_run& run, const context& ctx, packet& p) noexcept
+verdict decide_options(node_run& run, const context& ctx, packet& p) noexcept
 {
     auto& header = p.network<net::ip4_header>();
     work w{run, ctx, p, header, find_options(header)};
@@ -270,7 +269,7 @@ verdict decide(node_run& run, const context& ctx, packet& p) noexcept
 void ip4_options(node_run& run, frame& in) noexcept
 {
     const auto& ctx = run.context<context>();
-    run.each(in, [&](packet& p) noexcept { return decide(run, ctx, p); });
+    run.each(in, [&](packet& p) noexcept { return decide_options(run, ctx, p); });
 }
 
 const node_registration registration{{

@@ -89,6 +89,8 @@ const node_registration registration{{
     .format_trace = trace_rewrite,
 }};
 
+const fib::way_registration way{adjacency_kind::rewrite, net::family::ip4, {.node = "ip4-rewrite"}};
+
 } // namespace
 
 } // namespace weft::ip4

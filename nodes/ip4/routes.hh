@@ -19,6 +19,8 @@
 
 namespace weft::ip4 {
 
+using namespace fib; // what routes end in
+
 // Who says it; at the same distance the one that stands first here is better.
 enum class route_source : uint8_t { special, local, connected, fixed, kernel, neighbour };
 [[nodiscard]] std::string_view to_string(route_source) noexcept;

@@ -60,15 +60,15 @@ json next_hops_json(engine& engine, const tables& ip4, const route& r)
     for (const auto& path : ip4.hops().hops_of(r.balance)) {
         const next_hop& hop = ip4.hops().at(path.hop);
         const auto why = ip4.why_unusable(hop);
-        hops.push_back({{"address", hop.address.value == 0 ? json(nullptr)
-                                                           : json(net::to_string(hop.address))},
-                        {"interface", hop.interface == no_interface
-                                          ? json(nullptr)
-                                          : json(interfaces_of(engine).at(hop.interface).name)},
-                        {"vrf", engine.module<vrf_table>().name_of(hop.vrf)},
-                        {"weight", path.weight},
-                        {"usable", why.empty()},
-                        {"reason", why}});
+        hops.push_back(
+            {{"address", hop.address.is_none() ? json(nullptr) : json(net::to_string(hop.address))},
+             {"interface", hop.interface == no_interface
+                               ? json(nullptr)
+                               : json(interfaces_of(engine).at(hop.interface).name)},
+             {"vrf", engine.module<vrf_table>().name_of(hop.vrf)},
+             {"weight", path.weight},
+             {"usable", why.empty()},
+             {"reason", why}});
     }
     return hops;
 }

@@ -28,9 +28,10 @@ void tables::relink(const net::ip4_prefix& network, vrf_index vrf)
 {
     for (auto index : hops_.next_hops()) {
         const next_hop& hop = hops_.at(index);
-        if (hop.vrf != vrf || hop.address.value == 0 || !network.contains(hop.address))
+        if (hop.vrf != vrf || !hop.address.is_ip4() || hop.address.is_none() ||
+            !network.contains(hop.address.ip4()))
             continue;
-        const auto where = interface_towards(hop.address, vrf);
+        const auto where = interface_towards(hop.address.ip4(), vrf);
         if (where && where != hop.interface && !hop.balances.empty() && hops_.move(index, *where))
             continue;
         hops_.set_on_link(index, where == hop.interface);
@@ -108,8 +109,9 @@ result<void> tables::add_route(const net::ip4_prefix& to, const std::vector<rout
     return routes(vrf.in).set(to, rank, *balance);
 }
 
-bool tables::is_near(interface_index i, net::ip4_address a) const
+bool tables::is_near(interface_index i, const net::ip_address& of) const
 {
+    const net::ip4_address a = of.ip4();
     const vrf_index vrf = vrf_of(i);
     if (const auto towards = interface_towards(a, vrf))
         return *towards == i;
@@ -171,10 +173,10 @@ void tables::judge_left_out()
 
 std::string_view tables::why_unusable(const next_hop& hop) const
 {
-    if (hop.address.value != 0 && !hop.pinned &&
-        interface_towards(hop.address, hop.vrf) != hop.interface)
-        return own(hop.vrf).contains(hop.address) ? "the router's own address"
-                                                  : "no connected network";
+    if (!hop.address.is_none() && !hop.pinned &&
+        interface_towards(hop.address.ip4(), hop.vrf) != hop.interface)
+        return own(hop.vrf).contains(hop.address.ip4()) ? "the router's own address"
+                                                        : "no connected network";
     if (hop.interface == no_interface)
         return "no connected network";
     if (!interfaces_of(engine_).hot(hop.interface).admin_up.load())

@@ -194,7 +194,7 @@ bool tables::is_on_connected(interface_index i, net::ip4_address a) const
     if (hops.size() != 1)
         return false;
     const next_hop& hop = hops_.at(hops.front().hop);
-    return hop.interface == i && hop.address.value == 0;
+    return hop.interface == i && hop.address.is_none();
 }
 
 // In the VRF that its interface was in when it became known.
@@ -230,9 +230,10 @@ void tables::judge_neighbours(const net::ip4_prefix& within, vrf_index vrf)
                                   done.error().message);
 }
 
-result<void> tables::neighbour_up(interface_index i, net::ip4_address a,
+result<void> tables::neighbour_up(interface_index i, const net::ip_address& of,
                                   const net::mac_address& mac)
 {
+    const net::ip4_address a = of.ip4();
     if (const auto known = neighbours_.find({a, i}); known != neighbours_.end())
         return hops_.set_mac(known->second.hop, mac);
     auto hop = hops_.acquire(i, a, vrf_of(i));
@@ -262,25 +263,25 @@ bool tables::forwards_to(interface_index i, net::ip4_address a,
            std::memcmp(to.rewrite.data(), mac.bytes.data(), sizeof mac) == 0;
 }
 
-void tables::watch_neighbour(interface_index i, net::ip4_address a, bool on)
+void tables::watch_neighbour(interface_index i, const net::ip_address& a, bool on)
 {
-    if (const auto known = neighbours_.find({a, i}); known != neighbours_.end())
+    if (const auto known = neighbours_.find({a.ip4(), i}); known != neighbours_.end())
         hops_.watch(known->second.hop, on);
 }
 
-bool tables::neighbour_used(interface_index i, net::ip4_address a) const
+bool tables::neighbour_used(interface_index i, const net::ip_address& a) const
 {
-    const auto known = neighbours_.find({a, i});
+    const auto known = neighbours_.find({a.ip4(), i});
     return known != neighbours_.end() && hops_.used(known->second.hop);
 }
 
-bool tables::is_next_hop(interface_index i, net::ip4_address a) const
+bool tables::is_next_hop(interface_index i, const net::ip_address& a) const
 {
     const auto hop = hops_.find(i, a, vrf_of(i));
     if (!hop)
         return false;
     const auto& balances = hops_.at(*hop).balances;
-    const auto known = neighbours_.find({a, i});
+    const auto known = neighbours_.find({a.ip4(), i});
     const uint32_t own = known != neighbours_.end() && known->second.routed
                              ? 1
                              : 0; // of the balance with this hop alone
@@ -289,8 +290,9 @@ bool tables::is_next_hop(interface_index i, net::ip4_address a) const
     });
 }
 
-void tables::neighbour_down(interface_index i, net::ip4_address a)
+void tables::neighbour_down(interface_index i, const net::ip_address& of)
 {
+    const net::ip4_address a = of.ip4();
     const auto known = neighbours_.find({a, i});
     if (known == neighbours_.end())
         return;

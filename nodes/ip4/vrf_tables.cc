@@ -3,6 +3,7 @@
 #include "graph/adjacency_names.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
+#include "nodes/ip4/lookup_ways.hh"
 
 #include <array>
 
@@ -49,6 +50,7 @@ std::string_view unroutable(const net::ip4_prefix& prefix) noexcept
 tables::tables(engine& engine)
     : engine_{engine}, names_{engine.module<vrf_table>()}, hops_{engine}, own_{new own_addresses}
 {
+    [[maybe_unused]] auto& ways = engine.module<lookup::ways>(); // before the first plan
     auto made = make_vrf(default_vrf, make_large(engine));
     if (!made)
         throw std::bad_alloc{};

@@ -101,6 +101,74 @@ TEST_CASE("a MAC address is refused unless it is six pairs and colons", "[graph]
           "`02:00' is not a MAC address; expected the form 02:00:00:00:0a:01");
 }
 
+TEST_CASE("an IPv6 address prints as RFC 5952 has it, whatever form it was read in",
+          "[graph][address]")
+{
+    check_round_trip<ip6_address>({"::", "::1", "1::", "2001:db8::1", "fe80::1:2:3:4",
+                                   "2001:db8:0:1:1:1:1:1", "1:2:3:4:5:6:7:8", "0:2:3:4:5:6:7:8",
+                                   "::ffff:192.0.2.1"});
+    const auto canonical = [](std::string_view text) {
+        const auto parsed = parse<ip6_address>(text);
+        return parsed ? to_string(*parsed) : parsed.error().message;
+    };
+    CHECK(canonical("2001:DB8:0000:0:0:0:0:0001") == "2001:db8::1");
+    CHECK(canonical("2001:0:0:1:0:0:0:1") == "2001:0:0:1::1");         // the longest run
+    CHECK(canonical("2001:db8:0:0:1:0:0:1") == "2001:db8::1:0:0:1");   // the first of two
+    CHECK(canonical("2001:db8::1:1:1:1:1") == "2001:db8:0:1:1:1:1:1"); // one group is no run
+    CHECK(canonical("64:ff9b::192.0.2.33") == "64:ff9b::c000:221");
+    CHECK(canonical("1:2:3:4:5:6:7::") == "1:2:3:4:5:6:7:0");
+}
+
+TEST_CASE("an IPv6 address is refused unless its groups are eight", "[graph][address]")
+{
+    for (const char* text : {"",
+                             ":",
+                             ":::",
+                             "1",
+                             "1:2:3:4:5:6:7",
+                             "1:2:3:4:5:6:7:8:9",
+                             "1:2:3:4:5:6:7:8::",
+                             "::1::",
+                             "1::2::3",
+                             "12345::",
+                             "g::",
+                             "1:",
+                             ":1",
+                             "1:2:3:4:5:6:7:",
+                             "::1.2.3",
+                             "::1.2.3.4:5",
+                             "1.2.3.4::",
+                             "1:2:3:4:5:6:7:1.2.3.4",
+                             "1.2.3.4",
+                             "fe80::1%eth0",
+                             " ::1",
+                             "::1 ",
+                             "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"}) {
+        INFO(text);
+        CHECK_FALSE(parse<ip6_address>(text).has_value());
+    }
+    CHECK(fault<ip6_address>("x") == "`x' is not an IPv6 address; expected the form 2001:db8::1");
+}
+
+TEST_CASE("an address of either family knows which, and is compared with any other",
+          "[graph][address]")
+{
+    check_round_trip<ip_address>({"10.0.0.1", "0.0.0.0", "::", "::1", "2001:db8::1"});
+    const ip_address four = *parse<ip_address>("10.0.0.1");
+    const ip_address six = *parse<ip_address>("::10.0.0.1"); // not the same
+    CHECK((four.is_ip4() && four.ip4() == ip4_address{0x0a00'0001}));
+    CHECK((six.of() == family::ip6 && six != four));
+    CHECK((ip_address{}.is_none() && ip_address::none(family::ip6).is_none()));
+    CHECK(ip_address{} != ip_address::none(family::ip6));
+    CHECK(ip_address{ip4_address{1}} < four);
+    CHECK(std::hash<ip_address>{}(four) != std::hash<ip_address>{}(six));
+    CHECK(fault<ip_address>("::ffff:10.0.0.1") ==
+          "`::ffff:10.0.0.1' is an IPv4 address; expected the form 10.0.0.1");
+    CHECK(ip6_address::from_wire(six.ip6().wire()) == six.ip6());
+    CHECK(parse<ip6_address>("fe80::1")->is_link_local());
+    CHECK(parse<ip6_address>("ff02::1")->is_multicast());
+}
+
 TEST_CASE("quoted text is clipped and has no control characters", "[graph][quoted]")
 {
     CHECK(quote("a\nb\x7f") == "`a?b?'");

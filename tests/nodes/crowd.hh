@@ -38,11 +38,11 @@ struct crowd : node_tester {
             run();
         }
     }
-    [[nodiscard]] std::optional<arp::neighbour_state> state(uint32_t n)
+    [[nodiscard]] std::optional<fib::neighbour_state> state(uint32_t n)
     {
         return state_of(net::to_string(numbered(n)));
     }
-    [[nodiscard]] arp::neighbour_table::usage used() { return neighbours().used_by(1); }
+    [[nodiscard]] fib::neighbour_table::usage used() { return neighbours().used_by(1); }
 };
 
 } // namespace weft::test

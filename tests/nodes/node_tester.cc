@@ -122,7 +122,8 @@ node_tester::node_tester(tester_options options)
 {
     engine.add_pool(pool());
     free_at_start_ = rte_mempool_avail_count(pool());
-    [[maybe_unused]] auto& made = neighbours();
+    if (options.arp) [[maybe_unused]]
+        auto& arp_on = engine.module<arp::arp_protocol>();
     [[maybe_unused]] auto& ip4_on = engine.module<ip4::ip4_interfaces>();
     for (unsigned i = 0; i < options.interfaces; ++i)
         add_interface(i);
@@ -284,7 +285,7 @@ void node_tester::hear_from(std::string_view address, const net::mac_address& ma
     run();
 }
 
-std::optional<arp::neighbour_state> node_tester::state_of(std::string_view address)
+std::optional<fib::neighbour_state> node_tester::state_of(std::string_view address)
 {
     for (const auto* n : neighbours().all())
         if (n->address == ip(address))

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "graph/engine.hh"
-#include "nodes/fib/neighbours.hh"
+#include "nodes/arp/arp_protocol.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 #include "tests/base/fake_clock.hh"
@@ -59,6 +59,7 @@ struct tester_options {
     bool up = true;
     bool addresses = true;
     bool neighbours = true;          // 10.0.x.2 is known for good as mac_of(x, 2)
+    bool arp = true;                 // what resolves neighbours is there
     std::vector<unsigned> workers{}; // threads that the test drives by hand
 };
 
@@ -82,10 +83,10 @@ public:
     weft::engine engine;
 
     [[nodiscard]] ip4::tables& ip4() { return engine.module<ip4::tables>(); }
-    [[nodiscard]] ip4::forwarding& hops() { return ip4().hops(); }
-    [[nodiscard]] arp::neighbour_table& neighbours()
+    [[nodiscard]] fib::forwarding& hops() { return ip4().hops(); }
+    [[nodiscard]] fib::neighbour_table& neighbours()
     {
-        return engine.module<arp::neighbour_table>();
+        return engine.module<fib::neighbour_table>();
     }
     [[nodiscard]] interface& port(std::string_view name)
     {
@@ -123,7 +124,7 @@ public:
 
     // A neighbour answers a request of the router's, asked for or not.
     void hear_from(std::string_view address, const net::mac_address& mac, interface_index on);
-    [[nodiscard]] std::optional<arp::neighbour_state> state_of(std::string_view address);
+    [[nodiscard]] std::optional<fib::neighbour_state> state_of(std::string_view address);
 
     void add_route(std::string_view to, const std::vector<std::string>& via);
     // What they make the router announce is thrown away.

@@ -7,7 +7,7 @@
 
 using namespace weft;
 using namespace weft::test;
-using arp::neighbour_state;
+using fib::neighbour_state;
 
 namespace {
 
@@ -366,7 +366,7 @@ TEST_CASE("a worker hands over what can change the neighbour table", "[nodes]")
     worker_tester t;
     SECTION("an answer")
     {
-        t.advance(arp::neighbour_table::reachable_time + 2s);
+        t.advance(fib::neighbour_timers{}.reachable + 2s);
         (void)t.take();
         REQUIRE(t.state_of(peer_ip) != neighbour_state::reachable);
         CHECK(t.fate_on_worker(reply()) == "handed over");

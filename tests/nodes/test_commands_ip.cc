@@ -206,7 +206,7 @@ TEST_CASE("show ip neighbors prints age, state and who waits", "[nodes]")
           std::string::npos);
     CHECK(text.find(" permanent  02:00:00:00:0a:02 ") != std::string::npos);
     const auto data = t.command_json("show ip neighbors");
-    CHECK(data["limit"] == arp::neighbour_table::max_neighbours);
+    CHECK(data["limit"] == fib::neighbour_table::max_neighbours);
     CHECK(data["interfaces"][1]["unanswered"] == 1);
     CHECK(t.command("show ip neighbors")
               .ends_with("\na: 1 neighbors, 0 unanswered (limit 1024), 0 packets waiting"

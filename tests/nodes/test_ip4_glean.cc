@@ -114,12 +114,10 @@ TEST_CASE("an answer to the router that finds nobody is dropped", "[nodes]")
     CHECK(t.engine.packets_in_flight() == 0);
 }
 
-TEST_CASE("without a room that resolves nothing waits", "[nodes]")
+TEST_CASE("without a protocol that resolves nothing waits", "[nodes]")
 {
-    node_tester t;
-    t.ip4().set_holder(nullptr);
+    node_tester t{{.neighbours = false, .arp = false}};
     CHECK(t.verdict_of(to_unknown()) == "ip4-glean: no_resolver");
-    t.ip4().set_holder(&t.neighbours());
 }
 
 TEST_CASE("a worker hands packets over to the main thread", "[nodes]")
@@ -169,5 +167,5 @@ TEST_CASE("a worker keeps from the main thread what is too much", "[nodes]")
     worker.run_once();
     CHECK(t.counted()["ip4-glean: rate_limited"] > 700);
     t.run();
-    CHECK(t.neighbours().waiting() == arp::neighbour_table::max_waiting_each);
+    CHECK(t.neighbours().waiting() == fib::neighbour_table::max_waiting_each);
 }

@@ -57,7 +57,7 @@ void set_rewrite(node_tester& t, std::string_view next_hop, const byte_string& h
 {
     for (auto index : t.hops().next_hops())
         if (t.hops().at(index).address == ip(next_hop))
-            const_cast<ip4::adjacency&>(t.hops().adjacency_at(t.hops().at(index).adjacency))
+            const_cast<fib::adjacency&>(t.hops().adjacency_at(t.hops().at(index).adjacency))
                 .set_rewrite(std::as_bytes(std::span{header}));
 }
 

@@ -6,8 +6,8 @@
 
 using namespace weft;
 using namespace weft::test;
-using arp::neighbour_state;
-using arp::neighbour_table;
+using fib::neighbour_state;
+using fib::neighbour_table;
 
 namespace {
 
@@ -18,7 +18,7 @@ constexpr uint32_t most = neighbour_table::max_neighbours - neighbour_table::max
 
 TEST_CASE("shares set half aside for each, and leave the rest to who comes first", "[nodes]")
 {
-    arp::shares s{100};
+    fib::shares s{100};
     for (size_t taken = 0; taken < 75; ++taken) {
         REQUIRE(s.room_for(1, 2));
         s.take(1);

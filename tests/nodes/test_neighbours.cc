@@ -4,8 +4,8 @@
 
 using namespace weft;
 using namespace weft::test;
-using arp::neighbour_state;
-using arp::neighbour_table;
+using fib::neighbour_state;
+using fib::neighbour_table;
 
 namespace {
 
@@ -318,26 +318,26 @@ TEST_CASE("a neighbour that could not be confirmed for want of packets stays in 
 
 TEST_CASE("who was asked for is known for three seconds", "[nodes]")
 {
-    arp::asked_lately asked;
-    asked.note(1, {0x0a40'0009});
+    fib::asked_lately asked;
+    asked.note(1, net::ip4_address{0x0a40'0009});
     for (int second = 0; second < 4; ++second) {
-        CHECK(asked.has(1, {0x0a40'0009}));
-        CHECK_FALSE(asked.has(2, {0x0a40'0009}));
-        CHECK_FALSE(asked.has(1, {0x0a40'000a}));
+        CHECK(asked.has(1, net::ip4_address{0x0a40'0009}));
+        CHECK_FALSE(asked.has(2, net::ip4_address{0x0a40'0009}));
+        CHECK_FALSE(asked.has(1, net::ip4_address{0x0a40'000a}));
         asked.advance();
     }
-    CHECK_FALSE(asked.has(1, {0x0a40'0009}));
+    CHECK_FALSE(asked.has(1, net::ip4_address{0x0a40'0009}));
 }
 
 TEST_CASE("few strangers pass for one who was asked for while thousands are", "[nodes]")
 {
-    arp::asked_lately asked;
+    fib::asked_lately asked;
     for (uint32_t n = 0; n < 4000; ++n)
-        asked.note(1, {0x0a40'0000 + n});
+        asked.note(1, net::ip4_address{0x0a40'0000 + n});
     unsigned missed = 0, mistaken = 0;
     for (uint32_t n = 0; n < 4000; ++n) {
-        missed += asked.has(1, {0x0a40'0000 + n}) ? 0 : 1;
-        mistaken += asked.has(1, {0x0a41'0000 + n}) ? 1 : 0;
+        missed += asked.has(1, net::ip4_address{0x0a40'0000 + n}) ? 0 : 1;
+        mistaken += asked.has(1, net::ip4_address{0x0a41'0000 + n}) ? 1 : 0;
     }
     CHECK(missed == 0);
     CHECK(mistaken < 400);

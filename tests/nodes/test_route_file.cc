@@ -134,7 +134,7 @@ TEST_CASE("errors of a route file say nothing of what is in it", "[nodes]")
 TEST_CASE("more paths than a load balance has are an error", "[nodes]")
 {
     std::string list = "10.0.0.1";
-    for (size_t i = 1; i < ip4::forwarding::max_paths; ++i)
+    for (size_t i = 1; i < fib::forwarding::max_paths; ++i)
         list += fmt::format(",10.0.0.{}", i + 1);
     CHECK(fault("16.0.0.0/8 via " + list) == "");
     CHECK(fault("16.0.0.0/8 via " + list + ",10.0.1.1") ==

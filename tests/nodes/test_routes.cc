@@ -9,8 +9,8 @@
 
 using namespace weft;
 using namespace weft::test;
-using ip4::adjacency_kind;
-using ip4::forwarding;
+using fib::adjacency_kind;
+using fib::forwarding;
 using ip4::route_source;
 
 namespace {

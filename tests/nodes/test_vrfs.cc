@@ -287,7 +287,7 @@ TEST_CASE("paths get flows by their weights, and who goes moves only its own", "
     const auto hop = [&](interface_index i) {
         return t.hops().acquire(i, ip(fmt::format("10.0.{}.9", i))).value();
     };
-    const std::vector<ip4::weighted_hop> three{{hop(0), 1}, {hop(1), 3}, {hop(2), 4}};
+    const std::vector<fib::weighted_hop> three{{hop(0), 1}, {hop(1), 3}, {hop(2), 4}};
     const auto balance = t.hops().weighted_balance(three).value();
     const auto whole = t.hops().buckets_of(balance);
     REQUIRE(whole.size() == 8);
