@@ -64,7 +64,7 @@ std::string place(const std::source_location& where)
 void check_kind(const kind_registration& kind, std::vector<std::string>& faults)
 {
     if (static_cast<size_t>(kind.kind()) >= max_kinds)
-        faults.push_back(fmt::format("the kind of adjacency `{}' ({}) is one too many; {} can be",
+        faults.push_back(fmt::format("the kind of adjacency `{}' ({}) exceeds the maximum of {}",
                                      kind.name, place(kind.where), max_kinds));
     for (const auto* other : kinds())
         if (other->name == kind.name && other->kind() < kind.kind())
@@ -81,7 +81,7 @@ void check_way(const way_registration& way, const node_registry& nodes,
         faults.push_back(fmt::format("{} ({}) have neither a node nor a reason to be dropped", what,
                                      place(way.where)));
     if (!way.way.node.empty() && nodes.find(way.way.node) == nullptr)
-        faults.push_back(fmt::format("{} ({}) are to go to node `{}', which does not exist", what,
+        faults.push_back(fmt::format("{} ({}) go to node `{}', which does not exist", what,
                                      place(way.where), way.way.node));
     const auto first = std::find_if(ways().begin(), ways().end(), [&](const auto* other) {
         return other->kind == way.kind && other->family == way.family;

@@ -75,7 +75,7 @@ const node_registration registration{{
                  "the route marks the destination as unreachable"},
                 {lookup::prohibited, "prohibited",
                  "the route prohibits traffic to the destination"},
-                {lookup::no_way, "no_way", "no node takes packets of the route's kind"}},
+                {lookup::no_way, "no_way", "no node handles packets of the route's kind"}},
     .context = context_of<context>(),
     .format_trace = trace_lookup,
 }};
