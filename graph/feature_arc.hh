@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feature arcs: named places on the packets' way at which nodes can be switched on for an
-// interface.
+// Feature arcs: named points on the packet path at which nodes can be turned on per interface.
 //
-// An arc stands in front of its end node, on the edges that lead there from its start nodes. While
-// nothing is switched on anywhere, those edges lead to the end node, as without the arc. Otherwise
-// they lead to the arc's own node, `NAME-features`, which sends each packet to the first feature of
-// its interface; each feature sends it to the next one, the last one to the end node.
+// An arc is in front of its end node, on the edges that lead there from its start nodes. While no
+// feature is on anywhere, those edges lead to the end node, as if there were no arc. Otherwise they
+// lead to the arc's own node, `NAME-features`, which sends each packet to the first feature of its
+// interface. Each feature sends it to the next one, and the last one to the end node.
 #pragma once
 
 #include "base/reserved_array.hh"
@@ -28,11 +27,11 @@ namespace weft {
 class engine;
 class node_registry;
 
-// Registers an arc before main(). The interface that counts is the one of the packet's metadata
-// where it passes: where the packet came in, from the rewrite on where it goes out.
+// Registers an arc before main(). The interface is the one in the packet's metadata at that point:
+// the incoming one, or from ip4-rewrite on the outgoing one.
 class feature_arc_registration {
 public:
-    // `starts`: the nodes whose edges to `end` belong to it; none: every node's.
+    // `starts`: the nodes whose edges to `end` belong to the arc; empty: all nodes.
     feature_arc_registration(std::string_view name, std::string_view end,
                              std::vector<std::string_view> starts,
                              std::source_location where = std::source_location::current());
@@ -47,8 +46,8 @@ private:
     node_registration dispatcher_;
 };
 
-// Registers a feature before main(), or a plugin's when it is loaded: a node of its own, which
-// sends on what it does not take with feature_next. A node stands on one arc.
+// Registers a feature before main(), or, for a plugin, when it is loaded. A feature is a node that
+// passes packets on with feature_next. A node can be on one arc only.
 struct feature_registration {
     feature_registration(std::string_view node, std::string_view arc,
                          std::vector<std::string_view> after = {},
@@ -56,17 +55,17 @@ struct feature_registration {
                          std::source_location where = std::source_location::current());
     feature_registration(const feature_registration&) = default; // a copy registers nothing
     feature_registration& operator=(const feature_registration&) = default;
-    ~feature_registration(); // takes it back
+    ~feature_registration(); // unregisters it
 
     std::string_view node;
     std::string_view arc;
-    // Features of the same arc. What is not there is passed over: its plugin may not be loaded.
+    // Features of the same arc. Missing ones are ignored, since their plugin may not be loaded.
     std::vector<std::string_view> after;
     std::vector<std::string_view> before;
     std::source_location where;
 };
 
-// Where a packet goes on behind a node of an arc. Any thread; for the context of a feature's node.
+// Where packets continue after a node of an arc. Any thread; meant for a feature node's context.
 class feature_next {
 public:
     feature_next() = default;
@@ -87,14 +86,14 @@ private:
 // The names of all registered features.
 [[nodiscard]] std::vector<std::string_view> registered_features();
 
-// A module, which the engine makes before the first plan. Main thread.
+// A module, which the engine creates before the first plan. Main thread.
 class feature_arcs {
 public:
     // A node on an arc: a feature, or the arc's own.
     struct member {
         std::string name;
         node_id id = no_node;
-        // By member behind it, the end node last: its slot that leads there.
+        // For each later member, and finally the end node: the slot that leads there.
         std::vector<next_index> onward;
         reserved_array<std::atomic<next_index>> slots; // by interface
         std::vector<uint16_t> on;                      // interfaces, sorted
@@ -110,36 +109,36 @@ public:
         std::deque<member> members; // its own node, and the features in their order
         node_id end = no_node;
         bool is_led_through = false;
-        // Where to hand packets that are for the end node: the arc's own node, or the end. Any
-        // thread reads it.
+        // Where to send packets for the end node: the arc's own node, or the end node. Read by any
+        // thread.
         std::atomic<node_id> entry{no_node};
     };
 
-    // Adds the slots that lead from each feature to those behind it. Throws nothing that check()
-    // has not reported.
+    // Adds the slots that lead from each feature to the later ones. Throws only if check() would
+    // have reported the error.
     explicit feature_arcs(engine& engine);
 
-    // What stands in the way of the registered arcs and features: two of one name, an arc or a node
-    // that does not exist, features that wait for each other. node_registry::registered() asks.
+    // Checks the registered arcs and features: duplicate names, arcs or nodes that do not exist,
+    // cycles in the order. Called by node_registry::registered().
     [[nodiscard]] static result<void> check(const node_registry& nodes);
 
     [[nodiscard]] const std::deque<arc>& all() const noexcept { return arcs_; }
-    // The arc on which a feature's node stands; null if it is no feature.
+    // The arc that a feature's node is on; null if it is not a feature.
     [[nodiscard]] const arc* arc_of(std::string_view feature) const noexcept;
 
-    // Switches a feature on or off for an interface, also while packets flow: none is lost or meets
-    // half a chain. errc::not_found if there is no such feature. Changes the graph with the first
-    // that is switched on, and with the last that is switched off.
+    // Turns a feature on or off for an interface, also while packets flow: none is lost or sees
+    // half of a chain. errc::not_found if there is no such feature. Changes the graph when the
+    // first feature is turned on and when the last one is turned off.
     result<void> set(std::string_view feature, uint16_t interface, bool on);
     [[nodiscard]] bool is_on(std::string_view feature, uint16_t interface) const noexcept;
     // The names of an arc's features that are on for an interface, in their order.
     [[nodiscard]] std::vector<std::string> chain(const arc& of, uint16_t interface) const;
-    // The interface is gone: nothing is on for its number any more.
+    // The interface is gone: turns everything off for its number.
     void forget(uint16_t interface);
 
     [[nodiscard]] feature_next next_of(node_id node) const noexcept;
     [[nodiscard]] const arc* find(std::string_view name) const noexcept;
-    // Whether a node stands on an arc past which all packets are led.
+    // Whether a node is on an arc that all packets currently bypass.
     [[nodiscard]] bool is_idle(node_id node) const noexcept;
 
 private:

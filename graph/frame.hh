@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A frame: the vector of packets that a node is given.
+// A frame: the vector of packets that a node receives.
 #pragma once
 
 #include "graph/packet.hh"
@@ -11,34 +11,34 @@
 
 namespace weft {
 
-inline constexpr uint32_t vector_size = 256; // packets in a frame at most
-inline constexpr uint32_t lookahead = 16;    // packets between asking for a header and reading it
-inline constexpr uint32_t max_group = 16;    // packets that a node judges side by side, at most
+inline constexpr uint32_t vector_size = 256; // maximum number of packets in a frame
+inline constexpr uint32_t lookahead = 16;    // packets between prefetching a header and reading it
+inline constexpr uint32_t max_group = 16;    // maximum number of packets processed side by side
 
-// Fixed size, from its worker's free list, never grown.
+// Has a fixed size and comes from its worker's free list.
 struct frame {
     uint32_t count = 0;
-    uint32_t aux_count = 0; // of the first so many packets `words` says something
+    uint32_t aux_count = 0; // `aux` is valid for the first so many packets
     frame* next = nullptr;  // free list, or the queue of full frames of a node
     static_assert(lookahead <= max_group);
-    // Behind the last packet lies anything, so that prefetch_header() need not know where that is.
+    // What follows the last packet is arbitrary, so prefetch_header() need not know where it is.
     alignas(64) std::array<packet*, vector_size + max_group> packets{};
-    // What a node knows of each packet and gives to the next one with the whole frame
-    // (node_run::enqueue_all), as ip4-input does with the destination; nothing in a frame that came
-    // about in any other way.
+    // A value per packet that a node passes to the next one with a whole frame
+    // (node_run::enqueue_all), as ip4-input does with the destination. Not valid in frames that
+    // were filled in any other way.
     alignas(64) std::array<uint32_t, vector_size + max_group> aux;
 
     [[nodiscard]] std::span<packet*> all() noexcept { return {packets.data(), count}; }
-    // Repeats the last packet behind itself, so that all groups of packets, counted from the first,
-    // are whole. The frame is the one that its node works on, and not empty.
+    // Repeats the last packet to fill up the last group of packets. The frame must be the one that
+    // its node is working on, and must not be empty.
     void pad() noexcept
     {
         for (uint32_t i = count; i % max_group != 0; ++i)
             packets[i] = packets[count - 1];
     }
-    // Asks for the headers of the packet `lookahead` places behind the one at `place`. Found
-    // without a look at that packet: in pools of weft's own the data of a fresh packet lies at one
-    // distance from it.
+    // Prefetches the headers of the packet `lookahead` places after the one at `place`, without
+    // touching that packet: in weft's own pools, the data of a fresh packet is at a fixed distance
+    // from it.
     void prefetch_header(uint32_t place) const noexcept
     {
         constexpr uintptr_t distance = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM;

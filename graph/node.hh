@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a node is described and registered: its name, function, next nodes and reasons to drop.
+// How a node is described and registered: its name, function, next nodes and drop reasons.
 #pragma once
 
 #include "graph/frame.hh"
@@ -20,36 +20,36 @@ class engine;
 class node_run;
 struct trace_record;
 
-using node_id =
-    uint16_t; // index in the node registry; a removed node's is reused once nothing refers to it
+// Index in the node registry. That of a removed node is reused once nothing refers to it.
+using node_id = uint16_t;
 inline constexpr node_id no_node = 0xffff;
 
-// VPP's four types; the fourth, the process, is registered with process_registration
+// VPP's node types, except for processes, which are registered with process_registration
 // (graph/process/process.hh).
 enum class node_type : uint8_t {
     pre_input, // called first in a loop: clean-up, polling of sockets
     input,     // brings packets into the graph
-    internal,  // is given packets by other nodes
+    internal,  // receives packets from other nodes
 };
 // When the thread of an input node calls it.
 enum class node_state : uint8_t {
     polling,   // in every loop: the thread never sleeps
-    interrupt, // when it is posted, or what its `wait` function names has become readable
-    adaptive, // like polling while it brings much, like interrupt (without a file: in short sleeps)
-              // while little
-    disabled, // never
+    interrupt, // when it is posted, or when the file that its `wait` returns becomes readable
+    adaptive,  // polling under load, otherwise interrupt (without a file: with short sleeps)
+    disabled,  // never
 };
 
 [[nodiscard]] std::string_view to_string(node_type) noexcept;
 [[nodiscard]] std::string_view to_string(node_state) noexcept;
-[[nodiscard]] std::optional<node_state>
-    node_state_of(std::string_view) noexcept; // of its to_string()
+// The inverse of to_string().
+[[nodiscard]] std::optional<node_state> node_state_of(std::string_view) noexcept;
 
-// A next slot of a node, by the node's own enumeration.
+// A next slot of a node, as numbered by the node's own enumeration.
 using next_index = uint16_t;
 
-// What becomes of one packet: it goes to a next slot, is dropped for one of the node's reasons, or
-// is consumed: the node keeps, frees or transmits it itself. Not set until assigned.
+// What happens to a packet: it goes to a next slot, is dropped for one of the node's reasons, or is
+// consumed, which means that the node keeps, frees or transmits it itself. Uninitialised by
+// default.
 class verdict {
 public:
     verdict() = default;
@@ -96,7 +96,7 @@ struct next_node {
 };
 
 // A reason for which a node drops (or just counts) packets: its number in the node's enumeration, a
-// noun and a sentence.
+// noun, and a sentence for the user.
 struct reason {
     uint16_t number;
     std::string_view name;
@@ -104,34 +104,37 @@ struct reason {
     severity level = severity::error;
 };
 
-// A reason of any node: what a dropped packet's note carries.
+// A reason of any node, as stored in the note of a dropped packet.
 using reason_id = uint32_t;
 [[nodiscard]] constexpr reason_id make_reason_id(node_id node, uint16_t reason) noexcept
 {
     return static_cast<reason_id>(node) << 16 | reason;
 }
 
-// Which of a thread's rates in `show runtime` a node's packets count for.
+// The rate of `show runtime` to which a node's packets are added.
 enum class node_role : uint8_t { none, output, dropped, punted };
 
 // The life of a node on one thread:
-//   T(node_setup)   main thread, when the first plan of that thread with the node is compiled:
-//   memory, what may fail start           that thread, when it takes up a plan with the node: what
-//   belongs to the thread itself function/poll   that thread, while its plans have the node,
-//   however many come and go stop            that thread, when it takes up a plan without the node,
-//   or ends ~T              main thread, when no plan of that thread can have it any more
+//
+// - T(node_setup): on the main thread, when the first plan for that thread with the node is
+//   compiled. For memory, and whatever may fail.
+// - start: on that thread, when it adopts a plan with the node. For thread-local resources.
+// - function or poll: on that thread, for as long as its plans contain the node.
+// - stop: on that thread, when it adopts a plan without the node, or ends.
+// - ~T: on the main thread, when no plan of that thread can contain the node any more.
+//
 // A node that comes back keeps its context, and is started again.
 
-// What a node's per-thread context is made from: the template of each thread's own data.
+// What the constructor of a node's per-thread context gets.
 struct node_setup {
     weft::engine& engine;
     unsigned thread; // 0 is the main thread
     node_id id;
     std::string_view name;
-    void* argument; // the clone's own, null for a node that is no clone
+    void* argument; // that of the clone; null if the node is not a clone
 };
 
-// A node's context for each thread: a T made of a node_setup, kept as long as the node exists.
+// A node's per-thread context: a T constructed from a node_setup, which lives as long as the node.
 struct context_type {
     size_t size = 0;
     size_t alignment = 1;
@@ -147,17 +150,17 @@ template <class T>
 
 using node_function = void (*)(node_run&, frame&) noexcept;
 
-// The variants that a node's function can have. `plain` is the readable one of its descriptor; the
-// others are compiled from one source for a level of x86-64 (psABI: v2, v3, v4) and give every
-// packet the same verdict and the same bytes.
+// The variants of a node's function. `plain` is the readable one in its descriptor. The others are
+// compiled from one source for each level of x86-64 (psABI: v2, v3, v4), and must give every packet
+// the same verdict and the same bytes.
 enum class variant : uint8_t { plain, baseline, avx2, avx512 };
 [[nodiscard]] std::string_view to_string(variant) noexcept;
 [[nodiscard]] std::string_view description_of(variant) noexcept;
-// Whether this machine's processor runs it.
+// Whether this CPU supports it.
 [[nodiscard]] bool is_supported(variant) noexcept;
 
-// A faster variant of an internal node's function, registered before main(). Stands in a file
-// called *_vector.cc, which the build compiles once for each level with WEFT_VARIANT set to it.
+// A faster variant of an internal node's function, registered before main(). Its file is called
+// *_vector.cc, and the build compiles it once for each level, with WEFT_VARIANT set to the level.
 class node_variant_registration {
 public:
     node_variant_registration(std::string_view node, variant which, node_function function);
@@ -169,44 +172,42 @@ public:
 
 [[nodiscard]] std::span<const node_variant_registration* const> registered_variants() noexcept;
 
-// Polls once; returns how many packets it brought in.
+// Polls once and returns the number of packets received.
 using input_function = uint32_t (*)(node_run&) noexcept;
-// The file that becomes readable when an idle input has work, -1 if its device has none: then it is
-// looked at again and again. Called on the node's thread, with `arm` before it sleeps and without
-// after it woke. A file that is in an error state, or ends sleeps again and again although nothing
-// comes, is not waited for any more for a while.
+// Returns a file that becomes readable when an idle input has work, or -1 if the device has none;
+// it is then polled periodically. Called on the node's thread, with `arm` before the thread sleeps
+// and without it after the thread woke. A file that is in an error state, or keeps waking the
+// thread although nothing arrives, is not waited for for a while.
 using input_wait_function = int (*)(node_run&, bool arm) noexcept;
-inline constexpr int nothing_comes =
-    -2; // instead of a file: the input is not to be looked at until it is posted
+// Returned instead of a file: do not poll this input until it is posted.
+inline constexpr int nothing_comes = -2;
 
-// Called between two loops of the node's thread, when all frames are empty: `start` in the order of
-// the new plan's ranks, `stop` before that in the reverse order of the old one's. Bounded, since
-// the thread stands still for it
-// (`show workers` has the time); no packet may be sent on, but those that the node kept may be
-// freed (node_run::free).
+// Called between two loops of the node's thread, when all frames are empty: first `stop`, in
+// reverse order of the old plan's ranks, then `start`, in order of the new plan's. Must be bounded,
+// since it pauses the thread (`show workers` has the time). No packet may be sent on, but packets
+// that the node kept may be freed (node_run::free).
 using node_hook = void (*)(node_run&) noexcept;
 
 struct node_descriptor {
     std::string_view name;
     node_type type = node_type::internal;
-    node_state state = node_state::adaptive; // of an input node at start
+    node_state state = node_state::adaptive; // initial state of an input node
     node_function function = nullptr;        // internal nodes
     input_function poll = nullptr;           // input and pre-input nodes
-    uint32_t every =
-        1; // a pre-input node is called in each so many loops, and before its thread sleeps
+    uint32_t every = 1; // a pre-input node runs every so many loops, and before its thread sleeps
     input_wait_function wait = nullptr; // input nodes that an idle thread may sleep on
-    std::vector<next_node> nexts{};     // by index from 0, without a gap
-    std::string_view sibling_of{};      // instead: shares all next slots of that node
-    std::vector<reason> reasons{};      // by number likewise
+    std::vector<next_node> nexts{};     // by index, from 0 without gaps
+    std::string_view sibling_of{};      // shares all next slots of that node, instead of `nexts`
+    std::vector<reason> reasons{};      // by number, likewise
     context_type context{};
     node_hook start = nullptr;
     node_hook stop = nullptr;
     node_role role = node_role::none;
     bool is_template = false;  // runs only as clones
-    bool joined_later = false; // may stand in a plan that does not reach it yet
-    bool self_edge = false;    // an edge to itself is meant
-    bool everywhere = false;   // no worker's patterns leave it out; nor do they any pre-input node
-    // What `show trace` prints below the node's name; null: the engine's own variant.
+    bool joined_later = false; // a plan may contain it although nothing leads to it yet
+    bool self_edge = false;    // an edge to itself is intended
+    bool everywhere = false;   // in every plan, whatever its patterns; pre-input nodes always are
+    // Formats what `show trace` prints below the node's name; null: the engine's default format.
     std::string (*format_trace)(const trace_record&) = nullptr;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node at work on one thread: what its function is given to read its context, pass packets on and
-// drop.
+// A node at work on one thread: what its function uses to read its context, to pass packets on and
+// to drop them.
 #pragma once
 
 #include "base/counter.hh"
@@ -17,26 +17,26 @@ namespace weft {
 
 class packet_set;
 
-// What is counted of one node on one thread; kept when the plan changes.
+// Counters of one node on one thread; they survive plan changes.
 struct node_counters {
     counter calls;
     counter vectors;            // packets
     counter clocks;             // TSC cycles
-    counter max_clocks_calls;   // of the costliest call: its cycles ...
+    counter max_clocks_calls;   // the most expensive call: its cycles ...
     counter max_clocks_vectors; // ... and its packets
-    // Which of the thread's clear_maxima() the two are from; another one's are zero to a reader.
+    // The clear_maxima() of the thread that the two belong to; if it is older, they read as zero.
     std::atomic<uint64_t> maxima_epoch{0};
-    counter turns; // of a node with a start or stop: odd from its start to its stop
+    counter turns; // for nodes with start or stop: odd between start and stop
 };
 
-// What became of an adaptive input on one thread; written there, kept when the plan changes.
+// State of an adaptive input on one thread; written by that thread, survives plan changes.
 struct input_activity {
-    std::atomic<bool> quiet{false}; // it waits for its interrupt
+    std::atomic<bool> quiet{false}; // waiting for its interrupt
     counter switches;               // from polling to waiting and back
 };
 
-// One node in one plan. Everything here belongs to the plan's thread. The first cache line is what
-// each packet's way needs.
+// One node in one plan. Everything here belongs to the plan's thread. The first cache line has what
+// every packet needs.
 class alignas(64) node_run {
 public:
     // --- for node functions ---
@@ -49,8 +49,8 @@ public:
     }
     [[nodiscard]] unsigned thread_index() const noexcept { return thread_index_; }
 
-    // Decides every packet's verdict in turn and carries it out: the readable way to write a node.
-    // `decide` is called as verdict(packet&).
+    // Calls `decide`, a verdict(packet&), for every packet in turn and carries out the verdicts:
+    // the readable way to write a node.
     template <class Decide>
     void each(frame& in, Decide&& decide) noexcept
     {
@@ -61,56 +61,56 @@ public:
         enqueue(in, verdicts.data());
     }
     // The same for variants that judge many packets at once (graph/node_run_vector.hh has the
-    // body): all go to `usual`, but for those in `odd`, for which `decide` is called. The node has
-    // written `words` of the frame's.
+    // body): all go to `usual`, except those in `odd`, for which `decide` is called. The node has
+    // written frame::aux for the first `aux` packets.
     template <class Decide>
     void each_but(frame& in, next_index usual, packet_set& odd, Decide&& decide,
                   uint32_t aux = 0) noexcept;
-    // For nodes in which packets of one key have one verdict: all of a key are decided at once
+    // For nodes in which all packets with the same key get the same verdict: decides once per key
     // (body likewise).
     template <class Key, class Decide>
     void each_by(frame& in, Key&& key, Decide&& decide) noexcept;
-    // Carries out the verdicts that the node chose for the packets of its frame, in order.
+    // Carries out the verdicts for the packets of the node's frame, in order.
     void enqueue(frame& in, const verdict* verdicts) noexcept;
-    // The whole frame to one next slot, with what the node wrote about its first packets into
-    // frame::aux.
+    // Sends the whole frame to one next slot, with what the node wrote to frame::aux for the first
+    // `aux` packets.
     void enqueue_all(frame& in, next_index to, uint32_t aux = 0) noexcept;
-    // One packet that is not in the frame (kept earlier) to a verdict.
+    // Carries out the verdict for one packet that is not in the frame, since it was kept earlier.
     void send(packet* p, verdict to) noexcept;
-    // Counts a reason without dropping: for packets that go on, as to ip4-icmp-error.
+    // Counts a reason without dropping: for packets that go on, for example to ip4-icmp-error.
     void count(uint16_t reason, uint64_t n = 1) noexcept { reasons_[reason].add(n); }
 
-    // Input nodes: takes `count` fresh packets (metadata unset) from interface `interface` into the
-    // graph, starts traces, and sends them to slot `to`. They may lie in input_space(to) already.
-    // Returns the bytes of all.
+    // For input nodes: brings `count` fresh packets (metadata unset) from interface `interface`
+    // into the graph, starts traces, and sends them to slot `to`. They may already be in
+    // input_space(to). Returns their total bytes.
     uint64_t admit(packet** packets, uint32_t count, uint16_t interface, next_index to) noexcept;
-    // Room behind the packets that wait for slot `to`, to receive into without copying.
-    // At least 64 packets, since some drivers' vector receive paths want whole groups.
+    // Room after the packets that wait for slot `to`, to receive into without copying. Has space
+    // for at least 64 packets, since some drivers' vector receive paths need whole groups.
     [[nodiscard]] std::span<packet*> input_space(next_index to) noexcept;
-    // Packets that come from another thread and are counted and marked already.
+    // For packets from another thread, which are already counted and marked.
     void resume(packet* p) noexcept { receive(&p, 1); }
 
-    // Nodes that consume: notes packets in the trace while they can still be read (`to` is what the
-    // trace says became of them), ...
+    // For nodes that consume: adds packets to the trace while they can still be read (`to` is what
+    // the trace says about them) ...
     void trace(frame& in, verdict to) noexcept;
-    // ... and says that packets left the graph: transmitted, or freed by the caller.
+    // ... and reports that packets have left the graph: transmitted, or freed by the caller.
     void left(uint32_t count) noexcept
     {
         thread_->note_left(count);
         released(count);
     }
-    // A packet that is kept for later: in the graph still, but in nobody's custody.
+    // Reports that a packet is kept for later: still in the graph, but not owned by a call.
     void kept(packet& p) noexcept;
-    // Hands a packet to this same node of another thread: true, and it is consumed here; false
-    // (nothing done) when that thread is behind. `leave`: room in its inbox that is for others.
+    // Hands a packet to the same node on another thread. True: it is consumed here. False: that
+    // thread cannot keep up, and nothing was done. `leave`: room in its inbox kept for others.
     [[nodiscard]] bool hand_over(packet& p, graph_thread& to, size_t leave = 0) noexcept;
-    // The same for packets of the frame that go on at node `at` there, in order: as many as there
-    // is room for, which it returns.
+    // The same for packets of the frame, which continue at node `at` there, in order. Hands over as
+    // many as there is room for, and returns their number.
     [[nodiscard]] uint32_t hand_over_some(packet* const* packets, uint32_t count, graph_thread& to,
                                           node_id at, size_t leave) noexcept;
     // Frees packets and counts them as left.
     void free(packet** packets, uint32_t count) noexcept;
-    // Drops packets that are not in a frame's verdicts (a transmit queue that was full).
+    // Drops packets outside of the frame's verdicts (when a transmit queue is full).
     void drop_rest(packet** packets, uint32_t count, uint16_t reason) noexcept;
 
     [[nodiscard]] node_id id() const noexcept { return id_; }
@@ -134,7 +134,7 @@ private:
     void deliver(next_index to, packet** packets, uint32_t count) noexcept;
     void deliver_all(packet* const* packets, uint32_t count, verdict to) noexcept;
     [[nodiscard]] uint32_t* aux_behind(next_index usual, packet* const* to) const noexcept;
-    // Where packets for a verdict may be put before deliver_placed().
+    // Where packets with a verdict can be placed before deliver_placed().
     [[nodiscard]] packet** place_for(verdict to, uint32_t count, packet** otherwise) noexcept
     {
         return to.is_next() ? room_for(to.next(), count, otherwise) : otherwise;
@@ -169,7 +169,7 @@ private:
     frame* open_ = nullptr;    // packets that wait for this node
     frame* current_ = nullptr; // the frame that the function is working on
     void* context_ = nullptr;
-    node_run** nexts_ = nullptr; // by slot; behind the last, the drop node
+    node_run** nexts_ = nullptr; // by slot; after the last, the drop node
     counter* sent_ = nullptr;    // by slot: packets
     counter* reasons_ = nullptr; // by reason: packets
     graph_thread* thread_ = nullptr;
@@ -189,16 +189,15 @@ private:
     uint16_t thread_index_ = 0;
     bool polled_ = true;           // in the next loop
     uint32_t countdown_ = 0;       // of a pre-input node: loops until its next call
-    int fd_ = -1;                  // stands in the thread's epoll
-    uint8_t in_vain_ = 0;          // sleeps that the file ended in a row, and nothing had come
-    uint64_t in_vain_vectors_ = 0; // what the node had brought at the last of them
-    uint8_t unheard_ =
-        0; // sleeps in a row that ended with packets waiting, and the file had said nothing
-    uint64_t unheard_vectors_ = 0; // what the node had brought at the end of the last of them
-    uint64_t file_again_ = 0;      // TSC from which on the file is waited for again
+    int fd_ = -1;                  // registered in the thread's epoll
+    uint8_t in_vain_ = 0;          // consecutive wake-ups by the file with nothing received
+    uint64_t in_vain_vectors_ = 0; // total packets received at the last of them
+    uint8_t unheard_ = 0; // consecutive sleeps that ended with packets waiting, but no event
+    uint64_t unheard_vectors_ = 0; // total packets received at the end of the last of them
+    uint64_t file_again_ = 0;      // TSC after which the file is waited for again
     input_pace pace_;
     input_activity* activity_ = nullptr;
-    int64_t owned_ = 0;          // debug: packets in this call's custody
+    int64_t owned_ = 0;          // debug: packets owned by this call
     uint32_t token_ = 0;         // debug: marks the packets of this call
     const char* name_ = nullptr; // for the crash report
 

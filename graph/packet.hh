@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A packet: a DPDK mbuf and what weft knows of it, kept inside the mbuf's own two cache lines.
+// A packet: a DPDK mbuf with weft's own metadata, stored in the two cache lines of the mbuf.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -12,22 +12,22 @@
 
 namespace weft {
 
-// Where a packet stands, in the mbuf's first cache line (the field `hash`, ours from input to
-// transmit). An input node writes it whole for every packet.
+// The metadata that every node needs, in the mbuf's first cache line (in the field `hash`, which
+// belongs to weft from input to transmit). An input node writes all of it for every packet.
 struct packet_metadata {
     static constexpr uint8_t traced = 1;           // note().trace_id is valid
     static constexpr uint8_t locally_made = 2;     // sent by this router: TTL is not decremented
     static constexpr uint8_t layer3_broadcast = 4; // arrived in a group-addressed frame
     static constexpr uint8_t aimed = 16;           // note().next_hop and out_interface are valid
-    static constexpr uint8_t resolved = 8;         // waited for a neighbour that is known now
+    static constexpr uint8_t resolved = 8; // has waited for a neighbour that is now resolved
 
     uint32_t adjacency = 0; // chosen by lookup
-    uint16_t interface = 0; // where it came in; from rewrite on, where it goes out
-    uint8_t l3_offset =
-        0; // bytes from data() to the network header; an input node writes 14, Ethernet's
+    uint16_t interface = 0; // the incoming one; from ip4-rewrite on, the outgoing one
+    // Bytes from data() to the network header. An input node writes 14, the size of Ethernet's.
+    uint8_t l3_offset = 0;
     uint8_t flags = 0;
 
-    // l3_offset, and above it all flags.
+    // l3_offset in the low byte, the flags in the high one.
     [[nodiscard]] uint16_t place() const noexcept
     {
         static_assert(std::endian::native == std::endian::little);
@@ -40,14 +40,15 @@ static_assert(sizeof(packet_metadata) == 8 &&
               offsetof(packet_metadata, flags) == offsetof(packet_metadata, l3_offset) + 1);
 static_assert(offsetof(rte_mbuf, hash) + sizeof(packet_metadata) <= 64, "first cache line");
 
-// Rarely needed knowledge, in the second cache line. Valid where the comment says so.
+// Rarely needed metadata, in the second cache line. Each field is only valid where its comment
+// says.
 struct packet_note {
     uint32_t trace_id = 0;    // if packet_metadata::traced
     uint32_t next_hop = 0;    // host order; if packet_metadata::aimed
     uint32_t drop_reason = 0; // for packets in the drop node: reason_id
     uint8_t icmp_type = 0;    // for packets sent to ip4-icmp-error
     uint8_t icmp_code = 0;
-    uint16_t icmp_mtu = 0; // RFC 1191: with type 3 code 4; with type 12 the pointer
+    uint16_t icmp_mtu = 0; // RFC 1191: for type 3 code 4; for type 12, the pointer
     uint64_t reserved = 0;
     uint32_t custody = 0;       // debug builds: which dispatch owns the packet
     uint16_t out_interface = 0; // if packet_metadata::aimed
@@ -55,14 +56,14 @@ struct packet_note {
 };
 static_assert(sizeof(packet_note) == 32);
 
-// Offset of the packet_note in the mbuf. Fixed at compile time, claimed from DPDK at start by
-// claim_packet_note(), so that no other dynamic field can lie there.
+// Offset of the packet_note in the mbuf. Fixed at compile time; claim_packet_note() reserves it in
+// DPDK at startup, so that no other dynamic field can be there.
 inline constexpr size_t packet_note_offset = 96;
 static_assert(packet_note_offset >= offsetof(rte_mbuf, dynfield1));
 static_assert(packet_note_offset + sizeof(packet_note) <= sizeof(rte_mbuf));
 
-// A view of an mbuf with weft's names; no state of its own, never constructed: packet::from(mbuf).
-// Only the thread that holds the packet touches it.
+// A view of an mbuf with weft's names. Has no state of its own and is never constructed: use
+// packet::from(mbuf). Only the thread that holds the packet may touch it.
 class packet {
 public:
     packet() = delete;
@@ -136,8 +137,8 @@ private:
 };
 static_assert(sizeof(packet) == sizeof(rte_mbuf));
 
-// Claims the packet_note's bytes from DPDK's dynamic fields. Main thread, once, after EAL. False if
-// another user of dynamic fields has them.
+// Reserves the packet_note's bytes among DPDK's dynamic fields. Main thread, once, after EAL
+// initialisation. False if another user of dynamic fields has taken them.
 [[nodiscard]] bool claim_packet_note() noexcept;
 
 } // namespace weft

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What makes a shared object a plugin: WEFT_PLUGIN in one of its files. All else that it registers,
-// it registers as the daemon's own modules do: nodes, processes, commands, sections of the
-// configuration, init functions.
+// What makes a shared object a plugin: WEFT_PLUGIN in one of its files. Everything else (nodes,
+// processes, commands, configuration sections, init functions) it registers as the daemon's own
+// modules do.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-// What must be the same in the daemon and in a plugin, for neither looks at the other's memory
-// through a function: the headers that both were compiled with (WEFT_HEADERS is a hash of them),
-// the compiler, DPDK, what instruments the code.
+// What must be the same in the daemon and in a plugin, because both access the same structures
+// directly: the headers that they were compiled with (WEFT_HEADERS is a hash of them), the
+// compiler, DPDK, and the instrumentation of the code.
 #define WEFT_PLUGIN_ABI                                                                            \
     "weft " WEFT_VERSION ", headers " WEFT_HEADERS ", g++ " WEFT_TEXT_OF(                          \
         __GNUC__) ", DPDK " WEFT_TEXT_OF(RTE_VER_YEAR) "." WEFT_TEXT_OF(RTE_VER_MONTH)             \
@@ -29,9 +29,9 @@
 #define WEFT_PLUGIN_SANITIZER ""
 #endif
 
-// Once in each plugin, outside of functions, with three literals: WEFT_PLUGIN("dscp-counter",
-// "1.0.0", "Counts ..."); The name is that of the file, without .so: lower-case letters, digits and
-// hyphens, a letter first. Keys of the configuration that the plugin registers begin with it.
+// Used once in each plugin, at namespace scope, with three literals: WEFT_PLUGIN("dscp-counter",
+// "1.0.0", "Counts ..."). The name is that of the file without .so: lower-case letters, digits and
+// hyphens, beginning with a letter. The plugin's configuration keys begin with it.
 #define WEFT_PLUGIN(name, version, description)                                                    \
     WEFT_PLUGIN_NOTE(WEFT_PLUGIN_ABI "\0" name "\0" version "\0" description)
 #define WEFT_PLUGIN_NOTE(text)                                                                     \
