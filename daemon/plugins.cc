@@ -52,7 +52,6 @@ void check(const config::value& root, config::problems& problems)
 
 const config::registration section{{
     .name = "plugins",
-    .stage = config::stage::engine,
     .keys = {{"plugins", config::mapping(),
               "Shared objects that add nodes, processes, commands and keys of this file."},
              {"plugins.path", config::text("an absolute path"),
@@ -160,14 +159,16 @@ result<void> load(plugin& p)
     return tried ? open_shared(p.file) : tried;
 }
 
-// The keys of a plugin that is not there are no mistakes.
+// The keys of a plugin that is not there are no mistakes. Its section's name is none that another
+// could have.
 void accept_keys_of(const plugin& p)
 {
+    static std::list<std::string> names;
     static std::list<config::registration> sections;
     if (wrong_name(p.name).empty())
-        sections.emplace_back(config::section{.name = p.name,
-                                              .stage = config::stage::last,
-                                              .keys = {{p.name, {"anything", nullptr}, ""}}});
+        sections.emplace_back(
+            config::section{.name = names.emplace_back(fmt::format("keys of plugin {}", p.name)),
+                            .keys = {{p.name, {"anything", nullptr}, ""}}});
 }
 
 result<json> show(command_context&)

@@ -117,7 +117,6 @@ config::type node_pattern()
 
 const config::registration cpu{{
     .name = "cpu",
-    .stage = config::stage::engine,
     .keys =
         {{"cpu", config::mapping(), "Which cores weft uses."},
          {"cpu.main", config::number(0, max_core),
@@ -134,7 +133,6 @@ const config::registration cpu{{
 
 const config::registration memory{{
     .name = "memory",
-    .stage = config::stage::engine,
     .keys = {{"memory", config::mapping(), "Memory for packets and devices."},
              {"memory.hugepages", config::boolean(),
               "Whether to use hugepages (default false; use true with physical NICs)."},
@@ -145,7 +143,6 @@ const config::registration memory{{
 
 const config::registration cli{{
     .name = "cli",
-    .stage = config::stage::engine,
     .keys = {{"cli", config::mapping(), "The control socket."},
              {"cli.socket", config::text("an absolute path"),
               "Path of the socket that weftctl connects to (default /run/weft/cli.sock)."}},
@@ -154,7 +151,6 @@ const config::registration cli{{
 
 const config::registration log{{
     .name = "log",
-    .stage = config::stage::engine,
     .keys = {{"log", config::mapping(), "What is logged, and where."},
              {"log.level", config::one_of({"trace", "debug", "info", "warning", "error", "off"}),
               "Lowest severity that is logged (default info)."},
@@ -175,7 +171,6 @@ void check_startup(const config::value& root, config::problems& problems)
 
 const config::registration startup{{
     .name = "startup",
-    .stage = config::stage::last,
     .keys = {{"startup", config::list_of(config::text("a command")),
               "Commands to run once at startup, when the graph is running."}},
     .check = check_startup,

@@ -52,15 +52,9 @@ result<std::vector<const feature_registration*>> features_of(std::string_view ar
     for (const auto* f : feature_registrations())
         if (f->arc == arc)
             mine.push_back(f);
-    const auto is_absent = [&](std::string_view name) {
-        return std::none_of(mine.begin(), mine.end(),
-                            [&](const auto* f) { return f->node == name; });
-    };
-    for (const auto* f : mine) {
-        order_item& item = items.emplace_back(order_item{f->node, f->after, f->before, f->where});
-        std::erase_if(item.after, is_absent);
-        std::erase_if(item.before, is_absent);
-    }
+    for (const auto* f : mine)
+        items.push_back({f->node, f->after, f->before, f->where});
+    pass_over_absent(items);
     const auto order = order_of(fmt::format("features of `{}'", arc), items);
     if (!order)
         return pass(order);

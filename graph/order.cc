@@ -50,18 +50,28 @@ result<waiting_map> earlier_ones(std::string_view kind, std::span<const order_it
     return wanted;
 }
 
+// An item and its place, if that is known.
+std::string told(const order_item& item)
+{
+    return item.where.line() == 0 ? std::string{item.name}
+                                  : fmt::format("{} ({})", item.name, place_of(item.where));
+}
+
 // Walks back along those that are waited for until a name comes again.
-std::string cycle_among(const waiting_map& remaining)
+std::string cycle_among(const waiting_map& remaining, std::span<const order_item> items,
+                        const item_map& places)
 {
     std::vector<std::string_view> way{remaining.begin()->first};
     while (true) {
         const auto next = *remaining.at(way.back()).begin();
         const bool seen = std::find(way.begin(), way.end(), next) != way.end();
         way.push_back(next);
-        if (seen)
-            return fmt::format(
-                "{}", fmt::join(std::vector(std::find(way.begin(), way.end(), next), way.end()),
-                                " after "));
+        if (!seen)
+            continue;
+        std::vector<std::string> cycle;
+        for (auto at = std::find(way.begin(), way.end(), next); at != way.end(); ++at)
+            cycle.push_back(told(items[places.at(*at)]));
+        return fmt::format("{}", fmt::join(cycle, " after "));
     }
 }
 
@@ -97,7 +107,7 @@ result<std::vector<order_step>> order_of(std::string_view kind, std::span<const 
                                         [](const auto& entry) { return entry.second.empty(); });
         if (ready == remaining.end())
             return fail(errc::invalid_argument, "{} depend on each other: {}", kind,
-                        cycle_among(remaining));
+                        cycle_among(remaining, items, *places));
         const auto name = ready->first;
         order.push_back(step_behind(places->at(name), items, wanted->at(name), order));
         remaining.erase(ready);
@@ -105,6 +115,18 @@ result<std::vector<order_step>> order_of(std::string_view kind, std::span<const 
             entry.second.erase(name);
     }
     return order;
+}
+
+void pass_over_absent(std::vector<order_item>& items)
+{
+    std::set<std::string_view> present;
+    for (const auto& item : items)
+        present.insert(item.name);
+    const auto is_absent = [&](std::string_view name) { return !present.contains(name); };
+    for (auto& item : items) {
+        std::erase_if(item.after, is_absent);
+        std::erase_if(item.before, is_absent);
+    }
 }
 
 } // namespace weft

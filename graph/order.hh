@@ -29,10 +29,14 @@ struct order_step {
     bool asked_by_other = false;
 };
 
-// Topological, by name where nothing else decides. Fails on a cycle, which it prints, on a name
-// that does not exist, and on two items of one name, with both places. `kind` is what errors call
-// the items: "init functions".
+// Topological, by name where nothing else decides. Fails on a cycle, which it prints with all
+// places, on a name that does not exist, and on two items of one name, with both places. `kind` is
+// what errors call the items: "init functions".
 [[nodiscard]] result<std::vector<order_step>> order_of(std::string_view kind,
                                                        std::span<const order_item> items);
+
+// Takes out the wishes that name nothing in the list, where that is no mistake: what they name may
+// come with a plugin that is not loaded.
+void pass_over_absent(std::vector<order_item>& items);
 
 } // namespace weft

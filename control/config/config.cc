@@ -3,7 +3,9 @@
 #include "control/config/config.hh"
 
 #include "base/nearest.hh"
+#include "base/place.hh"
 #include "base/quote.hh"
+#include "graph/order.hh"
 
 #include <algorithm>
 #include <map>
@@ -63,10 +65,14 @@ place& below(place& from, const std::string& step)
     return *child;
 }
 
-// Where a section comes from, for the message about two that claim one key.
-using origin_function = std::function<std::string(const section&)>;
+// Where a section comes from, for messages.
+std::string origin(const section& s)
+{
+    return s.where.line() == 0 ? fmt::format("section {}", s.name)
+                               : fmt::format("section {} ({})", s.name, place_of(s.where));
+}
 
-result<void> plant(place& root, const section& owner, const key& k, const origin_function& origin)
+result<void> plant(place& root, const section& owner, const key& k)
 {
     const auto steps = steps_of(k.path);
     if (steps.empty())
@@ -91,19 +97,14 @@ result<void> plant(place& root, const section& owner, const key& k, const origin
     return {};
 }
 
-result<place> tree_of(std::span<const section> sections, const origin_function& origin)
+result<place> tree_of(std::span<const section> sections)
 {
     place root;
     for (const section& s : sections)
         for (const key& k : s.keys)
-            if (auto planted = plant(root, s, k, origin); !planted)
+            if (auto planted = plant(root, s, k); !planted)
                 return pass(planted);
     return root;
-}
-
-std::string section_name(const section& s)
-{
-    return fmt::format("section {}", s.name);
 }
 
 std::vector<std::string> names_of(const place& at)
@@ -291,21 +292,31 @@ value value::mapping(std::vector<entry> entries, position at, std::string path)
     return v;
 }
 
-registration::registration(section s, std::source_location place) : what{std::move(s)}, where{place}
+registration::registration(section s, std::source_location where) : what{std::move(s)}
 {
+    what.where = where;
     config_registrations().push_back(this);
+}
+
+registration::~registration()
+{
+    std::erase(config_registrations(), this);
 }
 
 result<schema> schema::of(std::span<const section> sections)
 {
-    if (const auto tree = tree_of(sections, section_name); !tree)
+    if (const auto tree = tree_of(sections); !tree)
         return pass(tree);
+    std::vector<order_item> items;
+    for (const section& s : sections)
+        items.push_back({s.name, s.after, s.before, s.where});
+    pass_over_absent(items);
+    const auto order = order_of("configuration sections", items);
+    if (!order)
+        return pass(order);
     schema made;
-    made.sections_.assign(sections.begin(), sections.end());
-    std::stable_sort(made.sections_.begin(), made.sections_.end(),
-                     [](const section& a, const section& b) {
-                         return std::tie(a.stage, a.name) < std::tie(b.stage, b.name);
-                     });
+    for (const order_step& step : *order)
+        made.sections_.push_back(sections[step.item]);
     return made;
 }
 
@@ -314,19 +325,12 @@ result<schema> schema::registered()
     std::vector<section> sections;
     for (const registration* r : config_registrations())
         sections.push_back(r->what);
-    const auto origin = [&sections](const section& s) {
-        const auto& where =
-            config_registrations()[static_cast<size_t>(&s - sections.data())]->where;
-        return fmt::format("section {} ({}:{})", s.name, where.file_name(), where.line());
-    };
-    if (const auto tree = tree_of(sections, origin); !tree)
-        return pass(tree);
     return of(sections);
 }
 
 void schema::check_keys(const value& root, problems& found) const
 {
-    const auto tree = tree_of(sections_, section_name); // cannot fail: of() made it before
+    const auto tree = tree_of(sections_); // cannot fail: of() made it before
     if (tree->is_mapping())
         walk{*this, found}.check(*tree, root);
 }

@@ -132,33 +132,37 @@ struct key {
     bool required = false; // within its parent, where the parent is given
 };
 
-// When a section is applied: all of one stage before the next.
-enum class stage { engine, ports, addresses, routes, last };
-
 // A room's part of the configuration. `check` looks at what one key alone cannot tell (two
 // interfaces with overlapping networks); it runs unless something is wrong with the keys below the
 // roots that it reads: those of its own keys, and what `also_reads` names. `apply` runs on the main
 // thread; both see the whole tree. Either may be null.
 struct section {
     std::string_view name;
-    enum stage stage;
-    std::vector<key> keys;
+    std::vector<key> keys{};
     void (*check)(const value& root, problems&) = nullptr;
     result<void> (*apply)(const value& root, engine&) = nullptr;
     std::vector<std::string_view> also_reads{};
+    // Sections that are applied before it, and behind it. Those that are not there are passed over:
+    // they may come with a plugin.
+    std::vector<std::string_view> after{};
+    std::vector<std::string_view> before{};
+    std::source_location where{}; // of its registration
 };
 
 struct registration {
     registration(section s, std::source_location where = std::source_location::current());
+    ~registration(); // takes it back
+    registration(const registration&) = delete;
+    registration& operator=(const registration&) = delete;
 
     section what;
-    std::source_location where;
 };
 
 // The schema that all registered sections make together.
 class schema {
 public:
-    // An error names a key that two sections claim, with the places of both.
+    // An error names two sections of one name, a key that two sections claim, each with the places
+    // of both, or sections that depend on each other.
     [[nodiscard]] static result<schema> registered();
     [[nodiscard]] static result<schema> of(std::span<const section> sections);
 
@@ -172,12 +176,13 @@ public:
     // "interfaces", to a tree that has nothing but the new.
     [[nodiscard]] result<void> apply_below(std::string_view root_key, const value& root,
                                            engine&) const;
-    // Applies section after section, by stage, within a stage by name. Stops at the first error.
+    // Applies section after section, each after those that it names, by name where nothing else
+    // decides. Stops at the first error.
     [[nodiscard]] result<void> apply(const value& root, engine&) const;
     [[nodiscard]] std::vector<const key*> keys() const; // sorted by path
 
 private:
-    std::vector<section> sections_;
+    std::vector<section> sections_; // in the order in which they are applied
 };
 
 template <class... Args>

@@ -175,7 +175,6 @@ result<void> make_pool(const config::value& root, engine& engine)
 
 const config::registration registration{{
     .name = "buffers",
-    .stage = config::stage::engine,
     .keys = {{"buffers", config::mapping(), "Packet buffers."},
              {"buffers.count", config::number(1024, 16'000'000),
               "Number of packet buffers (default 16384)."},

@@ -83,7 +83,6 @@ void check_all(const config::value& root, config::problems& problems)
 
 const config::registration section{{
     .name = "ports",
-    .stage = config::stage::ports,
     .keys = {},
     .check = check_all,
     .also_reads = {"buffers", "interfaces"},

@@ -89,7 +89,6 @@ result<void> apply(const config::value& root, engine& engine)
 
 const config::registration section{{
     .name = "neighbors",
-    .stage = config::stage::routes,
     .keys = {{"neighbors[].interface", config::text("an interface name"),
               "The interface that the neighbour is connected to.", true},
              {"neighbors[].address", config::ip4_address(),
@@ -101,6 +100,7 @@ const config::registration section{{
     .check = check,
     .apply = apply,
     .also_reads = {"interfaces"},
+    .after = {"ip4-addresses", "ip4-routes"},
 }};
 
 result<json> show(command_context& context)

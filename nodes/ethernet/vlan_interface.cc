@@ -209,7 +209,6 @@ void check(const config::value& root, config::problems& problems)
 
 const config::registration links{{
     .name = "vlan-links",
-    .stage = config::stage::ports,
     .keys = {},
     .check = check,
     .also_reads = {"interfaces"},

@@ -127,13 +127,13 @@ result<void> apply(const config::value& root, engine& engine)
 
 const config::registration section{{
     .name = "interface-vrfs", // before the addresses, which belong to a VRF
-    .stage = config::stage::addresses,
     .keys = {{"vrfs.*", config::mapping(),
               "A VRF, with its own route tables, addresses and neighbours: `vrfs: {blue: {}}`."},
              {"interfaces.*.vrf", config::text("a VRF name"),
               "The VRF of the interface (default `default`)."}},
     .check = check,
     .apply = apply,
+    .after = {"interfaces"},
 }};
 
 } // namespace

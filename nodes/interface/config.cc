@@ -139,7 +139,6 @@ result<void> apply(const config::value& root, engine& engine)
 
 const config::registration registration{{
     .name = "interfaces",
-    .stage = config::stage::ports,
     .keys = {{"interfaces", config::mapping(), "The router's interfaces, by name."},
              {"interfaces.*.kind", config::text("a kind of interface"),
               "Kind of interface: dpdk, loopback, memif, null or vlan (default: follows from "
@@ -172,6 +171,7 @@ const config::registration registration{{
     .check = check,
     .apply = apply,
     .also_reads = {"cpu"},
+    .after = {"buffers"},
 }};
 
 result<void> bring_up(engine& engine)

@@ -58,11 +58,11 @@ result<void> apply_features(const config::value& root, engine& engine)
 
 const config::registration section{{
     .name = "features",
-    .stage = config::stage::last,
     .keys = {{"interfaces.*.features", config::list_of(config::text("a feature name")),
               "Features to turn on (`show features` lists them)."}},
     .check = check_features,
     .apply = apply_features,
+    .after = {"interfaces"},
 }};
 
 result<json> set_feature(command_context& context)

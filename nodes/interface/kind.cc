@@ -46,8 +46,7 @@ interface_kind_registration::interface_kind_registration(interface_kind kind,
 {
     if (!what.keys.empty())
         keys_ = std::make_unique<config::registration>(
-            config::section{.name = what.name, .stage = config::stage::ports, .keys = what.keys},
-            at);
+            config::section{.name = what.name, .keys = what.keys}, at);
     registrations().push_back(this);
 }
 

@@ -83,11 +83,11 @@ result<void> apply_addresses(const config::value& root, engine& engine)
 
 const config::registration addresses{{
     .name = "ip4-addresses",
-    .stage = config::stage::addresses,
     .keys = {{"interfaces.*.addresses", config::list_of(config::ip4_interface_address()),
               "The interface's addresses, with prefix length: [10.0.0.1/24]."}},
     .check = check_addresses,
     .apply = apply_addresses,
+    .after = {"interfaces", "interface-vrfs"},
 }};
 
 // Why an address is no next hop's in a VRF; empty if it may be one, now or once it has a network.
@@ -264,7 +264,6 @@ result<void> apply_routes(const config::value& root, engine& engine)
 
 const config::registration routes{{
     .name = "ip4-routes",
-    .stage = config::stage::routes,
     .keys = {{"routes[].to", config::ip4_prefix(), "The destination prefix.", true},
              {"routes[].via", config::one_or_list_of(config::ip4_address()),
               "The next hop, or several to spread flows over."},
@@ -293,6 +292,7 @@ const config::registration routes{{
     .check = check_routes,
     .apply = apply_routes,
     .also_reads = {"interfaces", "vrfs"},
+    .after = {"ip4-addresses", "ip4-interfaces"},
 }};
 
 // Read when the configuration is checked too, so that --check tells all that is wrong with them.
@@ -335,12 +335,12 @@ result<void> apply_route_files(const config::value& root, engine& engine)
 
 const config::registration route_files{{
     .name = "ip4-route-files",
-    .stage = config::stage::routes,
     .keys = {{"route-files", config::list_of(config::text("an absolute path")),
               "Route files ([routes.md](routes.md)), applied in this order, before `routes`."}},
     .check = check_route_files,
     .apply = apply_route_files,
     .also_reads = {"interfaces"},
+    .after = {"ip4-addresses", "ip4-interfaces"},
 }};
 
 } // namespace

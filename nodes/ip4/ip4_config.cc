@@ -80,7 +80,6 @@ result<void> apply(const config::value& root, engine& engine)
 
 const config::registration registration{{
     .name = "ip4",
-    .stage = config::stage::addresses, // when the ports are there
     .keys = {{"icmp", config::mapping(), "ICMP messages sent by the router."},
              {"icmp.source", config::one_of({"tx-interface", "rx-interface"}),
               "Source address of ICMP errors: that of the interface they leave by (default; RFC "
@@ -96,6 +95,7 @@ const config::registration registration{{
               "path choices are independent (default: derived from /etc/machine-id and the lowest "
               "MAC address, so it only changes when they do)."}},
     .apply = apply,
+    .after = {"interfaces"},
 }};
 
 } // namespace

@@ -72,11 +72,11 @@ result<void> apply(const config::value& root, engine& engine)
 
 const config::registration section{{
     .name = "ip4-interfaces",
-    .stage = config::stage::addresses,
     .keys = {{"interfaces.*.ip4", config::boolean(),
               "Whether IPv4 is enabled even without an address (default false: IPv4 packets are "
               "dropped)."}},
     .apply = apply,
+    .after = {"ip4-addresses"},
 }};
 
 } // namespace

@@ -64,7 +64,6 @@ result<void> apply(const config::value& root, engine& engine)
 
 const config::registration section{{
     .name = "dscp-counter",
-    .stage = config::stage::last,
     .keys = {{"dscp-counter", config::mapping(), "Counts IPv4 packets by DSCP."},
              {"dscp-counter.enabled", config::boolean(),
               "Whether counting starts at startup (default true)."},
@@ -73,6 +72,7 @@ const config::registration section{{
     .check = check,
     .apply = apply,
     .also_reads = {"interfaces"},
+    .after = {"interfaces"},
 }};
 
 // RFC 2474 (CS), RFC 2597 (AF), RFC 3246 (EF), RFC 5865 (VA), RFC 8622 (LE).

@@ -72,10 +72,10 @@ result<void> apply(const config::value& root, engine& engine)
 
 const config::registration section{{
     .name = "dscp-marker",
-    .stage = config::stage::last,
     .keys = {{"dscp-marker", config::mapping(), "Writes a DSCP into IPv4 packets."},
              {"dscp-marker.dscp", config::number(0, 63), "The DSCP to write (default 46, EF)."}},
     .apply = apply,
+    .after = {"interfaces"},
 }};
 
 } // namespace

@@ -55,7 +55,7 @@ std::vector<key> router_keys()
 
 schema schema_of(std::vector<key> keys)
 {
-    const section one{"test", stage::engine, std::move(keys)};
+    const section one{"test", std::move(keys)};
     auto made = schema::of({&one, 1});
     REQUIRE(made.has_value());
     return *made;
@@ -258,7 +258,7 @@ TEST_CASE("one value may be the short form of a mapping", "[graph][config]")
 
 TEST_CASE("a section's check waits until the keys that it reads are right", "[graph][config]")
 {
-    section s{"test", stage::engine, {{"mtu", number(68, 9216), ""}}};
+    section s{"test", {{"mtu", number(68, 9216), ""}}};
     s.check = [](const value& root, problems& found) {
         if (root.get<uint16_t>("mtu", 0) == 1501)
             found.add(*root.find("mtu"), "{} is odd", 1501);
@@ -291,9 +291,9 @@ TEST_CASE("a fault in one part of a file does not hide another part's check", "[
 {
     const auto complain = [](const value& root, problems& found) { found.add(root, "checked"); };
     std::vector<section> sections{
-        {"memory", stage::engine, {{"memory.size", number(1, 9), ""}}, complain},
-        {"cpu", stage::engine, {{"cpu.main", number(0, 1), ""}}, complain},
-        {"log", stage::engine, {{"log.level", number(0, 1), ""}}, complain, nullptr, {"cpu"}}};
+        {"memory", {{"memory.size", number(1, 9), ""}}, complain},
+        {"cpu", {{"cpu.main", number(0, 1), ""}}, complain},
+        {"log", {{"log.level", number(0, 1), ""}}, complain, nullptr, {"cpu"}}};
     const auto checked = [&](std::string text) {
         problems found;
         const auto cpu = value::mapping(
@@ -305,25 +305,57 @@ TEST_CASE("a fault in one part of a file does not hide another part's check", "[
     CHECK(checked("7") == 2); // the number itself and the check of memory
 }
 
-TEST_CASE("sections are applied by stage, then by name", "[graph][config]")
+TEST_CASE("sections are applied behind those that they name, else by name", "[graph][config]")
 {
-    std::vector<section> sections{{"b", stage::ports, {}, nullptr, note<'b'>},
-                                  {"z", stage::engine, {}, nullptr, note<'z'>},
-                                  {"a", stage::ports, {}, nullptr, note<'a'>},
-                                  {"none", stage::engine, {}},
-                                  {"c", stage::routes, {}, nullptr, note<'c'>}};
+    std::vector<section> sections{{.name = "b", .apply = note<'b'>, .after = {"z", "not-there"}},
+                                  {.name = "z", .apply = note<'z'>},
+                                  {.name = "a", .apply = note<'a'>, .after = {"z"}},
+                                  {.name = "c", .apply = note<'c'>, .before = {"b", "not-there"}},
+                                  {.name = "none"}};
     alignas(16) char memory[16]; // an engine that nobody looks at
     auto& engine = reinterpret_cast<weft::engine&>(memory);
-    applied.clear();
-    CHECK(schema::of(sections)->apply(tree({}), engine).has_value());
-    CHECK(applied == "zabc");
+    std::sort(sections.begin(), sections.end(),
+              [](const auto& x, const auto& y) { return x.name < y.name; });
+    do {
+        applied.clear();
+        CHECK(schema::of(sections)->apply(tree({}), engine).has_value());
+        CHECK(applied == "czab"); // whatever order they were linked in
+    } while (std::next_permutation(sections.begin(), sections.end(),
+                                   [](const auto& x, const auto& y) { return x.name < y.name; }));
 
-    sections.push_back({"aa", stage::ports, {}, nullptr, refuse});
+    sections.push_back({.name = "aa", .apply = refuse, .after = {"a"}, .before = {"b"}});
     applied.clear();
     const auto stopped = schema::of(sections)->apply(tree({}), engine);
     REQUIRE_FALSE(stopped.has_value());
     CHECK(stopped.error().message == "no port");
-    CHECK(applied == "za");
+    CHECK(applied == "cza");
+}
+
+TEST_CASE("sections that wait for each other are told with their places", "[graph][config]")
+{
+    const registration one{{.name = "test-one", .after = {"test-three"}}};
+    const registration two{{.name = "test-two", .after = {"test-one"}}};
+    const registration three{{.name = "test-three", .after = {"test-two"}}};
+    const auto made = schema::registered();
+    REQUIRE_FALSE(made.has_value());
+    const auto told = [](const registration& r) {
+        return fmt::format("{} ({}:{})", r.what.name, __FILE__, r.what.where.line());
+    };
+    CHECK(made.error().message ==
+          fmt::format("configuration sections depend on each other: {} after {} after {} "
+                      "after {}",
+                      told(one), told(three), told(two), told(one)));
+}
+
+TEST_CASE("two sections of one name are told with both places", "[graph][config]")
+{
+    const registration one{{.name = "test-twice"}};
+    const registration two{{.name = "test-twice"}};
+    const auto made = schema::registered();
+    REQUIRE_FALSE(made.has_value());
+    CHECK(made.error().message ==
+          fmt::format("two configuration sections are called `test-twice': {}:{} and {}:{}",
+                      __FILE__, one.what.where.line(), __FILE__, two.what.where.line()));
 }
 
 TEST_CASE("a schema refuses keys that cannot stand together", "[graph][config]")
@@ -333,18 +365,15 @@ TEST_CASE("a schema refuses keys that cannot stand together", "[graph][config]")
         return made ? "accepted" : made.error().message;
     };
     const type n = number(0, 9);
-    CHECK(fault_of({{"one", stage::engine, {{"a.b", n, ""}}},
-                    {"two", stage::engine, {{"a.b", n, ""}}}}) ==
+    CHECK(fault_of({{"one", {{"a.b", n, ""}}}, {"two", {{"a.b", n, ""}}}}) ==
           "the key a.b is claimed twice: by section one and by section two");
-    CHECK(fault_of({{"one", stage::engine, {{"a.*.b", n, ""}, {"a.*", mapping(), ""}}},
-                    {"two", stage::engine, {{"a.*.c", n, ""}}}}) == "accepted");
-    CHECK_THAT(fault_of({{"one", stage::engine, {{"a[].b", n, ""}}},
-                         {"two", stage::engine, {{"a.c", n, ""}}}}),
+    CHECK(fault_of({{"one", {{"a.*.b", n, ""}, {"a.*", mapping(), ""}}},
+                    {"two", {{"a.*.c", n, ""}}}}) == "accepted");
+    CHECK_THAT(fault_of({{"one", {{"a[].b", n, ""}}}, {"two", {{"a.c", n, ""}}}}),
                Catch::StartsWith(
                    "section two: the key a.c conflicts with another key: one makes it a list"));
     for (const char* bad : {"", ".", "a.", ".a", "a..b", "a[", "a[0]", "[]", "a[]b"})
-        CHECK_THAT(fault_of({{"one", stage::engine, {{bad, n, ""}}}}),
-                   Catch::Contains("is not a valid key path"));
+        CHECK_THAT(fault_of({{"one", {{bad, n, ""}}}}), Catch::Contains("is not a valid key path"));
 }
 
 TEST_CASE("keys are listed by path", "[graph][config]")
@@ -358,8 +387,8 @@ TEST_CASE("keys are listed by path", "[graph][config]")
 
 TEST_CASE("registered sections are part of the schema", "[graph][config]")
 {
-    static const registration test_only{
-        {"test_config", stage::last, {{"test_config.key", text(), "only in this test"}}}};
+    const registration test_only{
+        {"test_config", {{"test_config.key", text(), "only in this test"}}}};
     const auto all = schema::registered();
     REQUIRE(all.has_value());
     const auto keys = all->keys();

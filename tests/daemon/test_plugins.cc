@@ -5,6 +5,7 @@
 #include "daemon/plugins.hh"
 #include "daemon/trial.hh"
 #include "daemon/yaml_file.hh"
+#include "graph/dispatch_table.hh"
 #include "graph/init.hh"
 #include "graph/node.hh"
 #include "graph/process/process.hh"
@@ -128,7 +129,6 @@ TEST_CASE("registrations that go with the daemon's are taken", "[daemon]")
               new init_registration{"sample", init_phase::start, no_init};
               new config::registration{
                   {.name = "sample",
-                   .stage = config::stage::last,
                    .keys = {{"sample.list[].colour", config::text(), "A colour."}}}};
           }) == "");
 }
@@ -161,9 +161,18 @@ TEST_CASE("registrations that do not go with the daemon's are faults", "[daemon]
                 "two processes are called `sample'"));
     CHECK(holds(fault_of([] {
                     new config::registration{
-                        {.name = "x",
-                         .stage = config::stage::last,
-                         .keys = {{"other.colour", config::text(), "A colour."}}}};
+                        {.name = "x", .keys = {{"other.colour", config::text(), "A colour."}}}};
                 }),
                 "its configuration key other.colour does not begin with `sample.'"));
+    CHECK(holds(fault_of([] {
+                    new config::registration{
+                        {.name = "sample", .after = {"features"}, .before = {"interfaces"}}};
+                }),
+                "configuration sections depend on each other: features ("));
+    CHECK(holds(fault_of([] { new config::registration{{.name = "features"}}; }),
+                "two configuration sections are called `features': "));
+    CHECK(holds(fault_of([] {
+                    new dispatch_registration{"ethertype", 0x0806, "ARP", "drop"};
+                }),
+                "two nodes handle EtherType 0x0806: `arp-input' ("));
 }

@@ -339,7 +339,6 @@ TEST_CASE("the schema's problems carry the file's lines and columns", "[daemon][
 {
     using namespace config;
     const section ports{"ports",
-                        stage::ports,
                         {{"interfaces.*.device", text("a port"), "", true},
                          {"interfaces.*.mtu", number(68, 9216), ""},
                          {"routes[].via", one_or_list_of(config::ip4_address()), ""}}};

@@ -145,14 +145,20 @@ TEST_CASE("a cycle of init functions is printed", "[graph][init]")
 {
     const auto error = order_of(
         {function("a", {"b"}), function("b", {"c"}), function("c", {"b"}), function("free")});
-    CHECK(error.find("depend on each other") != std::string::npos);
-    CHECK((error.ends_with("b after c after b") || error.ends_with("c after b after c")));
+    const std::string place = " \\(.*test_init.cc:[0-9]+\\)";
+    const auto cycle = [&](std::string one, std::string other) {
+        return Catch::Matches(
+            fmt::format("init functions depend on each other: {0}{2} after {1}{2} "
+                        "after {0}{2}",
+                        one, other, place));
+    };
+    CHECK_THAT(error, cycle("b", "c") || cycle("c", "b"));
     CHECK(error.find("free") == std::string::npos);
 }
 
 TEST_CASE("an init function cannot wait for itself", "[graph][init]")
 {
-    CHECK(order_of({function("a", {"a"})}).ends_with("a after a"));
+    CHECK_THAT(order_of({function("a", {"a"})}), Catch::Matches(".*: a \\(.*\\) after a \\(.*\\)"));
 }
 
 TEST_CASE("an order with a function that does not exist names both", "[graph][init]")

@@ -19,7 +19,5 @@ const weft::command_registration again{"show version", "Versions of something el
 
 WEFT_PLUGIN("stray-key", "1.0", "Has a key of the configuration that is not its own");
 const weft::config::registration stray{
-    {.name = "stray",
-     .stage = weft::config::stage::last,
-     .keys = {{"elsewhere.colour", weft::config::text(), "A colour."}}}};
+    {.name = "stray", .keys = {{"elsewhere.colour", weft::config::text(), "A colour."}}}};
 #endif
