@@ -46,6 +46,12 @@ std::string commands_page(const command_table& commands)
            "| command | |\n|---|---|\n";
     for (const auto* command : commands.all())
         out += fmt::format("| `{}` | {} |\n", cell(command->syntax), cell(command->help));
+    out += "\n## Parameters\n\n"
+           "`<name:type>` is one word; with `...` after it, it can be repeated. `<name:a|b>` is a "
+           "choice of words.\n\n"
+           "| type | accepts |\n|---|---|\n";
+    for (const auto* type : argument_types())
+        out += fmt::format("| `{}` | {} |\n", type->name, cell(type->help));
     return out;
 }
 

@@ -2,6 +2,7 @@
 // The table of registered commands: checks it, runs lines against it, completes them.
 #include "control/command/command.hh"
 
+#include "base/place.hh"
 #include "control/command/command_match.hh"
 #include "control/command/command_syntax.hh"
 
@@ -25,26 +26,34 @@ std::vector<const command_registration*>& commands()
     return list;
 }
 
-std::vector<const completion_registration*>& completions()
+std::vector<const argument_type_registration*>& types()
 {
-    static std::vector<const completion_registration*> list;
+    static std::vector<const argument_type_registration*> list;
     return list;
 }
 
-std::string place_of(const command_registration& one)
+const argument_type* type_named(std::string_view name)
 {
-    return fmt::format("{}:{}", one.where.file_name(), one.where.line());
+    const auto found =
+        std::ranges::find(types(), name, [](const auto* one) { return one->what.name; });
+    return found == types().end() ? nullptr : &(*found)->what;
 }
 
-result<void> check_types(const command_syntax::sequence& items)
+// Looks up the types of all parameters. `is_last`: nothing follows these items.
+result<void> resolve_types(command_syntax::sequence& items, bool is_last)
 {
-    for (const auto& one : items) {
-        const bool typed = one.what == item::kind::parameter && one.choices.empty();
-        if (typed && !command_syntax::is_basic_type(one.type) &&
-            command_syntax::names_of(one.type) == nullptr)
-            return fail(errc::invalid_argument, "unknown type `{}' of <{}>", one.type, one.name);
-        for (const auto& group : one.groups)
-            if (auto good = check_types(group); !good)
+    for (auto& one : items) {
+        if (one.what == item::kind::parameter && one.choices.empty()) {
+            one.accepts = type_named(one.type);
+            if (one.accepts == nullptr)
+                return fail(errc::invalid_argument, "unknown type `{}' of <{}>", one.type,
+                            one.name);
+            const bool ends = is_last && &one == &items.back() && !one.repeats;
+            if (one.accepts->takes_rest && !ends)
+                return fail(errc::invalid_argument, "<{}:{}> is not the last", one.name, one.type);
+        }
+        for (auto& group : one.groups)
+            if (auto good = resolve_types(group, false); !good)
                 return good;
     }
     return {};
@@ -61,27 +70,28 @@ result<std::shared_ptr<const command>> compile(const command_registration& one)
 {
     auto items = command_syntax::parse_syntax(one.syntax);
     const auto wrong = [&](const error& e) {
-        return fail(e.code, "{}: command `{}': {}", place_of(one), one.syntax, e.message);
+        return fail(e.code, "{}: command `{}': {}", place_of(one.where), one.syntax, e.message);
     };
     if (!items)
         return wrong(items.error());
-    if (auto good = check_types(*items); !good)
+    if (auto good = resolve_types(*items, true); !good)
         return wrong(good.error());
     if (auto good = check_help(one.help); !good)
         return wrong(good.error());
     return std::make_shared<const command>(command{&one, std::move(*items)});
 }
 
-result<void> check_completions()
+result<void> check_types()
 {
-    for (const auto* one : completions()) {
-        if (command_syntax::is_basic_type(one->type))
-            return fail(errc::exists, "completions of the basic type `{}'", one->type);
-        const auto same = std::ranges::count(completions(), one->type,
-                                             [](const auto* other) { return other->type; });
-        if (same > 1)
-            return fail(errc::exists, "completions of the type `{}' are registered twice",
-                        one->type);
+    std::map<std::string_view, const argument_type_registration*> named;
+    for (const auto* one : types()) {
+        const auto [other, is_new] = named.emplace(one->what.name, one);
+        if (!is_new)
+            return fail(errc::exists, "two types of parameters are called `{}': {} and {}",
+                        one->what.name, place_of(other->second->where), place_of(one->where));
+        if (auto good = check_help(one->what.help); !good)
+            return fail(errc::invalid_argument, "{}: type `{}' of parameters: {}",
+                        place_of(one->where), one->what.name, good.error().message);
     }
     return {};
 }
@@ -172,22 +182,25 @@ command_registration::~command_registration()
     std::erase(commands(), this);
 }
 
-completion_registration::completion_registration(std::string_view its_type, list_function its_list)
-    : type{its_type}, list{its_list}
+argument_type_registration::argument_type_registration(argument_type type,
+                                                       std::source_location its_place)
+    : what{type}, where{its_place}
 {
-    completions().push_back(this);
+    types().push_back(this);
 }
 
-completion_registration::~completion_registration()
+argument_type_registration::~argument_type_registration()
 {
-    std::erase(completions(), this);
+    std::erase(types(), this);
 }
 
-completion_registration::list_function command_syntax::names_of(std::string_view type) noexcept
+std::vector<const argument_type*> argument_types()
 {
-    const auto found =
-        std::ranges::find(completions(), type, [](const auto* one) { return one->type; });
-    return found == completions().end() ? nullptr : (*found)->list;
+    std::vector<const argument_type*> list;
+    for (const auto* one : types())
+        list.push_back(&one->what);
+    std::ranges::sort(list, {}, [](const auto* one) { return one->name; });
+    return list;
 }
 
 result<command_table> command_table::registered()
@@ -197,7 +210,7 @@ result<command_table> command_table::registered()
 
 result<command_table> command_table::of(std::span<const command_registration* const> registrations)
 {
-    if (auto good = check_completions(); !good)
+    if (auto good = check_types(); !good)
         return pass(good);
     command_table table;
     std::map<std::string, const command_registration*> shapes;
@@ -209,8 +222,8 @@ result<command_table> command_table::of(std::span<const command_registration* co
             shapes.emplace(command_syntax::shape_of((*compiled)->items), one);
         if (!is_new)
             return fail(errc::exists, "two commands have the same syntax: `{}' ({}) and `{}' ({})",
-                        other->second->syntax, place_of(*other->second), one->syntax,
-                        place_of(*one));
+                        other->second->syntax, place_of(other->second->where), one->syntax,
+                        place_of(one->where));
         table.commands_.push_back(std::move(*compiled));
     }
     std::ranges::sort(table.commands_, {},

@@ -58,10 +58,8 @@ struct command_context {
 //   set interface state <interface:interface> <state:up|down>
 //   ip route add <prefix:prefix> via <via:address>...
 // Plain words, `<name:type>` parameters, `[...]` optional groups (in any order where several stand
-// side by side; named by their first word), `...` after a parameter that repeats. Types: word,
-// number, address (IPv4), prefix (IPv4), mac, rest (the rest of the line), choices a|b|c, or a type
-// with registered completions such as interface and node. A word may be shortened to any unique
-// prefix.
+// side by side; named by their first word), `...` after a parameter that repeats. A type is choices
+// (a|b|c) or one that is registered (argument_type). A word may be shortened to any unique prefix.
 //
 // `run` is called on the main thread, in a process that may wait; it returns the command's data.
 // `text` turns that data into what a person reads, without a trailing newline; null: the data is a
@@ -84,17 +82,34 @@ struct command_registration {
     std::source_location where;
 };
 
-// What may be completed where a parameter of type `type` stands: names of interfaces, nodes.
-struct completion_registration {
-    using list_function = std::vector<std::string> (*)(engine&);
-    completion_registration(std::string_view type, list_function list);
-    ~completion_registration();
-    completion_registration(const completion_registration&) = delete;
-    completion_registration& operator=(const completion_registration&) = delete;
-
-    std::string_view type;
-    list_function list;
+// What a parameter may be: the TYPE of `<name:TYPE>`. control/command/argument_types.cc has those
+// of no folder in particular; docs/commands.md lists all.
+struct argument_type {
+    std::string_view name;
+    std::string_view help; // what it accepts, in a few words: "an IPv4 address"
+    // Whether a word is one; the error says what was found and what was expected. Null: any word.
+    result<void> (*check)(std::string_view word) = nullptr;
+    // Instead of `check`: the words of which it must be one, which are completed, such as the names
+    // of interfaces. Main thread. Errors call one by the type's name: "no interface `eth9'".
+    std::vector<std::string> (*names)(engine&) = nullptr;
+    bool takes_rest = false; // the rest of the line, as it is; the last parameter only
 };
+
+// Registers a type before main(), or a plugin's when it is loaded. Two of one name are an error of
+// command_table::registered().
+struct argument_type_registration {
+    explicit argument_type_registration(
+        argument_type type, std::source_location where = std::source_location::current());
+    ~argument_type_registration(); // takes it back
+    argument_type_registration(const argument_type_registration&) = delete;
+    argument_type_registration& operator=(const argument_type_registration&) = delete;
+
+    argument_type what;
+    std::source_location where;
+};
+
+// All of them, by name.
+[[nodiscard]] std::vector<const argument_type*> argument_types();
 
 struct completion {
     // What may stand next: a word, `<name>` for a free parameter, `<cr>` where the command is
@@ -106,10 +121,10 @@ struct completion {
 // The table of all registered commands. Main thread.
 class command_table {
 public:
-    // The registered commands; an error names a malformed syntax or two commands of one syntax with
-    // the places of both.
+    // The registered commands; an error names a malformed syntax, two commands of one syntax or two
+    // types of one name, with the places of both.
     [[nodiscard]] static result<command_table> registered();
-    // The same of some commands only; they outlive the table.
+    // The same of some commands only; they and the types outlive the table.
     [[nodiscard]] static result<command_table>
     of(std::span<const command_registration* const> registrations);
 

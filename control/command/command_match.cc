@@ -3,10 +3,8 @@
 #include "control/command/command_match.hh"
 
 #include "base/nearest.hh"
-#include "base/net/address.hh"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 
@@ -96,8 +94,8 @@ void spread(const walk& from, const edge& via, engine* engine, std::vector<offer
     } else if (!one.choices.empty()) {
         for (const auto& choice : one.choices)
             out.push_back({&from, via, offer::kind::choice, choice});
-    } else if (auto list = names_of(one.type); list != nullptr && engine != nullptr) {
-        for (auto& name : list(*engine))
+    } else if (one.accepts->names != nullptr && engine != nullptr) {
+        for (auto& name : one.accepts->names(*engine))
             out.push_back({&from, via, offer::kind::listed, std::move(name)});
         // Keeps the parameter among what was expected where the list is empty.
         out.push_back({&from, via, offer::kind::listed, {}});
@@ -119,36 +117,9 @@ std::vector<offer> offers_of(const std::vector<walk>& walks, engine* engine)
     return offers;
 }
 
-template <class T>
-result<void> check_address(std::string_view text)
+result<void> check_word(const item& parameter, std::string_view word)
 {
-    const auto parsed = net::parse<T>(text);
-    return parsed ? result<void>{} : pass(parsed);
-}
-
-result<void> check_number(std::string_view text)
-{
-    uint64_t value = 0;
-    const auto* end = text.data() + text.size();
-    const auto [stop, code] = std::from_chars(text.data(), end, value);
-    if (code == std::errc::result_out_of_range)
-        return fail(errc::invalid_argument, "{} is above {}", text, UINT64_MAX);
-    if (code != std::errc{} || stop != end)
-        return fail(errc::invalid_argument, "`{}' is not a number", text);
-    return {};
-}
-
-result<void> check_type(std::string_view type, std::string_view text)
-{
-    if (type == "number")
-        return check_number(text);
-    if (type == "address")
-        return check_address<net::ip4_address>(text);
-    if (type == "prefix")
-        return check_address<net::ip4_prefix>(text);
-    if (type == "mac")
-        return check_address<net::mac_address>(text);
-    return {};
+    return parameter.accepts->check == nullptr ? result<void>{} : parameter.accepts->check(word);
 }
 
 fit fit_of(const offer& one, std::string_view word)
@@ -164,12 +135,12 @@ fit fit_of(const offer& one, std::string_view word)
     case offer::kind::free:
         break;
     }
-    const auto& type = one.via.what->type;
-    if (type == "rest")
+    const argument_type& type = *one.via.what->accepts;
+    if (type.takes_rest)
         return fit::rest;
-    if (type == "word")
+    if (type.check == nullptr && type.names == nullptr)
         return fit::word;
-    return check_type(type, word) ? fit::typed : fit::none;
+    return check_word(*one.via.what, word) ? fit::typed : fit::none;
 }
 
 // What an error or a help calls it: words as they are, parameters as <name>.
@@ -203,7 +174,7 @@ std::set<std::string> labels_of(const std::vector<offer>& offers)
 
 std::string unknown_name(const item& parameter, std::string_view word, engine* engine)
 {
-    const auto names = names_of(parameter.type)(*engine);
+    const auto names = parameter.accepts->names(*engine);
     std::string text = fmt::format("no {} `{}'", parameter.type, word);
     if (names.empty())
         return text + " (there is none)";
@@ -229,7 +200,7 @@ tl::unexpected<error> unexpected_word(const std::vector<offer>& offers, const st
             detail = unknown_name(*one.via.what, word, engine);
             code = errc::not_found;
         } else if (one.what == offer::kind::free && detail.empty()) {
-            const auto checked = check_type(one.via.what->type, word);
+            const auto checked = check_word(*one.via.what, word);
             detail = fmt::format("{}: {}", one.via.what->name, checked.error().message);
         }
     }
@@ -261,17 +232,9 @@ walk follow(const offer& one, std::string_view word, std::string_view rest)
     }
     if (one.what == offer::kind::choice)
         word = one.text;
-    next.arguments.add(what.name, std::string{what.type == "rest" ? rest : word});
+    const bool takes_rest = what.accepts != nullptr && what.accepts->takes_rest;
+    next.arguments.add(what.name, std::string{takes_rest ? rest : word});
     return next;
-}
-
-std::string help_of_type(const item& parameter)
-{
-    static const std::map<std::string, std::string, std::less<>> helps{
-        {"number", "a number"},   {"address", "an IPv4 address"},   {"prefix", "an IPv4 prefix"},
-        {"mac", "a MAC address"}, {"rest", "the rest of the line"}, {"word", "a word"}};
-    const auto found = helps.find(parameter.type);
-    return found != helps.end() ? found->second : parameter.type;
 }
 
 // What a completion says of a word: the help of the one command it leads to, or what follows it.
@@ -344,12 +307,12 @@ std::vector<completion> matcher::next(std::string_view prefix) const
     std::map<std::string, std::string> helps;
     for (const auto& one : offers) {
         if (one.what == offer::kind::free)
-            helps[label_of(one)] = help_of_type(*one.via.what);
+            helps[label_of(one)] = one.via.what->accepts->help;
         else if (one.what == offer::kind::word && one.text.starts_with(prefix))
             by_text[one.text].push_back(&one);
         else if (!one.text.empty() && one.text.starts_with(prefix))
             helps[one.text] =
-                one.what == offer::kind::listed ? one.via.what->type : one.via.what->name;
+                one.what == offer::kind::listed ? one.via.what->accepts->help : one.via.what->name;
     }
     for (const auto& [text, same] : by_text)
         helps[text] = help_of_word(same, engine_);

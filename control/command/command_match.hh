@@ -13,9 +13,6 @@
 
 namespace weft::command_syntax {
 
-// The names that a type's registered completions give; null for a type without.
-[[nodiscard]] completion_registration::list_function names_of(std::string_view type) noexcept;
-
 // A place between two words of a syntax: before `item`, or, within a group of options, before its
 // `step`. `used` has a bit for each group that was begun.
 struct place {

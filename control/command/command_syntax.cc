@@ -13,9 +13,6 @@
 namespace weft::command_syntax {
 namespace {
 
-constexpr std::array<std::string_view, 6> basic_types{"word",   "number", "address",
-                                                      "prefix", "mac",    "rest"};
-
 bool is_blank(char c) noexcept
 {
     return c == ' ' || c == '\t';
@@ -146,27 +143,25 @@ private:
             return fail(errc::invalid_argument, "it does not begin with a word");
         std::set<std::string> group_names;
         for (size_t i = 0; i < items.size(); ++i) {
-            if (auto good = check_parameter(items[i], i + 1 == items.size()); !good)
+            if (auto good = check_parameter(items[i]); !good)
                 return good;
             for (const auto& group : items[i].groups) {
                 if (!group_names.insert(group.front().name).second)
                     return fail(errc::invalid_argument, "two groups `[{}'", group.front().name);
                 for (const auto& inner : group)
-                    if (auto good = check_parameter(inner, false); !good)
+                    if (auto good = check_parameter(inner); !good)
                         return good;
             }
         }
         return {};
     }
 
-    result<void> check_parameter(const item& one, bool is_last)
+    result<void> check_parameter(const item& one)
     {
         if (one.what != item::kind::parameter)
             return {};
         if (!parameter_names_.insert(one.name).second)
             return fail(errc::invalid_argument, "two parameters <{}>", one.name);
-        if (one.type == "rest" && (!is_last || one.repeats))
-            return fail(errc::invalid_argument, "<{}:rest> is not the last", one.name);
         return {};
     }
 
@@ -207,11 +202,6 @@ std::optional<code_point> decode(std::string_view text) noexcept
 result<sequence> parse_syntax(std::string_view text)
 {
     return reader{text}.read();
-}
-
-bool is_basic_type(std::string_view type) noexcept
-{
-    return std::ranges::find(basic_types, type) != basic_types.end();
 }
 
 std::string shape_of(const sequence& items)

@@ -10,6 +10,7 @@
 #include <vector>
 
 namespace weft {
+struct argument_type;
 struct command_registration;
 }
 
@@ -23,9 +24,10 @@ struct item {
     enum class kind { word, parameter, options };
 
     kind what = kind::word;
-    std::string name;                 // the word, or the name of the parameter
-    std::string type;                 // of a parameter that is not a choice
-    std::vector<std::string> choices; // of a parameter `<name:a|b>`
+    std::string name;                       // the word, or the name of the parameter
+    std::string type;                       // of a parameter that is not a choice; its name
+    const argument_type* accepts = nullptr; // that type, once the table has looked it up
+    std::vector<std::string> choices;       // of a parameter `<name:a|b>`
     bool repeats = false;
     std::vector<sequence> groups; // of options
 };
@@ -39,9 +41,6 @@ struct command {
 // Parses a syntax as control/command/command.hh describes it. An error says what is malformed, and
 // where. Whether a type exists is not looked at.
 [[nodiscard]] result<sequence> parse_syntax(std::string_view text);
-
-// The types that need no registered completions.
-[[nodiscard]] bool is_basic_type(std::string_view type) noexcept;
 
 // The syntax with the names of parameters taken out: two commands that cannot be told apart have
 // the same.

@@ -182,12 +182,13 @@ const command_registration node{
     "A node's type, state, next and previous nodes, variants and drop reasons", show_node,
     node_text};
 
-const completion_registration node_names{"node", [](engine& engine) {
-                                             std::vector<std::string> names;
-                                             for (const auto* entry : by_name(engine))
-                                                 names.push_back(entry->name);
-                                             return names;
-                                         }};
+const argument_type_registration node_names{
+    {.name = "node", .help = "a node", .names = [](engine& engine) {
+         std::vector<std::string> names;
+         for (const auto* entry : by_name(engine))
+             names.push_back(entry->name);
+         return names;
+     }}};
 
 } // namespace
 

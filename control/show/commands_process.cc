@@ -138,13 +138,13 @@ const command_registration timers{
     timers_text};
 
 // Those that cannot be stopped too: the table's errors say why.
-const completion_registration process_names{"process", [](engine& engine) {
-                                                std::vector<std::string> names;
-                                                for (auto& p :
-                                                     engine.module<process_table>().status())
-                                                    names.push_back(std::move(p.name));
-                                                return names;
-                                            }};
+const argument_type_registration process_names{
+    {.name = "process", .help = "a process", .names = [](engine& engine) {
+         std::vector<std::string> names;
+         for (auto& p : engine.module<process_table>().status())
+             names.push_back(std::move(p.name));
+         return names;
+     }}};
 
 } // namespace
 

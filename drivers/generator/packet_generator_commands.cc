@@ -315,8 +315,10 @@ const command_registration show_command{"show packet-generator [<stream:stream>]
 const command_registration show_beside_others{"packet-generator show [<stream:stream>]",
                                               "Same as show packet-generator", show, show_text};
 
-const completion_registration names{
-    "stream", [](engine& engine) { return engine.module<packet_generator>().names(); }};
+const argument_type_registration names{
+    {.name = "stream", .help = "a stream of the packet generator", .names = [](engine& engine) {
+         return engine.module<packet_generator>().names();
+     }}};
 
 } // namespace
 

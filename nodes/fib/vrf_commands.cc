@@ -78,13 +78,14 @@ const command_registration set{"set interface vrf <interface:interface> <vrf:vrf
                                set_vrf};
 const command_registration show{"show vrf", "VRFs and their interfaces", show_vrf, show_vrf_text};
 
-const completion_registration names{"vrf", [](engine& engine) {
-                                        const auto& vrfs = engine.module<vrf_table>();
-                                        std::vector<std::string> all;
-                                        for (auto vrf : vrfs.all())
-                                            all.push_back(vrfs.name_of(vrf));
-                                        return all;
-                                    }};
+const argument_type_registration names{
+    {.name = "vrf", .help = "a VRF", .names = [](engine& engine) {
+         const auto& vrfs = engine.module<vrf_table>();
+         std::vector<std::string> all;
+         for (auto vrf : vrfs.all())
+             all.push_back(vrfs.name_of(vrf));
+         return all;
+     }}};
 
 void check(const config::value& root, config::problems& problems)
 {

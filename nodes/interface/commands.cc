@@ -144,12 +144,13 @@ const command_registration show{"show interface [<interface:interface>]",
                                 "State, link, speed, MTU, counters and rates of interfaces",
                                 show_interface, interface_text};
 
-const completion_registration names{"interface", [](engine& engine) {
-                                        std::vector<std::string> list;
-                                        for (const auto& i : interfaces_of(engine).all())
-                                            list.push_back(i->name);
-                                        return list;
-                                    }};
+const argument_type_registration names{
+    {.name = "interface", .help = "an interface", .names = [](engine& engine) {
+         std::vector<std::string> list;
+         for (const auto& i : interfaces_of(engine).all())
+             list.push_back(i->name);
+         return list;
+     }}};
 
 json hardware_json(engine& engine, const interface& i)
 {

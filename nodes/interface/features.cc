@@ -150,11 +150,11 @@ const command_registration all{"show features",
                                "The feature arcs, their features in order, and where they are on",
                                show_all, all_text};
 
-const completion_registration feature_names{
-    "feature", [](engine&) {
-        const auto names = registered_features();
-        return std::vector<std::string>{names.begin(), names.end()};
-    }};
+const argument_type_registration feature_names{
+    {.name = "feature", .help = "a feature", .names = [](engine&) {
+         const auto names = registered_features();
+         return std::vector<std::string>{names.begin(), names.end()};
+     }}};
 
 } // namespace
 

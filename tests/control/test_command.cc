@@ -12,6 +12,7 @@
 
 namespace {
 
+using weft::argument_type_registration;
 using weft::command_context;
 using weft::command_registration;
 using weft::command_table;
@@ -44,7 +45,8 @@ std::vector<std::string> ports(weft::engine&)
     return {"eth0", "eth1", "uplink"};
 }
 
-const weft::completion_registration port_names{"test-port", ports};
+const argument_type_registration port_names{
+    {.name = "test-port", .help = "a port of these tests", .names = ports}};
 
 // Registered only while it lives: other tests look at all registered commands.
 struct sample_commands {
@@ -281,11 +283,53 @@ TEST_CASE("a malformed syntax is refused with its place", "[graph][command]")
     CHECK_THAT(refusal("show <x:unheard>"), Catch::EndsWith("unknown type `unheard' of <x>"));
     CHECK_THAT(refusal("show <x:a||b>"), Catch::EndsWith("`a||b' is not a list of choices"));
     CHECK_THAT(refusal("show <x:rest> more"), Catch::EndsWith("<x:rest> is not the last"));
+    CHECK_THAT(refusal("show <x:rest>..."), Catch::EndsWith("<x:rest> is not the last"));
+    CHECK_THAT(refusal("show [max <x:rest>]"), Catch::EndsWith("<x:rest> is not the last"));
     CHECK_THAT(refusal("show <x:word> <x:word>"), Catch::EndsWith("two parameters <x>"));
     CHECK_THAT(refusal("show [a] [a]"), Catch::EndsWith("two groups `[a'"));
     CHECK_THAT(refusal("<x:word>"), Catch::EndsWith("it does not begin with a word"));
     CHECK_THAT(refusal("show", "two\nlines"), Catch::EndsWith("its help is not one line"));
     CHECK(refusal("show <x:a|b>... [c <d:number>] end") == "accepted");
+}
+
+TEST_CASE("two types of one name are refused with both places", "[graph][command]")
+{
+    const argument_type_registration one{{.name = "number", .help = "a number of mine"}};
+    const auto text = refusal("show");
+    CHECK_THAT(text, Catch::StartsWith("two types of parameters are called `number': "));
+    CHECK_THAT(text, Catch::Contains("argument_types.cc:"));
+    CHECK_THAT(text, Catch::EndsWith(fmt::format("test_command.cc:{}", one.where.line())));
+}
+
+TEST_CASE("a type is known as long as its registration lives", "[graph][command]")
+{
+    const auto even = [](std::string_view word) -> weft::result<void> {
+        if (!word.empty() && (word.back() - '0') % 2 == 0)
+            return {};
+        return weft::fail(weft::errc::invalid_argument, "`{}' is odd, expected an even number",
+                          word);
+    };
+    {
+        const argument_type_registration type{
+            {.name = "even", .help = "an even number", .check = even}};
+        const command_registration one{"take <port:even> [max]", "Takes an even number", tell};
+        const std::array list{&one};
+        const auto table = command_table::of(list);
+        REQUIRE(table);
+        CHECK(table->run(no_engine(), "take 12 max", false).value() == "max port=12");
+        CHECK(table->run(no_engine(), "take 13", false).error().message ==
+              "port: `13' is odd, expected an even number");
+        CHECK(table->complete(no_engine(), "take ")[0].word == "<port>");
+        CHECK(table->complete(no_engine(), "take ")[0].help == "an even number");
+    }
+    CHECK_THAT(refusal("take <port:even>"), Catch::EndsWith("unknown type `even' of <port>"));
+}
+
+TEST_CASE("a type without a help of one line is refused", "[graph][command]")
+{
+    const argument_type_registration mute{{.name = "mute", .help = ""}};
+    CHECK_THAT(refusal("show"), Catch::EndsWith("type `mute' of parameters: its help is not one "
+                                                "line"));
 }
 
 TEST_CASE("two commands of one syntax are refused with both places", "[graph][command]")
