@@ -65,6 +65,18 @@ struct ip4_prefix {
         return p.length >= length && contains(p.network);
     }
     [[nodiscard]] constexpr ip4_address last() const noexcept { return {network.value | ~mask()}; }
+    // Whether its first and last address are no host's: the network's own and its broadcast
+    // address. All are hosts' where there are two (RFC 3021), or one.
+    [[nodiscard]] constexpr bool has_ends() const noexcept { return length < 31; }
+    [[nodiscard]] constexpr bool is_end(ip4_address a) const noexcept
+    {
+        return has_ends() && (a == network || a == last());
+    }
+    // Whether a host of this network may have the address.
+    [[nodiscard]] constexpr bool has_host(ip4_address a) const noexcept
+    {
+        return contains(a) && !is_end(a);
+    }
     friend constexpr auto operator<=>(const ip4_prefix&, const ip4_prefix&) noexcept = default;
 };
 

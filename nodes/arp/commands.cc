@@ -20,32 +20,26 @@ using fib::neighbour_table;
 using json = nlohmann::ordered_json;
 using enum text_table::align;
 
-// Nobody has the router's own address, or an end of a network; any other may be on a network that
-// comes later.
-void check_address(const config::value& item, const config::value& interfaces,
-                   config::problems& problems)
+// Why an address can be no neighbour's on an interface of a VRF with these addresses; empty if it
+// may be, now or once the interface has its network. `name` is called with interfaces of `own`.
+template <class Name>
+std::string why_no_neighbour(net::ip4_address a, interface_index on, const ip4::own_addresses& own,
+                             Name&& name)
 {
-    const auto* address = item.find("address");
-    const auto a = address->as<net::ip4_address>();
-    if (const auto name = ip4::unroutable({a, 32}); !name.empty())
-        problems.add(*address, "{} is in {}", address->text(), name);
-    const std::string vrf = vrf_in(*interfaces.find(item.find("interface")->text()));
-    for (const auto& [name, at, settings] : interfaces.entries())
-        for (const auto& own : vrf_in(settings) == vrf
-                                   ? settings.list<net::ip4_interface_address>("addresses")
-                                   : std::vector<net::ip4_interface_address>{}) {
-            const auto network = own.network();
-            if (own.address == a)
-                problems.add(*address, "{} is an address of interface {}", address->text(), name);
-            else if (own.length < 31 && (a == network.network || a == network.last()))
-                problems.add(*address, "{} is the {} address of {}", address->text(),
-                             a == network.network ? "first" : "broadcast", net::to_string(network));
-            else if (network.contains(a) && name != item.find("interface")->text())
-                problems.add(*address, "{} is on a network of interface {}", address->text(), name);
-            else
-                continue;
-            return;
-        }
+    if (const auto range = ip4::unroutable({a, 32}); !range.empty())
+        return fmt::format("is in {}", range);
+    for (const auto& o : own.all()) {
+        const auto network = o.network();
+        if (o.address == a)
+            return fmt::format("is an address of interface {}", name(o.interface));
+        if (network.is_end(a))
+            return fmt::format("is the {} address of {}",
+                               a == network.network ? "first" : "broadcast",
+                               net::to_string(network));
+        if (network.contains(a) && o.interface != on)
+            return fmt::format("is on a network of interface {}", name(o.interface));
+    }
+    return {};
 }
 
 void check(const config::value& root, config::problems& problems)
@@ -54,6 +48,12 @@ void check(const config::value& root, config::problems& problems)
     const auto* interfaces = root.find("interfaces");
     if (list == nullptr)
         return;
+    const auto own = ip4::configured_addresses(root);
+    const auto name_at = [&](interface_index i) { return interfaces->entries()[i].key; };
+    std::map<std::string_view, interface_index> numbers;
+    if (interfaces != nullptr)
+        for (const auto& entry : interfaces->entries())
+            numbers.emplace(entry.key, static_cast<interface_index>(numbers.size()));
     std::map<std::pair<std::string, net::ip4_address>, int> lines;
     for (const auto& item : list->items()) {
         const auto& name = item.find("interface")->text();
@@ -62,9 +62,11 @@ void check(const config::value& root, config::problems& problems)
             problems.add(*item.find("interface"), "no interface `{}' is configured", name);
             continue;
         }
-        check_address(item, *interfaces, problems);
-        const auto [first, fresh] =
-            lines.emplace(std::pair{name, address->as<net::ip4_address>()}, item.at().line);
+        const auto a = address->as<net::ip4_address>();
+        const auto& vrf = own.at(vrf_in(*interfaces->find(name)));
+        if (const auto why = why_no_neighbour(a, numbers.at(name), vrf, name_at); !why.empty())
+            problems.add(*address, "{} {}", address->text(), why);
+        const auto [first, fresh] = lines.emplace(std::pair{name, a}, item.at().line);
         if (!fresh)
             problems.add(*address, "{} on interface {} already has an entry (line {})",
                          address->text(), name, first->second);
@@ -156,25 +158,6 @@ const command_registration show_neighbors{
     "show ip neighbors", "Neighbours with MAC address and state, and the usage of each interface",
     show, text};
 
-// Any address will do that may be a neighbour's, now or once the interface has its network.
-result<void> check_place(engine& engine, const interface& i, net::ip4_address a)
-{
-    const auto& ip4 = engine.module<ip4::tables>();
-    const std::string text = net::to_string(a);
-    if (const auto name = ip4::unroutable({a, 32}); !name.empty())
-        return fail(errc::invalid_argument, "{} is in {}", text, name);
-    const vrf_index vrf = ip4.vrf_of(i.index);
-    if (ip4.own(vrf).contains(a))
-        return fail(errc::invalid_argument, "{} is an address of this router", text);
-    if (const auto towards = ip4.interface_towards(a, vrf); towards && *towards != i.index)
-        return fail(errc::invalid_argument, "{} is on a network of interface {}", text,
-                    interfaces_of(engine).at(*towards).name);
-    if (ip4.own(vrf).is_broadcast(a))
-        return fail(errc::invalid_argument, "{} is the first or the broadcast address of a network",
-                    text);
-    return {};
-}
-
 result<json> add(command_context& context)
 {
     const auto i = interface_of(context);
@@ -184,8 +167,14 @@ result<json> add(command_context& context)
     const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
     if (mac.is_group() || mac.is_zero())
         return fail(errc::invalid_argument, "{} is not a unicast MAC address", net::to_string(mac));
-    if (auto good = check_place(context.engine, **i, address); !good)
-        return pass(good);
+    const auto& ip4 = context.engine.module<ip4::tables>();
+    const auto name_at = [&](interface_index at) {
+        return interfaces_of(context.engine).at(at).name;
+    };
+    const auto why =
+        why_no_neighbour(address, (*i)->index, ip4.own(ip4.vrf_of((*i)->index)), name_at);
+    if (!why.empty())
+        return fail(errc::invalid_argument, "{} {}", net::to_string(address), why);
     auto done = context.engine.module<neighbour_table>().add_permanent((*i)->index, address, mac);
     if (!done)
         return pass(done);

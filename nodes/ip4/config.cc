@@ -38,13 +38,8 @@ std::vector<seen_address> all_addresses(const config::value& root)
 
 void check_one_address(const seen_address& a, config::problems& problems)
 {
-    const auto network = a.address.network();
-    if (const auto range = unroutable({a.address.address, 32}); !range.empty())
-        problems.add(*a.where, "{} is in {}", a.where->text(), range);
-    else if (a.address.length < 31 &&
-             (a.address.address == network.network || a.address.address == network.last()))
-        problems.add(*a.where, "{} is the {} address of its network", a.where->text(),
-                     a.address.address == network.network ? "first" : "broadcast");
+    if (const auto why = why_no_address(a.address); !why.empty())
+        problems.add(*a.where, "{} {}", a.where->text(), why);
 }
 
 void check_addresses(const config::value& root, config::problems& problems)
@@ -90,28 +85,18 @@ const config::registration addresses{{
     .after = {"interfaces", "interface-vrfs"},
 }};
 
-// Why an address is no next hop's in a VRF; empty if it may be one, now or once it has a network.
-std::string_view why_no_next_hop(net::ip4_address a, std::string_view vrf,
-                                 const std::vector<seen_address>& all)
+using addresses_by_vrf = std::map<std::string, own_addresses>;
+
+const own_addresses& addresses_in(std::string_view vrf, const addresses_by_vrf& all)
 {
-    if (!unroutable({a, 32}).empty())
-        return "is not a unicast host address";
-    std::string_view why;
-    for (const auto& own : all) {
-        const auto network = own.address.network();
-        if (own.vrf != vrf)
-            continue;
-        if (own.address.address == a)
-            return "is an address of this router";
-        if (own.address.length < 31 && (a == network.network || a == network.last()))
-            why = "is the first or the broadcast address of a network";
-    }
-    return why;
+    static const own_addresses none;
+    const auto found = all.find(std::string{vrf});
+    return found == all.end() ? none : found->second;
 }
 
 // Next hops and the interface that they are behind, of a route or of one of its `paths'.
 void check_path(const config::value& path, const config::value& route, const config::value& root,
-                const std::vector<seen_address>& all, config::problems& problems)
+                const addresses_by_vrf& all, config::problems& problems)
 {
     const auto* dev = path.find("dev");
     const auto* interfaces = root.find("interfaces");
@@ -127,7 +112,7 @@ void check_path(const config::value& path, const config::value& route, const con
         behind != nullptr ? vrf_in(*behind)
                           : vrf_in(route, route.find("via-vrf") != nullptr ? "via-vrf" : "vrf");
     for (auto address : via)
-        if (const auto why = why_no_next_hop(address, through, all); !why.empty())
+        if (const auto why = why_no_next_hop(address, addresses_in(through, all)); !why.empty())
             problems.add(*path.find("via"), "next hop {} {}", net::to_string(address), why);
 }
 
@@ -164,8 +149,8 @@ void check_kind(const config::value& route, config::problems& problems)
             problems.add(path, "a path needs `via' or `dev'");
 }
 
-void check_route(const config::value& route, const config::value& root,
-                 const std::vector<seen_address>& all, config::problems& problems)
+void check_route(const config::value& route, const config::value& root, const addresses_by_vrf& all,
+                 config::problems& problems)
 {
     const auto* to = route.find("to");
     if (const auto range = unroutable(to->as<net::ip4_prefix>()); !range.empty())
@@ -192,7 +177,7 @@ void check_routes(const config::value& root, config::problems& problems)
     const auto* routes = root.find("routes");
     if (routes == nullptr)
         return;
-    const auto all = all_addresses(root);
+    const auto all = configured_addresses(root);
     std::map<std::tuple<std::string, net::ip4_prefix, route_rank>, int> lines;
     for (const auto& route : routes->items()) {
         check_route(route, root, all, problems);
@@ -292,7 +277,7 @@ const config::registration routes{{
     .check = check_routes,
     .apply = apply_routes,
     .also_reads = {"interfaces", "vrfs"},
-    .after = {"ip4-addresses", "ip4-interfaces"},
+    .after = {"ip4-addresses", "ip4-interfaces", "ip4-route-files"},
 }};
 
 // Read when the configuration is checked too, so that --check tells all that is wrong with them.
@@ -301,10 +286,9 @@ void check_route_files(const config::value& root, config::problems& problems)
     const auto* files = root.find("route-files");
     if (files == nullptr)
         return;
-    const auto all = all_addresses(root);
-    const auto why_not = [&](net::ip4_address a) {
-        return why_no_next_hop(a, vrf_table::default_name, all);
-    };
+    const auto all = configured_addresses(root);
+    const own_addresses& own = addresses_in(vrf_table::default_name, all);
+    const auto why_not = [&](net::ip4_address a) { return why_no_next_hop(a, own); };
     for (const auto& file : files->items()) {
         if (!file.text().starts_with('/')) {
             problems.add(file, "{} is not an absolute path", quote(file.text()));
@@ -344,5 +328,23 @@ const config::registration route_files{{
 }};
 
 } // namespace
+
+std::map<std::string, own_addresses> configured_addresses(const config::value& root)
+{
+    std::map<std::string, std::vector<own_addresses::owned>> found;
+    if (const auto* interfaces = root.find("interfaces")) {
+        interface_index number = 0;
+        for (const auto& [name, key_at, settings] : interfaces->entries()) {
+            auto& own = found[vrf_in(settings)];
+            for (const auto& a : settings.list<net::ip4_interface_address>("addresses"))
+                own.push_back({a.address, a.length, number});
+            ++number;
+        }
+    }
+    std::map<std::string, own_addresses> made;
+    for (auto& [vrf, own] : found)
+        made.emplace(vrf, std::move(own));
+    return made;
+}
 
 } // namespace weft::ip4

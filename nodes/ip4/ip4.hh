@@ -17,6 +17,10 @@
 #include <span>
 #include <vector>
 
+namespace weft::config {
+class value;
+}
+
 namespace weft::ip4 {
 
 // The address for which a packet is sent out: the next hop's, or the destination where that is
@@ -227,6 +231,19 @@ private:
 // Whether a prefix lies in a range that is never routed (RFC 1812 section 5.3.7, RFC 1122
 // section 3.2.1.3); the range's name, empty if not.
 [[nodiscard]] std::string_view unroutable(const net::ip4_prefix& prefix) noexcept;
+
+// Why an interface cannot have this address: it lies in such a range, or is an end of its network;
+// empty if it can.
+[[nodiscard]] std::string why_no_address(const net::ip4_interface_address& a);
+
+// Why an address is no next hop's of a router with these addresses, or no neighbour's: it lies in
+// such a range, is the router's own or an end of a network; empty if it may be one, now or once it
+// has a network.
+[[nodiscard]] std::string_view why_no_next_hop(net::ip4_address a, const own_addresses& own);
+
+// By VRF, the router's addresses as the configuration has them. Their interfaces are numbered as
+// they stand there; each VRF that an interface names is there.
+[[nodiscard]] std::map<std::string, own_addresses> configured_addresses(const config::value& root);
 
 // What a static route of type `blackhole', `unreachable' or `prohibit' does; none for other words.
 [[nodiscard]] std::optional<adjacency_kind> special_route_kind(std::string_view type) noexcept;

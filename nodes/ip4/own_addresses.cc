@@ -11,8 +11,7 @@ own_addresses::own_addresses(std::vector<owned> all) : all_{std::move(all)}
     for (const auto& o : all_)
         know(o.address);
     for (const auto& o : all_)
-        if (const auto network = net::ip4_interface_address{o.address, o.length}.network();
-            o.length < 31) {
+        if (const auto network = o.network(); network.has_ends()) {
             know(network.network);
             know(network.last());
         }
@@ -28,10 +27,8 @@ void own_addresses::know(net::ip4_address a) noexcept
 
 bool own_addresses::search_ends(net::ip4_address a) const noexcept
 {
-    return std::any_of(all_.begin(), all_.end(), [&](const auto& o) {
-        const auto network = net::ip4_interface_address{o.address, o.length}.network();
-        return o.length < 31 && (a == network.network || a == network.last());
-    });
+    return std::any_of(all_.begin(), all_.end(),
+                       [&](const auto& o) { return o.network().is_end(a); });
 }
 
 bool own_addresses::search(net::ip4_address a) const noexcept
@@ -50,12 +47,9 @@ std::optional<interface_index> own_addresses::interface_towards(net::ip4_address
 {
     if (contains(a))
         return {};
-    for (const auto& o : all_) {
-        const auto network = net::ip4_interface_address{o.address, o.length}.network();
-        const bool end = o.length < 31 && (a == network.network || a == network.last());
-        if (!end && network.contains(a))
+    for (const auto& o : all_)
+        if (o.network().has_host(a))
             return o.interface;
-    }
     return {};
 }
 
@@ -66,7 +60,7 @@ net::ip4_address own_addresses::source_for(net::ip4_address peer,
     for (const auto& o : all_) {
         if (o.interface != interface)
             continue;
-        if (net::ip4_interface_address{o.address, o.length}.network().contains(peer))
+        if (o.network().contains(peer))
             return o.address;
         if (first.value == 0)
             first = o.address;

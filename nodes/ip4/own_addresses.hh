@@ -21,6 +21,11 @@ public:
         net::ip4_address address;
         uint8_t length;
         interface_index interface;
+
+        [[nodiscard]] net::ip4_prefix network() const noexcept
+        {
+            return net::ip4_interface_address{address, length}.network();
+        }
     };
 
     own_addresses() = default;

@@ -40,12 +40,7 @@ void tables::relink(const net::ip4_prefix& network, vrf_index vrf)
 
 std::string_view tables::why_no_next_hop(net::ip4_address a, vrf_index vrf) const
 {
-    if (!unroutable({a, 32}).empty())
-        return "is not a unicast host address";
-    if (own(vrf).contains(a))
-        return "is an address of this router";
-    return own(vrf).is_broadcast(a) ? "is the first or the broadcast address of a network"
-                                    : std::string_view{};
+    return ip4::why_no_next_hop(a, own(vrf));
 }
 
 result<next_hop_index> tables::hop_of(const route_path& way, vrf_index through)

@@ -25,14 +25,11 @@ constexpr net::ip4_prefix host_route(net::ip4_address a)
 result<void> tables::check_address(interface_index i, const net::ip4_interface_address& a) const
 {
     const std::string text = net::to_string(a);
-    if (const auto name = unroutable(host_route(a.address)); !name.empty())
-        return fail(errc::invalid_argument, "{} is in {}", text, name);
+    if (const auto why = why_no_address(a); !why.empty())
+        return fail(errc::invalid_argument, "{} {}", text, why);
     const auto network = a.network();
-    if (a.length < 31 && (a.address == network.network || a.address == network.last()))
-        return fail(errc::invalid_argument, "{} is the {} address of its network", text,
-                    a.address == network.network ? "first" : "broadcast");
     for (const auto& o : own(vrf_of(i)).all()) {
-        const auto other = net::ip4_interface_address{o.address, o.length}.network();
+        const auto other = o.network();
         const auto& name = interfaces_of(engine_).at(o.interface).name;
         if (o.address == a.address)
             return fail(errc::exists, "{} is already an address of interface {}", text, name);
@@ -59,7 +56,7 @@ result<void> tables::set_connected(interface_index i, const net::ip4_prefix& net
     auto& routes = this->routes(vrf_of(i));
     if (auto done = routes.set(network, route_source::connected, *balance); !done)
         return done;
-    if (network.length >= 31)
+    if (!network.has_ends())
         return {};
     for (auto address : {network.network, network.last()})
         if (auto done = routes.set(host_route(address), route_source::connected,
@@ -72,8 +69,7 @@ result<void> tables::set_connected(interface_index i, const net::ip4_prefix& net
 // The routes that an address stands for.
 result<void> tables::install(const own_addresses::owned& o)
 {
-    auto done =
-        set_connected(o.interface, net::ip4_interface_address{o.address, o.length}.network());
+    auto done = set_connected(o.interface, o.network());
     if (done)
         done = routes(vrf_of(o.interface))
                    .set(host_route(o.address), route_source::local,
@@ -84,16 +80,15 @@ result<void> tables::install(const own_addresses::owned& o)
 // `rest`: the addresses that stay, which may share the network.
 void tables::withdraw(const own_addresses::owned& o, std::span<const own_addresses::owned> rest)
 {
-    const auto network = net::ip4_interface_address{o.address, o.length}.network();
+    const auto network = o.network();
     auto& routes = this->routes(vrf_of(o.interface));
     routes.remove(host_route(o.address), route_source::local);
-    const bool shared = std::any_of(rest.begin(), rest.end(), [&](const auto& other) {
-        return net::ip4_interface_address{other.address, other.length}.network() == network;
-    });
+    const bool shared = std::any_of(rest.begin(), rest.end(),
+                                    [&](const auto& other) { return other.network() == network; });
     if (shared || network.length == 32)
         return;
     routes.remove(network, route_source::connected);
-    if (network.length < 31)
+    if (network.has_ends())
         for (auto address : {network.network, network.last()})
             routes.remove(host_route(address), route_source::connected);
 }

@@ -47,6 +47,27 @@ std::string_view unroutable(const net::ip4_prefix& prefix) noexcept
     return {};
 }
 
+std::string why_no_address(const net::ip4_interface_address& a)
+{
+    if (const auto range = unroutable({a.address, 32}); !range.empty())
+        return fmt::format("is in {}", range);
+    const auto network = a.network();
+    if (network.is_end(a.address))
+        return fmt::format("is the {} address of its network",
+                           a.address == network.network ? "first" : "broadcast");
+    return {};
+}
+
+std::string_view why_no_next_hop(net::ip4_address a, const own_addresses& own)
+{
+    if (!unroutable({a, 32}).empty())
+        return "is not a unicast host address";
+    if (own.contains(a))
+        return "is an address of this router";
+    return own.is_broadcast(a) ? "is the first or the broadcast address of a network"
+                               : std::string_view{};
+}
+
 tables::tables(engine& engine)
     : engine_{engine}, names_{engine.module<vrf_table>()}, hops_{engine}, own_{new own_addresses}
 {
@@ -99,7 +120,7 @@ void tables::publish_own(vrf_index vrf, std::vector<own_addresses::owned> all)
     auto& routes = this->routes(vrf);
     routes.watch_nothing();
     for (const auto& o : all)
-        routes.watch(net::ip4_interface_address{o.address, o.length}.network());
+        routes.watch(o.network());
     for (const auto& to : vrfs_[vrf]->by_device)
         routes.watch(to);
     publish(*vrfs_[vrf], own_addresses{std::move(all)});

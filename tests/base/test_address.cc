@@ -89,6 +89,28 @@ TEST_CASE("a prefix with host bits proposes its network", "[graph][address]")
     CHECK(parse<ip4_interface_address>("10.0.0.1/24").has_value());
 }
 
+TEST_CASE("a network's ends are no host's, unless it has two addresses or one", "[graph][address]")
+{
+    const auto is = [](const char* network, const char* a) {
+        const auto p = *parse<ip4_prefix>(network);
+        const auto address = *parse<ip4_address>(a);
+        return std::pair{p.is_end(address), p.has_host(address)};
+    };
+    using answer = std::pair<bool, bool>;
+    CHECK(is("10.0.0.0/24", "10.0.0.0") == answer{true, false});
+    CHECK(is("10.0.0.0/24", "10.0.0.255") == answer{true, false});
+    CHECK(is("10.0.0.0/24", "10.0.0.1") == answer{false, true});
+    CHECK(is("10.0.0.0/24", "10.0.0.254") == answer{false, true});
+    CHECK(is("10.0.0.0/24", "10.0.1.1") == answer{false, false});
+    CHECK(is("10.0.0.4/30", "10.0.0.7") == answer{true, false});
+    CHECK(is("10.0.0.4/31", "10.0.0.4") == answer{false, true});
+    CHECK(is("10.0.0.4/31", "10.0.0.5") == answer{false, true});
+    CHECK(is("10.0.0.4/31", "10.0.0.6") == answer{false, false});
+    CHECK(is("10.0.0.4/32", "10.0.0.4") == answer{false, true});
+    CHECK(is("0.0.0.0/0", "0.0.0.0") == answer{true, false});
+    CHECK(is("0.0.0.0/0", "255.255.255.255") == answer{true, false});
+}
+
 TEST_CASE("a MAC address is refused unless it is six pairs and colons", "[graph][address]")
 {
     for (const char* text : {"", "02:00:00:00:0a", "02:00:00:00:0a:0", "02:00:00:00:0a:01:",

@@ -245,9 +245,9 @@ TEST_CASE("errors of ip neighbor name what is wrong", "[nodes]")
     CHECK(t.command("ip neighbor add a 10.0.1.77 02:00:00:00:00:77") ==
           "error: 10.0.1.77 is on a network of interface b");
     CHECK(t.command("ip neighbor add b 10.0.1.1 02:00:00:00:00:77") ==
-          "error: 10.0.1.1 is an address of this router");
+          "error: 10.0.1.1 is an address of interface b");
     CHECK(t.command("ip neighbor add b 10.0.1.255 02:00:00:00:00:77") ==
-          "error: 10.0.1.255 is the first or the broadcast address of a network");
+          "error: 10.0.1.255 is the broadcast address of 10.0.1.0/24");
     CHECK(t.command("ip neighbor add b 224.0.0.5 02:00:00:00:00:77") ==
           "error: 224.0.0.5 is in multicast (224.0.0.0/4)");
     CHECK(t.command("ip neighbor add b 10.0.1.77 01:00:5e:00:00:01") ==
