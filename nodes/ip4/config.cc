@@ -4,6 +4,7 @@
 #include "base/quote.hh"
 #include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/ip4/address_claims.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/route_load.hh"
 
@@ -45,34 +46,37 @@ void check_one_address(const seen_address& a, config::problems& problems)
 void check_addresses(const config::value& root, config::problems& problems)
 {
     const auto all = all_addresses(root);
+    std::map<std::string, address_claims<std::string>> claims; // by VRF
     for (size_t i = 0; i < all.size(); ++i) {
         check_one_address(all[i], problems);
-        for (size_t k = 0; k < i; ++k) {
-            const auto mine = all[i].address.network();
-            const auto other = all[k].address.network();
-            if (all[i].vrf != all[k].vrf)
-                continue;
-            if (all[i].address.address == all[k].address.address)
-                problems.add(*all[i].where, "{} is already an address of interface {} (line {})",
-                             all[i].where->text(), all[k].interface, all[k].where->at().line);
-            else if ((mine.contains(other) || other.contains(mine)) &&
-                     !(mine == other && all[i].interface == all[k].interface))
-                problems.add(*all[i].where, "{} overlaps {} of interface {} (line {})",
-                             all[i].where->text(), all[k].where->text(), all[k].interface,
-                             all[k].where->at().line);
-        }
+        const auto clash = claims[all[i].vrf].add(all[i].address, all[i].interface, i);
+        if (!clash)
+            continue;
+        const auto& other = all[clash->with];
+        if (clash->same_address)
+            problems.add(*all[i].where, "{} is already an address of interface {} (line {})",
+                         all[i].where->text(), other.interface, other.where->at().line);
+        else
+            problems.add(*all[i].where, "{} overlaps {} of interface {} (line {})",
+                         all[i].where->text(), other.where->text(), other.interface,
+                         other.where->at().line);
     }
 }
 
+// All at once: what the workers read is made anew for each change.
 result<void> apply_addresses(const config::value& root, engine& engine)
 {
-    for (const auto& a : all_addresses(root)) {
+    std::vector<own_addresses::owned> all;
+    const auto seen = all_addresses(root);
+    for (const auto& a : seen) {
         const auto* i = interfaces_of(engine).find(a.interface);
         if (i == nullptr)
             return fail(errc::not_found, "{}: no interface `{}'", a.where->path(), a.interface);
-        if (auto done = engine.module<tables>().add_address(i->index, a.address); !done)
-            return fail(done.error().code, "{}: {}", a.where->path(), done.error().message);
+        all.push_back({a.address.address, a.address.length, i->index});
     }
+    size_t at = 0;
+    if (auto done = engine.module<tables>().add_addresses(all, at); !done)
+        return fail(done.error().code, "{}: {}", seen[at].where->path(), done.error().message);
     return {};
 }
 

@@ -92,6 +92,8 @@ public:
     // network is on an interface of that VRF already; it is no unicast address, or the network's
     // own or broadcast address.
     result<void> add_address(interface_index interface, const net::ip4_interface_address& address);
+    // The same for many at once; `at`: which one an error is about. Then none is there.
+    result<void> add_addresses(std::span<const own_addresses::owned> some, size_t& at);
     result<void> remove_address(interface_index interface,
                                 const net::ip4_interface_address& address);
     [[nodiscard]] std::vector<net::ip4_interface_address> addresses_of(interface_index i) const;
@@ -194,8 +196,11 @@ public:
                                    const net::mac_address& mac) const noexcept;
 
 private:
-    [[nodiscard]] result<void> check_address(interface_index i,
-                                             const net::ip4_interface_address& a) const;
+    using new_addresses = std::map<vrf_index, std::vector<own_addresses::owned>>;
+    // All that there will be, by VRF.
+    [[nodiscard]] result<new_addresses> with_addresses(std::span<const own_addresses::owned> some,
+                                                       size_t& at) const;
+    result<void> begin_address(const own_addresses::owned& o);
     [[nodiscard]] result<std::unique_ptr<vrf>> make_vrf(vrf_index index, lookup_table table);
     void publish(vrf& of, own_addresses own);
     void publish_own(vrf_index vrf, std::vector<own_addresses::owned> all);

@@ -73,8 +73,15 @@ public:
     [[nodiscard]] std::optional<interface_index>
     interface_towards(net::ip4_address a) const noexcept;
     [[nodiscard]] const std::vector<owned>& all() const noexcept { return all_; }
+    // Of one interface, in order of configuration.
+    [[nodiscard]] std::span<const owned> of(interface_index interface) const noexcept;
 
 private:
+    struct network {
+        uint32_t first, last;
+        interface_index interface;
+    };
+
     [[nodiscard]] bool may_contain(net::ip4_address a) const noexcept
     {
         const uint32_t slot = slot_of(a.value);
@@ -88,6 +95,9 @@ private:
     std::array<uint32_t, few> wire_{};
     size_t known_ = 0;       // addresses and ends
     std::vector<owned> all_; // in order of configuration
+    std::vector<owned> by_interface_;
+    std::vector<uint32_t> addresses_, ends_; // in order
+    std::vector<network> networks_;          // in order of their first addresses
 };
 
 } // namespace weft::ip4

@@ -6,6 +6,7 @@
 #include "graph/process/process.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/link.hh"
+#include "nodes/ip4/address_claims.hh"
 
 #include <algorithm>
 #include <cstring>
@@ -22,23 +23,36 @@ constexpr net::ip4_prefix host_route(net::ip4_address a)
 
 } // namespace
 
-result<void> tables::check_address(interface_index i, const net::ip4_interface_address& a) const
+result<tables::new_addresses> tables::with_addresses(std::span<const own_addresses::owned> some,
+                                                     size_t& at) const
 {
-    const std::string text = net::to_string(a);
-    if (const auto why = why_no_address(a); !why.empty())
-        return fail(errc::invalid_argument, "{} {}", text, why);
-    const auto network = a.network();
-    for (const auto& o : own(vrf_of(i)).all()) {
-        const auto other = o.network();
-        const auto& name = interfaces_of(engine_).at(o.interface).name;
-        if (o.address == a.address)
-            return fail(errc::exists, "{} is already an address of interface {}", text, name);
-        const bool same = o.interface == i && other == network;
-        if (!same && (other.contains(network) || network.contains(other)))
-            return fail(errc::exists, "{} overlaps {} of interface {}", text, net::to_string(other),
-                        name);
+    new_addresses all;
+    std::map<vrf_index, address_claims<interface_index>> claims;
+    for (at = 0; at < some.size(); ++at) {
+        const auto& o = some[at];
+        const net::ip4_interface_address a{o.address, o.length};
+        const std::string text = net::to_string(a);
+        if (const auto why = why_no_address(a); !why.empty())
+            return fail(errc::invalid_argument, "{} {}", text, why);
+        const vrf_index vrf = vrf_of(o.interface);
+        const auto [there, fresh] = all.try_emplace(vrf);
+        auto& those = there->second;
+        auto& taken = claims[vrf];
+        if (fresh)
+            those = own(vrf).all();
+        for (size_t n = 0; fresh && n < those.size(); ++n)
+            taken.add({those[n].address, those[n].length}, those[n].interface, n);
+        if (const auto clash = taken.add(a, o.interface, those.size())) {
+            const auto& other = those[clash->with];
+            const auto& name = interfaces_of(engine_).at(other.interface).name;
+            if (clash->same_address)
+                return fail(errc::exists, "{} is already an address of interface {}", text, name);
+            return fail(errc::exists, "{} overlaps {} of interface {}", text,
+                        net::to_string(other.network()), name);
+        }
+        those.push_back(o);
     }
-    return {};
+    return all;
 }
 
 // The network's hosts are reached over the interface; its first and last address are nobody's.
@@ -95,26 +109,40 @@ void tables::withdraw(const own_addresses::owned& o, std::span<const own_address
 
 result<void> tables::add_address(interface_index i, const net::ip4_interface_address& a)
 {
-    if (auto good = check_address(i, a); !good)
-        return good;
-    const vrf_index vrf = vrf_of(i);
-    const auto before = own(vrf).all();
-    auto all = before;
-    all.push_back({a.address, a.length, i});
-    publish_own(vrf, all);
-    relink(a.network(), vrf);
-    if (is_up(interfaces_of(engine_), i))
-        if (auto done = install(all.back()); !done) {
-            publish_own(vrf, before);
-            withdraw(all.back(), before);
-            relink(a.network(), vrf);
-            settle();
+    size_t at = 0;
+    const own_addresses::owned one{a.address, a.length, i};
+    return add_addresses({&one, 1}, at);
+}
+
+result<void> tables::add_addresses(std::span<const own_addresses::owned> some, size_t& at)
+{
+    auto all = with_addresses(some, at);
+    if (!all)
+        return pass(all);
+    for (auto& [vrf, those] : *all)
+        publish_own(vrf, std::move(those));
+    for (at = 0; at < some.size(); ++at)
+        if (auto done = begin_address(some[at]); !done) {
+            for (const auto& o : some)
+                static_cast<void>(remove_address(o.interface, {o.address, o.length}));
             return done;
         }
-    judge_neighbours(a.network(), vrf);
+    return {};
+}
+
+// One that the workers know already.
+result<void> tables::begin_address(const own_addresses::owned& o)
+{
+    const vrf_index vrf = vrf_of(o.interface);
+    const auto network = net::ip4_interface_address{o.address, o.length}.network();
+    relink(network, vrf);
+    if (is_up(interfaces_of(engine_), o.interface))
+        if (auto done = install(o); !done)
+            return done;
+    judge_neighbours(network, vrf);
     settle();
     for (const auto& observer : observers_)
-        observer(i, a.address, true);
+        observer(o.interface, o.address, true);
     return {};
 }
 
@@ -144,9 +172,7 @@ void tables::interface_changed(interface_index i)
     const bool up = is_up(interfaces_of(engine_), i);
     hops_.interface_changed(i);
     if (std::exchange(was_up_[i], up) != up) {
-        for (const auto& o : own(vrf_of(i)).all()) {
-            if (o.interface != i)
-                continue;
+        for (const auto& o : own(vrf_of(i)).of(i)) {
             if (!up)
                 withdraw(o, {});
             else if (auto done = install(o); !done)
@@ -161,9 +187,8 @@ void tables::interface_changed(interface_index i)
 std::vector<net::ip4_interface_address> tables::addresses_of(interface_index i) const
 {
     std::vector<net::ip4_interface_address> found;
-    for (const auto& o : own(vrf_of(i)).all())
-        if (o.interface == i)
-            found.push_back({o.address, o.length});
+    for (const auto& o : own(vrf_of(i)).of(i))
+        found.push_back({o.address, o.length});
     return found;
 }
 
