@@ -201,9 +201,10 @@ result<void> run_router(const config::value& tree, const config::schema& schema,
     auto nodes = node_registry::registered();
     if (!nodes)
         return pass(nodes);
-    engine engine{clock,
-                  std::move(*nodes),
-                  {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes}};
+    engine engine{
+        clock,
+        std::move(*nodes),
+        {s.main_core, s.worker_cores, s.buffer_count, true, s.worker_nodes, s.vector_size}};
     const crash_scope crash{engine.main()};
     engine.module<drivers::device_claims>() = std::move(devices);
     const signal_watch::attachment attached{watch, engine};

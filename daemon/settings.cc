@@ -21,6 +21,7 @@ namespace weft {
 namespace {
 
 constexpr unsigned max_core = CPU_SETSIZE - 1;
+constexpr uint32_t min_vector = 4; // some drivers' vector receive paths take as many, or none
 constexpr size_t max_workers = 62; // hand-over bells are bits of one word
 
 // No process starts on an isolated core, but one may go there if its cpuset has it: a thread of its
@@ -127,7 +128,10 @@ const config::registration cpu{{
          {"cpu.workers[].core", config::number(0, max_core), "The worker's core.", true},
          {"cpu.workers[].nodes", config::list_of(node_pattern()),
           "Which nodes the worker runs (default: all): [\"*\", \"!dpdk-input-b-*\"] polls every "
-          "port except b. `drop', `handoff-input' and pre-input nodes run on every worker."}},
+          "port except b. `drop', `handoff-input' and pre-input nodes run on every worker."},
+         {"cpu.vector-size", config::number(min_vector, vector_size),
+          "Largest number of packets taken from a receive queue at once (default 256). Smaller "
+          "vectors can lower the delay, and cost more per packet."}},
     .check = check_cpu,
 }};
 
@@ -226,6 +230,7 @@ settings settings_of(const config::value& root)
     else
         s.worker_cores = {usable_cores().back()};
     s.worker_nodes = patterns_of_workers(root);
+    s.vector_size = part("cpu").get<uint32_t>("vector-size", s.vector_size);
     s.hugepages = part("memory").get("hugepages", s.hugepages);
     s.memory_bytes = part("memory").get<uint64_t>("size", s.memory_bytes);
     s.buffer_count = part("buffers").get<uint32_t>("count", s.buffer_count);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/config/config.hh"
+#include "graph/frame.hh"
 #include "graph/node_patterns.hh"
 
 #include <cstdint>
@@ -15,6 +16,7 @@ struct settings {
     unsigned main_core = 0;
     std::vector<unsigned> worker_cores{};
     std::vector<node_patterns> worker_nodes{};
+    uint32_t vector_size = weft::vector_size;
     bool hugepages = false;
     uint64_t memory_bytes = uint64_t{256} << 20;
     uint32_t buffer_count = 16384;

@@ -74,7 +74,7 @@ const node_patterns& engine::nodes_of(unsigned thread) const noexcept
 
 result<std::vector<unsigned>> engine::polling_threads_for(const std::string& node) const
 {
-    std::vector<unsigned> found = polling_threads();
+    std::vector<unsigned> found = chosen_threads();
     std::string patterns;
     for (const unsigned thread : found)
         patterns += fmt::format("; {}: {}", threads_[thread]->name(), nodes_of(thread).text());
@@ -94,6 +94,11 @@ std::vector<unsigned> engine::polling_threads() const
     if (found.empty())
         found.push_back(0);
     return found;
+}
+
+std::vector<unsigned> engine::chosen_threads() const
+{
+    return chosen_.empty() ? polling_threads() : chosen_;
 }
 
 // Each worker says how its init functions went before it loops; the first failure is what start()

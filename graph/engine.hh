@@ -32,6 +32,7 @@ struct engine_options {
     bool pin = true;                    // bind threads to their cores
     std::vector<node_patterns>
         worker_nodes{}; // what each worker's plan contains; a worker without: every node
+    uint32_t vector_size = weft::vector_size; // packets that an input takes at once, at most
 };
 
 // Main thread, unless a member says otherwise.
@@ -56,11 +57,15 @@ public:
     {
         return static_cast<unsigned>(threads_.size());
     }
-    // Threads that poll queues: the workers, or the main thread where there is none.
+    // Threads that may poll queues: the workers, or the main thread where there is none.
     [[nodiscard]] std::vector<unsigned> polling_threads() const;
+    // Those of them that do: all, until fewer are chosen. Queues that there are already are moved
+    // by who chooses.
+    [[nodiscard]] std::vector<unsigned> chosen_threads() const;
+    void choose_threads(std::vector<unsigned> threads) { chosen_ = std::move(threads); }
     // Which nodes a thread's plans contain; the main thread's: every node.
     [[nodiscard]] const node_patterns& nodes_of(unsigned thread) const noexcept;
-    // Those of the polling threads whose plans a node of this name, one to be made too, may stand
+    // Those of the chosen threads whose plans a node of this name, one to be made too, may stand
     // in. An error that names the patterns if there is none.
     [[nodiscard]] result<std::vector<unsigned>> polling_threads_for(const std::string& node) const;
     [[nodiscard]] const engine_options& options() const noexcept { return options_; }
@@ -179,6 +184,7 @@ private:
     bool busy_ = false;
     bool polls_files_ = false; // there is an epoll-input
     std::vector<rte_mempool*> pools_;
+    std::vector<unsigned> chosen_;     // empty: all polling threads
     std::deque<removed_node> removed_; // in order of their removal
     std::vector<node_id> traced_;      // removed, but a trace or a capture tells of them still
     std::vector<std::function<void(node_id)>> release_observers_;

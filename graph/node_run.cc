@@ -5,6 +5,7 @@
 #include "base/net/headers.hh"
 #include "graph/engine.hh"
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
@@ -261,7 +262,8 @@ std::span<packet*> node_run::input_space(next_index to) noexcept
         target.full_tail_ = full;
     }
     frame& open = *target.open_;
-    return {open.packets.data() + open.count, vector_size - open.count};
+    return {open.packets.data() + open.count,
+            std::min(vector_size - open.count, thread_->input_limit())};
 }
 
 void node_run::note_dropped(packet* const* packets, uint32_t count, uint16_t reason) noexcept

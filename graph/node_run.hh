@@ -86,6 +86,7 @@ public:
     uint64_t admit(packet** packets, uint32_t count, uint16_t interface, next_index to) noexcept;
     // Room after the packets that wait for slot `to`, to receive into without copying. Has space
     // for at least 64 packets, since some drivers' vector receive paths need whole groups.
+    // Never more than engine_options::vector_size.
     [[nodiscard]] std::span<packet*> input_space(next_index to) noexcept;
     // For packets from another thread, which are already counted and marked.
     void resume(packet* p) noexcept { receive(&p, 1); }

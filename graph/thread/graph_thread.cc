@@ -24,7 +24,8 @@ static_assert(plan::max_nodes == 64 * 64, "the pending bitmap has 64 words of 64
 
 graph_thread::graph_thread(weft::engine& engine, unsigned index, std::string name, unsigned core,
                            size_t thread_count, size_t max_packets)
-    : engine_{engine},
+    : input_limit_{engine.options().vector_size},
+      engine_{engine},
       index_{index},
       name_{std::move(name)},
       core_{core},
@@ -175,8 +176,8 @@ uint32_t graph_thread::poll_inputs() noexcept
             received += count;
             if (node->state_ != node_state::polling)
                 pace(*node, count);
-            if (count >=
-                vector_size) // a full vector does not grow by waiting, but falls out of the cache
+            // a full vector does not grow by waiting, but falls out of the cache
+            if (count >= input_limit_)
                 run_pending();
         }
         awake |= node->polled_;

@@ -218,6 +218,7 @@ public:
     {
         return tracing_.load(std::memory_order_acquire);
     }
+    [[nodiscard]] uint32_t input_limit() const noexcept { return input_limit_; }
     [[nodiscard]] uint32_t next_serial() noexcept
     {
         return ++serial_;
@@ -268,7 +269,8 @@ private:
     uint64_t next_look_ = 0;   // TSC at which inputs that wait are looked at, too
     uint64_t last_posted_ = 0; // TSC when a posted input last brought packets
     pace_lengths lengths_{};
-    bool awake_ = true; // an input is polled in the next loop
+    bool awake_ = true;          // an input is polled in the next loop
+    const uint32_t input_limit_; // packets that an input takes at once (cpu.vector-size)
     uint32_t serial_ = 0;
     std::array<uint64_t, words> pending_{};
     std::array<uint64_t, words>

@@ -20,7 +20,8 @@ void hand_to_owner(node_run& run, frame& in, graph_thread& owner, uint16_t reaso
 
 std::vector<unsigned> sending_threads(engine& engine, const std::string& tx_node)
 {
-    auto order = engine.polling_threads_for(tx_node).value_or(std::vector<unsigned>{});
+    auto order = engine.polling_threads(); // those that rest may be chosen again
+    std::erase_if(order, [&](unsigned thread) { return !engine.nodes_of(thread).take(tx_node); });
     if (std::find(order.begin(), order.end(), 0u) == order.end())
         order.push_back(0);
     return order;

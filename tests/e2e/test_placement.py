@@ -140,6 +140,32 @@ class Placement(testbed.Test):
         self.assertGreater(shown["handed_over"], 0)
         self.assertEqual(shown["congestion"], 0)
 
+    def test_workers_are_chosen_under_traffic(self):
+        self.refuses(
+            "set workers 1", "workers: interface c hands packets to worker 2 (`set interface handoff')"
+        )
+        self.refuses(
+            "set workers 1,3",
+            "workers: `3' is no worker; expected `all', or numbers from 1 to 2 with commas between",
+        )
+        self.addCleanup(self.weft.cli, "set interface handoff c workers 2")
+        self.weft.cli("set interface handoff c off")
+        self.under_traffic(f"set workers {words}" for words in ("1", "2", "1,2", "all", "2"))
+        self.assertEqual({q["thread"] for q in self.queues().values()}, {2})
+        self.assertTrue(testbed.eventually(self.rests), self.weft.cli("show workers"))
+        self.weft.cli("set workers all")
+        self.assertEqual({q["thread"] for q in self.queues().values()}, {1, 2})
+
+    def rests(self):
+        """Whether worker 1 polls nothing: then it wakes ten times a second."""
+
+        def loops():
+            return next(w["loops"] for w in self.weft.json("show workers")["workers"] if w["name"] == "worker-1")
+
+        before = loops()
+        self.client.run("sleep", "0.5")
+        return loops() - before < 30
+
     def test_a_disabled_queue_keeps_what_comes(self):
         self.tap_b.drain()
         self.addCleanup(self.weft.cli, "set interface rx-mode a adaptive")
