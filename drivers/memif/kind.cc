@@ -30,7 +30,8 @@ result<std::unique_ptr<interface_driver>> make(engine& engine, const std::string
 const interface_kind_registration kind{{
     .name = "memif",
     .devices = {"net_memif"},
-    .takes = {"device", "macaddress", "rx-mode", "handoff", "optional", "queues"},
+    .takes = {"device", "macaddress", "rx-mode", "handoff", "optional", "queues", "promiscuous",
+              "secondary-macaddresses"},
     .needs = {"device"},
     .check = check,
     .make = make,

@@ -89,7 +89,8 @@ result<std::unique_ptr<interface_driver>> make(engine&, const std::string&, cons
 const interface_kind_registration kind{{
     .name = "null",
     .devices = {"null"},
-    .takes = {"device", "macaddress", "rx-mode", "handoff", "optional", "queues"},
+    .takes = {"device", "macaddress", "rx-mode", "handoff", "optional", "queues", "promiscuous",
+              "secondary-macaddresses"},
     .make = make,
 }};
 

@@ -81,8 +81,10 @@ verdict decide(context& ctx, packet& p) noexcept
     metadata.l3_offset = sizeof(net::ethernet_header);
     // no branches: in traffic that is mixed nobody can foretell them
     const verdict by_type = ctx.types.of(header.type.host());
-    const verdict to = ours || group ? by_type : drop(not_for_us);
-    if (!hot.usual.load(std::memory_order_relaxed) || to == drop(unknown_ethertype)) [[unlikely]] {
+    verdict to = ours || group ? by_type : drop(not_for_us);
+    if (!hot.usual.load(std::memory_order_relaxed) || to.is_drop()) [[unlikely]] {
+        if (to == drop(not_for_us) && hot.has_secondary_mac(header.destination))
+            to = by_type;
         const verdict admitted = admit(hot, header.type, to);
         return admitted == drop(unknown_ethertype) && net::ether_type::is_tag(header.type)
                    ? follow_tags(ctx, p)

@@ -16,7 +16,13 @@ namespace weft::ethernet {
 namespace {
 
 constexpr uint16_t tag_bytes = sizeof(net::vlan_tag);
-constexpr uint16_t min_mtu = 68; // RFC 791
+constexpr uint16_t default_mtu = 1500;
+
+// What a second tag leaves of an MTU.
+constexpr uint16_t left_of(uint16_t mtu) noexcept
+{
+    return static_cast<uint16_t>(mtu - std::min(mtu, tag_bytes));
+}
 
 class vlan_interface final : public interface_driver {
 public:
@@ -59,6 +65,8 @@ public:
         wanted_mtu_ = to;
         return {};
     }
+    result<void> add_mac(const net::mac_address&) override { return is_of_port(); }
+    result<void> set_promiscuous(bool) override { return is_of_port(); }
     link_status link() const override
     {
         link_status status = table().at(parent_).link;
@@ -87,12 +95,17 @@ public:
 
 private:
     interface_table& table() const { return interfaces_of(engine_); }
+    result<void> is_of_port() const
+    {
+        return fail(errc::unsupported, "interface {} receives what interface {} does",
+                    table().at(index_).name, table().at(parent_).name);
+    }
     // A port carries one tag beside its MTU; a second one takes its bytes from the packet.
     uint16_t most() const
     {
         const uint16_t above = table().hot(parent_).mtu.load();
         const bool on_vlan = table().hot(parent_).tag.load() != 0;
-        return on_vlan ? static_cast<uint16_t>(above - std::min(above, tag_bytes)) : above;
+        return on_vlan ? left_of(above) : above;
     }
     uint16_t mtu() const { return std::min(wanted_mtu_.value_or(most()), most()); }
 
@@ -164,27 +177,42 @@ struct place {
     auto operator<=>(const place&) const = default;
 };
 
+using settings_by_name = std::map<std::string_view, const config::value*>;
+
+// The MTU that an interface will have.
+uint16_t mtu_of(const settings_by_name& interfaces, const config::value& settings)
+{
+    const auto* link = settings.find("link");
+    if (link == nullptr || settings.find("mtu") != nullptr)
+        return settings.get<uint16_t>("mtu", default_mtu);
+    const auto& below = *interfaces.at(link->text());
+    const uint16_t most = mtu_of(interfaces, below);
+    return below.find("vlan") == nullptr ? most : left_of(most);
+}
+
 // Beyond what one interface's settings tell: where it lies in the file.
-void check_one(const config::value& interfaces, const std::string& name,
+void check_one(const settings_by_name& interfaces, const std::string& name,
                const config::value& settings, config::problems& problems)
 {
     const auto* link = settings.find("link");
     size_t tags = 1;
     for (const auto* at = link; at != nullptr; ++tags) {
-        const auto* below = interfaces.find(at->text());
-        if (below == nullptr)
+        const auto below = interfaces.find(at->text());
+        if (below == interfaces.end())
             return problems.add(*link, "no interface `{}'", at->text());
-        at = below->find("link");
-        if (at != nullptr && (at->text() == name || tags > interfaces.entries().size()))
+        at = below->second->find("link");
+        if (at != nullptr && (at->text() == name || tags > interfaces.size()))
             return problems.add(*link, "interface {} is its own parent", name);
     }
     if (tags - 1 > link_header::max_tags)
         problems.add(*link, "{} tags, at most {} are possible", tags - 1, link_header::max_tags);
     const auto* mtu = settings.find("mtu");
-    const auto* port = interfaces.find(link->text());
-    const auto most = port->get<uint16_t>("mtu", 1500);
+    const auto& below = *interfaces.at(link->text());
+    const uint16_t whole = mtu_of(interfaces, below);
+    const uint16_t most = below.find("vlan") == nullptr ? whole : left_of(whole);
     if (mtu != nullptr && mtu->as<uint16_t>() > most)
-        problems.add(*mtu, "{} is above interface {}'s MTU of {}", mtu->text(), link->text(), most);
+        problems.add(*mtu, "{} is above {}, which interface {} leaves for it", mtu->text(), most,
+                     link->text());
 }
 
 void check(const config::value& root, config::problems& problems)
@@ -193,11 +221,14 @@ void check(const config::value& root, config::problems& problems)
     if (interfaces == nullptr)
         return;
     std::map<place, std::string> places;
+    settings_by_name by_name;
+    for (const auto& [name, key_at, settings] : interfaces->entries())
+        by_name.emplace(name, &settings);
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
         const auto* vlan = settings.find("vlan");
         if (vlan == nullptr || settings.find("link") == nullptr)
             continue;
-        check_one(*interfaces, name, settings, problems);
+        check_one(by_name, name, settings, problems);
         const place mine{settings.find("link")->text(),
                          tag_word(protocol_of(settings), vlan->as<uint16_t>())};
         const auto [other, fresh] = places.emplace(mine, name);

@@ -4,6 +4,7 @@
 #include "control/command/command_parameters.hh"
 #include "control/config/config.hh"
 #include "graph/engine.hh"
+#include "graph/process/process.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/rates.hh"
 
@@ -34,6 +35,14 @@ json rates_json(engine& engine, const interface& i)
     return all;
 }
 
+json macs_json(engine& engine, const interface& i)
+{
+    json all = json::array();
+    for (const auto& mac : interfaces_of(engine).secondary_macs(i))
+        all.push_back(net::to_string(mac));
+    return all;
+}
+
 json interface_json(engine& engine, const interface& i)
 {
     const auto counts = interfaces_of(engine).count(i.index);
@@ -50,6 +59,8 @@ json interface_json(engine& engine, const interface& i)
             {"device", to_string(i.driver->state())},
             {"mtu", hot.mtu.load()},
             {"macaddress", net::to_string(hot.mac)},
+            {"secondary_macaddresses", macs_json(engine, i)},
+            {"promiscuous", i.promiscuous},
             {"rates", rates_json(engine, i)},
             {"counters",
              {{"rx packets", counts.rx_packets},
@@ -64,6 +75,8 @@ json interface_json(engine& engine, const interface& i)
               {"tx errors", losses.tx_errors}}}};
 }
 
+constexpr size_t at_once = 64; // interfaces, before others get their turn
+
 result<json> show_interface(command_context& context)
 {
     json list = json::array();
@@ -73,10 +86,14 @@ result<json> show_interface(command_context& context)
             return pass(one);
         list.push_back(interface_json(context.engine, **one));
     } else {
-        for (const auto& i : interfaces_of(context.engine).all())
-            list.push_back(interface_json(context.engine, *i));
+        const auto& all = interfaces_of(context.engine).all();
+        for (size_t n = 0; n < all.size(); ++n) { // which may change meanwhile
+            list.push_back(interface_json(context.engine, *all[n]));
+            if (n % at_once == at_once - 1 && context.self != nullptr)
+                context.self->yield();
+        }
     }
-    return json{{"interfaces", list}};
+    return json{{"interfaces", std::move(list)}};
 }
 
 std::string speed_text(const json& i)
@@ -179,6 +196,8 @@ json hardware_json(engine& engine, const interface& i)
             {"driver", h.driver},
             {"socket", h.socket},
             {"macaddress", net::to_string(interfaces_of(engine).hot(i.index).mac)},
+            {"secondary_macaddresses", macs_json(engine, i)},
+            {"promiscuous", i.promiscuous},
             {"rx_descriptors", h.rx_descriptors},
             {"tx_descriptors", h.tx_descriptors},
             {"queues", queues},
@@ -207,6 +226,10 @@ std::string hardware_text(const json& data)
             speed == 0 ? "unknown" : fmt::format("{} Mbps", speed), h["driver"].get<std::string>(),
             h["socket"].get<int>(), h["macaddress"].get<std::string>(),
             h["rx_descriptors"].get<unsigned>(), h["tx_descriptors"].get<unsigned>());
+        for (const auto& mac : h["secondary_macaddresses"])
+            out += fmt::format("\n  Secondary MAC {}", mac.get<std::string>());
+        if (h["promiscuous"])
+            out += "\n  Promiscuous: frames to other stations come in";
         for (const auto& q : h["queues"])
             out += fmt::format("\n  {} queue {} thread {} ({})", q["direction"].get<std::string>(),
                                q["queue"].get<unsigned>(), q["thread"].get<std::string>(),
@@ -253,28 +276,6 @@ result<json> set_mtu(command_context& context)
 const command_registration mtu{
     "set interface mtu <interface:interface> <mtu:number>",
     "Sets the MTU: the largest IP packet, in bytes, that an interface sends", set_mtu};
-
-result<json> set_mac(command_context& context)
-{
-    auto i = interface_of(context);
-    if (!i)
-        return pass(i);
-    const auto mac = *net::parse<net::mac_address>(context.arguments.text("mac"));
-    if (mac.is_group() || mac.is_zero())
-        return fail(errc::invalid_argument, "{} is not a unicast MAC address", net::to_string(mac));
-    if ((*i)->parent != no_interface)
-        return fail(errc::unsupported, "interface {} has the MAC address of interface {}",
-                    (*i)->name, interfaces_of(context.engine).at((*i)->parent).name);
-    if (auto done = (*i)->driver->set_mac(mac); !done)
-        return pass(done);
-    interfaces_of(context.engine).set_mac(**i, mac);
-    interfaces_of(context.engine).notify(**i);
-    return json("");
-}
-
-const command_registration mac{"set interface mac <interface:interface> <mac:mac>",
-                               "Sets the MAC address of an interface and its sub-interfaces",
-                               set_mac};
 
 result<json> set_description(command_context& context)
 {

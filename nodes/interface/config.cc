@@ -70,6 +70,23 @@ void check_handoff(const config::value& root, const config::value& settings,
             problems.add(*handoff, "worker {} is listed twice", worker);
 }
 
+// The interface's own beside its first, each once.
+void check_secondary_macs(const config::value& settings, config::problems& problems)
+{
+    const auto* list = settings.find("secondary-macaddresses");
+    if (list == nullptr)
+        return;
+    if (list->items().size() > max_secondary_macs)
+        problems.add(*list, "{} addresses, more than {}", list->items().size(), max_secondary_macs);
+    std::set<net::mac_address> seen;
+    if (const auto* first = settings.find("macaddress"))
+        seen.insert(first->as<net::mac_address>());
+    for (const auto& item : list->items()) {
+        if (!seen.insert(item.as<net::mac_address>()).second)
+            problems.add(item, "{} is given twice", item.text());
+    }
+}
+
 void check(const config::value& root, config::problems& problems)
 {
     const auto* interfaces = root.find("interfaces");
@@ -95,6 +112,7 @@ void check(const config::value& root, config::problems& problems)
             (*kind)->check(name, settings, problems);
         check_patterns(root, **kind, name, settings, key_at, problems);
         check_handoff(root, settings, problems);
+        check_secondary_macs(settings, problems);
     }
 }
 
@@ -122,8 +140,9 @@ result<void> apply(const config::value& root, engine& engine)
         std::vector<const config::value::entry*> later;
         for (const auto* entry : left) {
             const auto* link = entry->value.find("link");
-            const bool early = link != nullptr && interfaces->find(link->text()) != nullptr &&
-                               interfaces_of(engine).find(link->text()) == nullptr;
+            const bool early = link != nullptr &&
+                               interfaces_of(engine).find(link->text()) == nullptr &&
+                               interfaces->find(link->text()) != nullptr;
             if (early && left.size() > 1)
                 later.push_back(entry);
             else if (auto done = open_one(engine, *entry); !done)
@@ -153,6 +172,12 @@ const config::registration registration{{
               "Administrative state at startup (default up)."},
              {"interfaces.*.macaddress", config::mac_address(),
               "MAC address (default: that of the device)."},
+             {"interfaces.*.secondary-macaddresses", config::list_of(config::mac_address()),
+              "Further MAC addresses that the interface receives frames for (VRRP). A device that "
+              "cannot filter by so many lets in every frame."},
+             {"interfaces.*.promiscuous", config::boolean(),
+              "Whether the device lets in frames for other stations, which captures and features "
+              "then see; they are not routed (default false)."},
              {"interfaces.*.mtu", config::number(min_mtu, 9216),
               "Largest IP packet in bytes (default 1500)."},
              {"interfaces.*.rx-mode", config::one_of({"polling", "interrupt", "adaptive"}),

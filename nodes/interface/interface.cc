@@ -62,6 +62,8 @@ interface_table::~interface_table()
 {
     close();
     delete macs_.load();
+    for (const interface* i : all_)
+        delete hot_[i->index].secondary_macs.load();
 }
 
 // A number that was used before, so that tables by number stay small.
@@ -143,15 +145,75 @@ void interface_table::publish_macs()
 {
     auto fresh = std::make_unique<mac_list>();
     for (const interface* i : all_)
-        if (i->driver != nullptr && i->driver->has_own_mac())
+        if (i->driver != nullptr && i->driver->has_own_mac()) {
             fresh->push_back(hot_[i->index].mac);
+            const auto more = secondary_macs(*i);
+            fresh->insert(fresh->end(), more.begin(), more.end());
+        }
     std::sort(fresh->begin(), fresh->end());
     fresh->erase(std::unique(fresh->begin(), fresh->end()), fresh->end());
-    const mac_list* const old = macs_.exchange(fresh.release(), std::memory_order_acq_rel);
-    if (engine_ != nullptr)
+    free_later(macs_.exchange(fresh.release(), std::memory_order_acq_rel));
+}
+
+void interface_table::free_later(const mac_list* old)
+{
+    if (engine_ != nullptr && old != nullptr)
         engine_->rcu().defer([old] { delete old; });
     else
         delete old;
+}
+
+mac_list interface_table::secondary_macs(const interface& i) const
+{
+    const mac_list* const all = hot_[i.index].secondary_macs.load();
+    return all == nullptr ? mac_list{} : *all;
+}
+
+void interface_table::set_secondary_macs(interface& i, mac_list macs)
+{
+    const mac_list* const fresh = macs.empty() ? nullptr : new mac_list{std::move(macs)};
+    free_later(hot_[i.index].secondary_macs.exchange(fresh, std::memory_order_acq_rel));
+}
+
+result<void> interface_table::add_secondary_mac(interface& i, const net::mac_address& mac)
+{
+    mac_list all = secondary_macs(i);
+    const auto place = std::lower_bound(all.begin(), all.end(), mac);
+    if (mac == hot_[i.index].mac || (place != all.end() && *place == mac))
+        return fail(errc::exists, "interface {} has the MAC address {} already", i.name,
+                    net::to_string(mac));
+    if (all.size() == max_secondary_macs)
+        return fail(errc::exhausted,
+                    "interface {} has {} secondary MAC addresses, the most there are", i.name,
+                    max_secondary_macs);
+    if (auto done = i.driver->add_mac(mac); !done)
+        return done;
+    all.insert(place, mac);
+    set_secondary_macs(i, std::move(all));
+    publish_macs();
+    return {};
+}
+
+result<void> interface_table::remove_secondary_mac(interface& i, const net::mac_address& mac)
+{
+    mac_list all = secondary_macs(i);
+    const auto place = std::lower_bound(all.begin(), all.end(), mac);
+    if (place == all.end() || *place != mac)
+        return fail(errc::not_found, "interface {} has no secondary MAC address {}", i.name,
+                    net::to_string(mac));
+    i.driver->remove_mac(mac);
+    all.erase(place);
+    set_secondary_macs(i, std::move(all));
+    publish_macs();
+    return {};
+}
+
+result<void> interface_table::set_promiscuous(interface& i, bool on)
+{
+    if (auto done = i.driver->set_promiscuous(on); !done)
+        return done;
+    i.promiscuous = on;
+    return {};
 }
 
 void interface_table::close()
@@ -204,6 +266,7 @@ std::unique_ptr<interface_driver> interface_table::remove(interface& i)
     hot_[i.index].set_up(false);
     by_name_.erase(i.name);
     all_.erase(std::find(all_.begin(), all_.end(), &i));
+    set_secondary_macs(i, {});
     if (had_mac)
         publish_macs();
     return driver;

@@ -8,6 +8,7 @@
 #include "base/result.hh"
 #include "graph/node.hh"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -29,8 +30,9 @@ class engine;
 using interface_index = uint16_t;
 inline constexpr size_t max_interfaces = 16384; // at once
 inline constexpr interface_index no_interface = 0xffff;
-inline constexpr size_t max_interface_name = 15; // as Linux has it for a device
-inline constexpr size_t max_description = 255;   // bytes
+inline constexpr size_t max_interface_name = 15;  // as Linux has it for a device
+inline constexpr size_t max_description = 255;    // bytes
+inline constexpr size_t max_secondary_macs = 255; // of one interface: VRRP has as many routers
 
 // A MAC address that one thread writes and any thread reads whole.
 class atomic_mac {
@@ -54,6 +56,9 @@ private:
     std::atomic<uint64_t> bits_{0};
 };
 
+// MAC addresses in order, each once.
+using mac_list = std::vector<net::mac_address>;
+
 // What the forwarding path reads of an interface: half a cache line. Written by the main thread,
 // each field by itself. All zero where there is no interface: down.
 struct alignas(32) interface_hot {
@@ -67,6 +72,7 @@ struct alignas(32) interface_hot {
     std::atomic<interface_index> parent{no_interface}; // of a sub-interface: what it lies on
     std::atomic<uint32_t> tag{
         0}; // of a sub-interface: its frames' (nodes/interface/link_header.hh)
+    std::atomic<const mac_list*> secondary_macs{nullptr}; // that are its own beside `mac`, or none
 
     // Main thread: each of the two is changed by these.
     void set_up(bool up) noexcept
@@ -78,6 +84,12 @@ struct alignas(32) interface_hot {
     {
         ip4_off.store(off, std::memory_order_relaxed);
         usual.store(admin_up.load(std::memory_order_relaxed) && !off, std::memory_order_release);
+    }
+    // Any thread, inside a loop.
+    [[nodiscard]] bool has_secondary_mac(const net::mac_address& a) const noexcept
+    {
+        const mac_list* const all = secondary_macs.load(std::memory_order_acquire);
+        return all != nullptr && std::binary_search(all->begin(), all->end(), a);
     }
 };
 static_assert(sizeof(interface_hot) == 32);
@@ -170,6 +182,12 @@ public:
     virtual result<void> set_admin(bool up) = 0;
     virtual result<void> set_mtu(uint16_t mtu) = 0;
     virtual result<void> set_mac(const net::mac_address&) { return {}; }
+    // Lets in what is for another address too, or no more.
+    virtual result<void> add_mac(const net::mac_address&) { return {}; }
+    virtual void remove_mac(const net::mac_address&) {}
+    // Whether what is for other stations is to come in as well. A kind that receives whatever its
+    // peer sends has nothing to do.
+    virtual result<void> set_promiscuous(bool) { return {}; }
     [[nodiscard]] virtual link_status link() const = 0;
     // Whether the link comes and goes by itself, so that it has to be looked at.
     [[nodiscard]] virtual bool has_carrier() const { return true; }
@@ -193,10 +211,8 @@ struct interface {
     interface_index parent = no_interface;    // of a sub-interface: what it lies on
     std::unique_ptr<interface_driver> driver; // none: it is deleted, or being closed
     link_status link;                         // as last seen
+    bool promiscuous = false;
 };
-
-// The MAC addresses by which stations reach this router, in order, each once.
-using mac_list = std::vector<net::mac_address>;
 
 // A module of the engine. Main thread, but for what says otherwise.
 class interface_table {
@@ -228,6 +244,12 @@ public:
     result<void> set_mtu(interface& i, uint16_t mtu);
     // Observers are told by who calls it.
     void set_mac(interface& i, const net::mac_address& mac);
+    // A second unicast address of the interface's own, and no more. errc::exists, errc::exhausted,
+    // errc::not_found, or what the driver says.
+    result<void> add_secondary_mac(interface& i, const net::mac_address& mac);
+    result<void> remove_secondary_mac(interface& i, const net::mac_address& mac);
+    [[nodiscard]] mac_list secondary_macs(const interface& i) const;
+    result<void> set_promiscuous(interface& i, bool on);
     // Told of every change of state, MTU, MAC address or link of an interface.
     void observe(std::function<void(const interface&)> observer);
     void notify(const interface& i) const;
@@ -271,7 +293,7 @@ public:
     {
         return counters_[thread * max_interfaces + index];
     }
-    // Any thread, inside a loop.
+    // Any thread, inside a loop: the addresses by which stations reach this router.
     [[nodiscard]] const mac_list& macs() const noexcept
     {
         return *macs_.load(std::memory_order_acquire);
@@ -281,6 +303,8 @@ private:
     [[nodiscard]] totals raw(interface_index index) const noexcept;
     [[nodiscard]] interface_index take_number();
     void publish_macs();
+    void set_secondary_macs(interface& i, mac_list macs);
+    void free_later(const mac_list* old);
 
     engine* const engine_;
     std::vector<std::unique_ptr<interface>> slots_; // by number

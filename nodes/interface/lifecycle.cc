@@ -5,6 +5,7 @@
 #include "base/name.hh"
 #include "graph/engine.hh"
 #include "graph/feature_arc.hh"
+#include "graph/process/process.hh"
 #include "graph/thread/input_control.hh"
 #include "nodes/interface/kind.hh"
 #include "nodes/interface/port_nodes.hh"
@@ -32,20 +33,19 @@ bool is_output(const node_registry& registry, node_id id)
             (output->slots_of != no_node && node.slots_of == output->slots_of));
 }
 
-std::vector<interface*> children_of(interface_table& interfaces, interface_index parent)
+interface* child_of(interface_table& interfaces, interface_index parent)
 {
-    std::vector<interface*> found;
-    for (interface* i : interfaces.all())
-        if (i->parent == parent)
-            found.push_back(i);
-    return found;
+    const auto& all = interfaces.all();
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](auto* i) { return i->parent == parent; });
+    return found == all.end() ? nullptr : *found;
 }
 
 } // namespace
 
 bool interface_lifecycle::is_kept_down(const interface& i) const
 {
-    return std::find(kept_down_.begin(), kept_down_.end(), i.name) != kept_down_.end();
+    return kept_down_.contains(i.name);
 }
 
 // Before the start the registry is edited as it is: the first plans come afterwards.
@@ -77,6 +77,19 @@ result<interface*> interface_lifecycle::open(const interface_kind& kind, const s
     i.kind = kind.name;
     i.description = settings.get<std::string>("description", "");
     return added;
+}
+
+// What its device is to let in.
+result<void> interface_lifecycle::set_filters(interface& i, const config::value& settings)
+{
+    auto& interfaces = interfaces_of(engine_);
+    for (const auto& mac : settings.list<net::mac_address>("secondary-macaddresses"))
+        if (auto done = interfaces.add_secondary_mac(i, mac); !done)
+            return fail(done.error().code, "secondary-macaddresses: {}", done.error().message);
+    if (settings.get("promiscuous", false))
+        if (auto done = interfaces.set_promiscuous(i, true); !done)
+            return fail(done.error().code, "promiscuous: {}", done.error().message);
+    return {};
 }
 
 result<void> interface_lifecycle::join(interface& i, const config::value& settings)
@@ -128,6 +141,10 @@ result<interface*> interface_lifecycle::create(const std::string& name,
         mac = given->as<net::mac_address>();
     hot.mtu.store(settings.get<uint16_t>("mtu", hot.mtu.load()));
     interfaces_of(engine_).set_mac(i, mac);
+    if (auto done = set_filters(i, settings); !done) {
+        discard(i);
+        return wrong(done);
+    }
     const bool changes_graph = !i.driver->is_in_graph(engine_) || settings.find("handoff");
     const auto joining = [&] { return join(i, settings); };
     auto joined = changes_graph ? change(joining, "interface create " + name) : joining();
@@ -209,6 +226,22 @@ void interface_lifecycle::remove_nodes(const std::string& owner, std::shared_ptr
             spdlog::error("{}: its node could not be removed: {}", owner, done.error().message);
 }
 
+// They may be thousands: others get their turn after each.
+result<void> interface_lifecycle::remove_children(const interface& i, process* self)
+{
+    auto& interfaces = interfaces_of(engine_);
+    const std::string name = i.name;
+    while (interface* child = child_of(interfaces, i.index)) {
+        if (auto done = remove(*child, self); !done)
+            return done;
+        if (self != nullptr)
+            self->yield();
+        if (interfaces.find(name) != &i)
+            return fail(errc::not_found, "interface {} has been deleted meanwhile", name);
+    }
+    return {};
+}
+
 result<void> interface_lifecycle::remove(interface& i, process* self)
 {
     auto& interfaces = interfaces_of(engine_);
@@ -216,9 +249,8 @@ result<void> interface_lifecycle::remove(interface& i, process* self)
         return fail(errc::not_found, "interface {} is already being deleted", i.name);
     if (auto asked = may_remove(i); !asked)
         return asked;
-    for (interface* child : children_of(interfaces, i.index))
-        if (auto done = remove(*child, self); !done)
-            return done;
+    if (auto done = remove_children(i, self); !done)
+        return done;
     if (auto down = interfaces.set_admin(i, false); !down) {
         // a device that does not obey is left to itself, but nothing goes to it any more
         interfaces.hot(i.index).set_up(false);
@@ -249,7 +281,7 @@ result<void> interface_lifecycle::remove(interface& i, process* self)
     engine_.module<feature_arcs>().forget(index);
     retired_.push_back({.index = index, .passed = {}});
     await_loops(retired_.back());
-    std::erase(kept_down_, name);
+    kept_down_.erase(name);
     return removed;
 }
 

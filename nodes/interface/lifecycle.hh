@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,7 +43,7 @@ public:
     // Brings up all that the file does not want down.
     result<void> start();
     // An interface that the file wants to stay down: start() leaves it.
-    void keep_down(const interface& i) { kept_down_.push_back(i.name); }
+    void keep_down(const interface& i) { kept_down_.insert(i.name); }
     [[nodiscard]] bool is_kept_down(const interface& i) const;
     // Numbers of deleted interfaces that no packet can carry any more are free again.
     void reclaim();
@@ -60,9 +61,11 @@ private:
 
     result<interface*> open(const interface_kind& kind, const std::string& name,
                             const config::value& settings);
+    result<void> set_filters(interface& i, const config::value& settings);
     result<void> join(interface& i, const config::value& settings);
     result<void> change(const std::function<result<void>()>& edit, const std::string& why);
     [[nodiscard]] result<void> may_remove(const interface& i) const;
+    result<void> remove_children(const interface& i, process* self);
     void remove_nodes(const std::string& owner, std::shared_ptr<const void> keeps);
     [[nodiscard]] bool is_free(retired_number& n);
     void await_loops(retired_number& n);
@@ -70,7 +73,7 @@ private:
 
     engine& engine_;
     std::deque<retired_number> retired_;
-    std::vector<std::string> kept_down_;
+    std::set<std::string> kept_down_;
 };
 
 } // namespace weft

@@ -47,6 +47,8 @@ public:
     }
     result<void> set_admin(bool) override { return {}; }
     result<void> set_mtu(uint16_t) override { return {}; }
+    result<void> add_mac(const net::mac_address&) override { return has_no_frames(); }
+    result<void> set_promiscuous(bool) override { return has_no_frames(); }
     link_status link() const override { return {.up = true}; }
     bool has_carrier() const override { return false; }
     bool has_own_mac() const override { return false; }
@@ -56,6 +58,12 @@ public:
         status.device = status.driver = "loopback";
         status.link = link();
         return status;
+    }
+
+private:
+    static result<void> has_no_frames()
+    {
+        return fail(errc::unsupported, "nothing comes in by a loopback");
     }
 };
 
