@@ -6,6 +6,7 @@
 #include "control/command/command.hh"
 #include "control/show/statistics.hh"
 #include "graph/adjacency_names.hh"
+#include "graph/packet_append.hh"
 #include "graph/thread/capture_buffer.hh"
 #include "nodes/interface/interface.hh"
 
@@ -237,20 +238,15 @@ private:
         packet* made = engine_.make_packet();
         if (made == nullptr)
             return fault(p, errc::exhausted, "no packet buffer is free (buffers.count)");
-        char* room = p.length > 0xffff
-                         ? nullptr
-                         : rte_pktmbuf_append(made->mbuf(), static_cast<uint16_t>(p.length));
         result<void> done;
-        if (room == nullptr)
-            done = fault(p, errc::exhausted, "{} bytes do not fit into a buffer (buffers.size)",
-                         p.length);
+        if (!append(*made, p.bytes.data(), p.length))
+            done = fault(p, errc::exhausted, "no packet buffer is free (buffers.count)");
         else
             done = restore(p, *made);
         if (!done) {
             rte_pktmbuf_free(made->mbuf());
             return pass(done);
         }
-        std::copy(p.bytes.begin(), p.bytes.end(), reinterpret_cast<std::byte*>(room));
         return made;
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What ports have in common: how large a frame their buffers hold.
+// What ports have in common: which frames lie in one of their buffers.
 #pragma once
 
 #include "nodes/interface/interface.hh"
@@ -7,8 +7,13 @@
 
 namespace weft::drivers {
 
-inline constexpr uint16_t ethernet_overhead = 18; // header and one VLAN tag
-// Whether a packet of that many bytes fits into a buffer with room for `room`.
-[[nodiscard]] result<void> check_mtu(uint16_t mtu, uint16_t room);
+inline constexpr uint16_t ethernet_overhead = 22; // header and two VLAN tags
+
+// Whether each frame of an interface with that MTU lies in one buffer with room for `room` bytes.
+// Larger ones lie in several, one behind the other, all but the last full.
+[[nodiscard]] constexpr bool is_in_one_buffer(uint16_t mtu, uint16_t room) noexcept
+{
+    return mtu + ethernet_overhead <= room;
+}
 
 } // namespace weft::drivers

@@ -30,7 +30,7 @@ struct context {
 
 enum reasons : uint16_t { too_long };
 
-// Takes chains out: no node looks further than a packet's first buffer. Returns how many are left.
+// Takes chains out: the interface's MTU has room in one buffer. Returns how many are left.
 [[gnu::cold]] uint32_t drop_chains(node_run& run, packet** packets, uint32_t count) noexcept
 {
     uint32_t kept = 0;
@@ -57,7 +57,7 @@ uint32_t dpdk_input(node_run& run) noexcept
     uint32_t count =
         rte_eth_rx_burst(port, ctx.queue.queue, reinterpret_cast<rte_mbuf**>(space.data()),
                          static_cast<uint16_t>(space.size()));
-    if (count != 0 && ctx.queue.may_chain)
+    if (count != 0 && ctx.queue.drops_chains)
         count = drop_chains(run, space.data(), count);
     if (count == 0)
         return 0;
@@ -116,7 +116,8 @@ const node_registration registration{{
     .poll = dpdk_input,
     .wait = wait_for_queue,
     .sibling_of = "device-input",
-    .reasons = {{too_long, "too_long", "the frame is longer than a packet buffer"}},
+    .reasons = {{too_long, "too_long",
+                 "the frame is longer than a packet buffer, and the interface's MTU is not"}},
     .context = context_of<context>(),
     .start = take_queue,
     .stop = leave_queue,

@@ -5,6 +5,7 @@
 #include "drivers/dpdk/buffers.hh"
 #include "drivers/dpdk/claims.hh"
 #include "drivers/dpdk/device_arguments.hh"
+#include "drivers/dpdk/device_fault.hh"
 #include "drivers/dpdk/tx_cleanup.hh"
 #include "graph/engine.hh"
 
@@ -16,7 +17,6 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_pci.h>
 #include <spdlog/spdlog.h>
@@ -24,22 +24,6 @@
 namespace weft::drivers {
 
 namespace {
-
-tl::unexpected<error> device_fault(const std::string& device, const char* what, int code)
-{
-    return fail(errc::io, "device `{}': {}: {}", device, what,
-                rte_strerror(code < 0 ? -code : code));
-}
-
-// Holds DPDK's log back while something is tried that may be refused.
-class quiet_dpdk {
-public:
-    quiet_dpdk() : level_{rte_log_get_global_level()} { rte_log_set_global_level(RTE_LOG_EMERG); }
-    ~quiet_dpdk() { rte_log_set_global_level(level_); }
-
-private:
-    const uint32_t level_;
-};
 
 // Hardware, and some of the drivers that are none, make chains only where they are asked to.
 bool may_chain(const std::string& device)
@@ -133,7 +117,9 @@ result<void> port::open()
         return done;
     if (auto done = set_mtu(mtu_); !done)
         return done;
-    return set_address();
+    if (auto done = set_address(); !done)
+        return done;
+    return set_filters();
 }
 
 // The kernel asks for what vfio-pci has. Of others nobody says that they have gone: their files
@@ -227,6 +213,17 @@ result<void> port::configure()
         conf.rx_adv_conf.rss_conf.rss_hf =
             (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info.flow_type_rss_offloads;
     }
+    if (in_parts_ = !is_in_one_buffer(mtu_, room_); in_parts_) {
+        const bool receives = (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+        if (!receives || (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0)
+            return fail(
+                errc::unsupported,
+                "mtu: a frame of {} bytes does not fit into one buffer of {} (buffers.size), "
+                "and the driver {} {} none in several",
+                mtu_ + ethernet_overhead, room_, info.driver_name, receives ? "sends" : "receives");
+        conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
+        conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    }
     // Not every driver takes different numbers of queues, nor receive interrupts.
     int code = 0;
     {
@@ -243,24 +240,12 @@ result<void> port::configure()
     return {};
 }
 
-// The interface's address is its own for good: what comes back gets the one that there was.
-result<void> port::set_address()
-{
-    rte_ether_addr address;
-    if (mac_known_) {
-        std::memcpy(&address, mac_.bytes.data(), sizeof address);
-        if (const int code = rte_eth_dev_default_mac_addr_set(id_, &address); code != 0)
-            return device_fault(options_.device, "its MAC address could not be set", code);
-    }
-    rte_eth_macaddr_get(id_, &address);
-    std::memcpy(mac_.bytes.data(), &address, sizeof address);
-    mac_known_ = true;
-    return {};
-}
-
 result<void> port::set_up_queues()
 {
+    constexpr uint16_t parts_of_tap = 64; // it gives the kernel as many for each frame
     rx_descriptors_ = options_.rx_descriptors;
+    if (in_parts_ && driver_of(options_.device) == "net_tap")
+        rx_descriptors_ = parts_of_tap;
     tx_descriptors_ = options_.tx_descriptors;
     rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors_, &tx_descriptors_);
     const auto socket = static_cast<unsigned>(socket_);
@@ -284,8 +269,8 @@ result<void> port::bind_receive(const std::string& name)
             return pass(pollers);
         // one interface after the other, so that two ports of one queue each use two workers
         const size_t turn = (index_ + q) % pollers->size();
-        rx_.emplace_back(
-            new rx_queue{no_port, may_chain(options_.device), q, index_, (*pollers)[turn]});
+        rx_.emplace_back(new rx_queue{
+            .port = no_port, .queue = q, .interface = index_, .thread = (*pollers)[turn]});
     }
     return {};
 }
@@ -355,6 +340,7 @@ result<void> port::start()
                 thread, {&tx_.port, queue, tx_.interface, rte_eth_tx_done_cleanup});
     tx_.port.store(id_, std::memory_order_release);
     for (const auto& queue : rx_) {
+        queue->drops_chains = may_chain(options_.device) && !in_parts_;
         queue->port.store(id_, std::memory_order_release);
         // a thread that sleeps knows of nothing that could come
         engine_.thread(*engine_.registry().at(queue->input).thread).post_interrupt(queue->input);
@@ -362,27 +348,31 @@ result<void> port::start()
     return {};
 }
 
+tl::unexpected<error> port::mtu_fault(uint16_t mtu, int code) const
+{
+    rte_eth_dev_info info{};
+    const uint32_t frame = mtu + uint32_t{RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN};
+    if (rte_eth_dev_info_get(id_, &info) == 0 && frame > info.max_rx_pktlen)
+        return fail(
+            errc::invalid_argument,
+            "device `{}': an MTU of {} takes frames of {} bytes, and driver {} has frames of "
+            "up to {}",
+            options_.device, mtu, frame, info.driver_name, info.max_rx_pktlen);
+    return device_fault(options_.device, "its MTU could not be set", code);
+}
+
 result<void> port::set_mtu(uint16_t mtu)
 {
-    if (auto fits = check_mtu(mtu, room_); !fits)
-        return fits;
+    if (is_open() && !in_parts_ && !is_in_one_buffer(mtu, room_))
+        return fail(errc::unsupported,
+                    "an MTU of {} takes more than one buffer of {} bytes (buffers.size) a frame, "
+                    "which a device is told before it starts: by the file, or `interface create'",
+                    mtu, room_);
     uint16_t current = 0;
     if (is_open() && (rte_eth_dev_get_mtu(id_, &current) != 0 || current != mtu))
         if (const int code = rte_eth_dev_set_mtu(id_, mtu); code != 0)
-            return device_fault(options_.device, "its MTU could not be set", code);
+            return mtu_fault(mtu, code);
     mtu_ = mtu; // what comes back gets it, too
-    return {};
-}
-
-result<void> port::set_mac(const net::mac_address& mac)
-{
-    rte_ether_addr address;
-    std::memcpy(&address, mac.bytes.data(), sizeof address);
-    if (is_open())
-        if (const int code = rte_eth_dev_default_mac_addr_set(id_, &address); code != 0)
-            return device_fault(options_.device, "its MAC address could not be set", code);
-    mac_ = mac; // what comes back gets it, too
-    mac_known_ = true;
     return {};
 }
 

@@ -31,7 +31,7 @@ inline constexpr uint16_t no_port = 0xffff; // DPDK's number of none
 // One receive queue: the argument of a dpdk-input clone.
 struct rx_queue {
     std::atomic<uint16_t> port; // no_port: what is behind is not there
-    bool may_chain;             // the driver makes chains of what is longer than a buffer
+    bool drops_chains = false;  // the driver makes chains, but nobody asked it to
     uint16_t queue;
     interface_index interface;
     unsigned thread; // at first
@@ -89,6 +89,9 @@ public:
     result<void> set_admin(bool up) override;
     result<void> set_mtu(uint16_t mtu) override;
     result<void> set_mac(const net::mac_address& mac) override;
+    result<void> add_mac(const net::mac_address& mac) override;
+    void remove_mac(const net::mac_address& mac) override;
+    result<void> set_promiscuous(bool on) override;
     [[nodiscard]] link_status link() const override;
     [[nodiscard]] device_state state() const override { return state_; }
     [[nodiscard]] device_losses losses() const override;
@@ -101,6 +104,10 @@ private:
     result<void> configure();
     result<void> set_up_queues();
     result<void> set_address();
+    result<void> set_filters();
+    [[nodiscard]] tl::unexpected<error> mtu_fault(uint16_t mtu, int code) const;
+    void let_in(const net::mac_address& mac);
+    result<void> follow_promiscuity();
     result<void> open();
     result<void> start();
     // Gives the queues to threads whose plans may have their nodes.
@@ -126,7 +133,12 @@ private:
     uint16_t tx_descriptors_ = 0;
     net::mac_address mac_;
     bool mac_known_ = false;
-    device_losses before_; // those of what has gone
+    mac_list more_macs_;
+    mac_list unfiltered_; // of them: the device has no place for these, and lets everything in
+    bool promiscuous_ = false;
+    bool lets_all_in_ = false;
+    bool in_parts_ = false; // frames may lie in several buffers
+    device_losses before_;  // those of what has gone
     interface_index index_ = no_interface;
     std::vector<unsigned> senders_; // threads, in the order in which they get queues
     std::vector<std::unique_ptr<rx_queue>> rx_;

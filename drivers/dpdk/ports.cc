@@ -63,6 +63,12 @@ void check_owners(const config::value& interfaces, config::problems& problems)
     }
 }
 
+// Drivers that receive a frame into one buffer only; of others it shows when they are opened.
+bool takes_no_parts(const config::value& settings)
+{
+    return driver_of(settings.find("device")->text()).starts_with("net_af_");
+}
+
 void check_all(const config::value& root, config::problems& problems)
 {
     const auto* interfaces = root.find("interfaces");
@@ -73,10 +79,11 @@ void check_all(const config::value& root, config::problems& problems)
     check_owners(*interfaces, problems);
     for (const auto& [name, key_at, settings] : interfaces->entries()) {
         const auto* mtu = settings.find("mtu");
-        if (mtu != nullptr && mtu->as<uint32_t>() + ethernet_overhead > buffers.size)
+        if (mtu != nullptr && has_queues(settings) && takes_no_parts(settings) &&
+            !is_in_one_buffer(mtu->as<uint16_t>(), buffers.size))
             problems.add(*mtu,
                          "{} plus {} bytes of Ethernet does not fit into a buffer of {} bytes "
-                         "(buffers.size)",
+                         "(buffers.size), and the device's driver uses one for each frame",
                          mtu->text(), ethernet_overhead, buffers.size);
     }
 }
@@ -123,7 +130,8 @@ result<std::unique_ptr<interface_driver>> make_port(engine& engine, const std::s
 const interface_kind_registration kind{{
     .name = "dpdk",
     .devices = {"*"},
-    .takes = {"device", "macaddress", "rx-mode", "handoff", "optional", "queues"},
+    .takes = {"device", "macaddress", "rx-mode", "handoff", "optional", "queues", "promiscuous",
+              "secondary-macaddresses"},
     .needs = {"device"},
     .check = check_arguments,
     .make = make_port,
@@ -143,16 +151,6 @@ result<void> device_owners::take(const resource& what, const std::string& interf
 void device_owners::give_back(const std::string& interface)
 {
     std::erase_if(owners_, [&](const auto& owned) { return owned.second == interface; });
-}
-
-result<void> check_mtu(uint16_t mtu, uint16_t room)
-{
-    if (mtu + ethernet_overhead > room)
-        return fail(errc::invalid_argument,
-                    "an MTU of {} plus {} bytes of Ethernet does not fit into a buffer of {} bytes "
-                    "(buffers.size)",
-                    mtu, ethernet_overhead, room);
-    return {};
 }
 
 } // namespace weft::drivers

@@ -38,9 +38,7 @@ memif_device::memif_device(const std::string& text, memif_options options, uint1
     : engine_{engine},
       text_{without_secret(text)},
       options_{std::move(options)},
-      queue_count_{queues},
-      room_{static_cast<uint16_t>(rte_pktmbuf_data_room_size(engine.pools().front()) -
-                                  RTE_PKTMBUF_HEADROOM)}
+      queue_count_{queues}
 {
     rte_ether_addr random;
     rte_eth_random_addr(random.addr_bytes);
@@ -131,11 +129,6 @@ result<void> memif_device::set_admin(bool up)
         return pass(added);
     started_ = true;
     return {};
-}
-
-result<void> memif_device::set_mtu(uint16_t mtu)
-{
-    return check_mtu(mtu, room_);
 }
 
 link_status memif_device::link() const

@@ -57,7 +57,7 @@ public:
     result<void> join(engine& engine, const std::string& name, interface_index index) override;
     // Brought up for the first time it looks for its peer, and stays connected from then on.
     result<void> set_admin(bool up) override;
-    result<void> set_mtu(uint16_t mtu) override;
+    result<void> set_mtu(uint16_t) override { return {}; }
     result<void> set_mac(const net::mac_address& mac) override
     {
         mac_ = mac;
@@ -107,7 +107,6 @@ private:
     const memif_options options_;
     const uint16_t queue_count_;
     net::mac_address mac_;
-    uint16_t room_ = 0; // bytes of a frame that a buffer holds
     std::string name_;
     interface_index index_ = no_interface;
     memif::listener listener_;

@@ -5,6 +5,8 @@
 #include "drivers/memif/memif.hh"
 #include "graph/engine.hh"
 #include "graph/node_run.hh"
+#include "graph/packet_append.hh"
+#include "graph/packet_cut.hh"
 #include "nodes/interface/interface.hh"
 
 #include <rte_mbuf.h>
@@ -59,34 +61,34 @@ struct context {
     return static_cast<std::byte*>(m.buf_addr) + RTE_PKTMBUF_HEADROOM;
 }
 
-// A descriptor that is not a whole sound frame, among `there` of the ring: a frame in several parts
-// is copied into one buffer, what is not sound is counted. Returns how many descriptors belong to
-// it; `taken`: whether `m` has the frame.
+// A descriptor that is not a whole sound frame in one buffer, among `there` of the ring: its parts
+// are copied one behind the other, what is not sound is counted. Returns how many descriptors
+// belong to it; `taken`: whether `m` has the frame.
 uint32_t take_odd(node_run& run, const context& ctx, const link& from, const ring& r,
                   uint32_t place, uint32_t there, rte_mbuf& m, bool& taken) noexcept
 {
-    std::byte* const start = begin_packet(m, 0);
-    uint32_t length = 0;
-    bool sound = true, fits = true;
+    const uint32_t most = std::max<uint32_t>(ctx.room, ctx.hot.mtu.load(std::memory_order_relaxed) +
+                                                           ethernet_overhead);
+    packet& frame = *packet::from(&m);
+    begin_packet(m, 0);
+    bool sound = true, fits = true, has_room = true;
     for (uint32_t i = place; i < there; ++i) {
         const descriptor d = read_once(r.at(i));
         const std::byte* const bytes = from.bytes_of(d);
         sound &= bytes != nullptr && d.length > 0;
-        fits &= d.length <= ctx.room - length;
-        if (sound && fits) {
-            std::memcpy(start + length, bytes, d.length);
-            length += d.length;
-        }
+        fits &= d.length <= most - frame.length();
+        has_room = has_room && (!sound || !fits || append(frame, bytes, d.length));
         if ((d.flags & descriptor_goes_on) != 0)
             continue;
-        taken = sound && fits;
-        if (taken)
-            begin_packet(m, length);
-        else
-            run.count(sound ? too_long : bad_descriptor);
+        taken = sound && fits && has_room;
+        if (!taken) {
+            run.count(!sound ? bad_descriptor : fits ? no_buffers : too_long);
+            cut(frame, 0);
+        }
         return i + 1 - place;
     }
     run.count(broken_chain); // its last part is not there: a frame is published as a whole
+    cut(frame, 0);
     taken = false;
     return there - place;
 }
@@ -169,7 +171,8 @@ const node_registration registration{{
                  severity::warning},
                 {bad_descriptor, "bad_descriptor",
                  "the peer's descriptor is empty or outside the shared memory"},
-                {too_long, "too_long", "the frame is longer than a packet buffer"},
+                {too_long, "too_long",
+                 "the frame is longer than the interface's MTU and a packet buffer"},
                 {broken_chain, "broken_chain", "the last part of a multi-part frame was missing"}},
     .context = context_of<context>(),
     .stop = leave_queue,

@@ -5,6 +5,7 @@
 #include "base/net/headers.hh"
 #include "graph/dispatch_table.hh"
 #include "graph/node_run.hh"
+#include "graph/packet_sum.hh"
 #include "nodes/ip4/ip4_options.hh"
 #include "nodes/ip4/trace.hh"
 
@@ -51,10 +52,11 @@ verdict decide(packet& p) noexcept
     const uint32_t offset = p.metadata().l3_offset;
     const uint32_t total = ip.total_length.host();
     const uint32_t icmp_bytes = total - ip.header_bytes();
-    if (icmp_bytes < sizeof(net::icmp4_header) || p.contiguous() < offset + total)
+    if (icmp_bytes < sizeof(net::icmp4_header) ||
+        p.contiguous() < offset + ip.header_bytes() + sizeof(net::icmp4_header))
         return drop(too_short);
     auto& icmp = p.header<net::icmp4_header>(offset + ip.header_bytes());
-    if (!net::checksum_ok(&icmp, icmp_bytes))
+    if (sum_of(p, offset + ip.header_bytes(), icmp_bytes) != 0xffff)
         return drop(bad_checksum);
     if (icmp.type != net::icmp4::echo_request)
         return drop(unhandled_type);
@@ -71,8 +73,7 @@ const node_registration registration{{
     .name = "ip4-icmp-echo",
     .function = ip4_icmp_echo,
     .nexts = {{to_lookup, "ip4-lookup"}},
-    .reasons = {{too_short, "too_short",
-                 "the message is shorter than an ICMP header, or spans several buffers"},
+    .reasons = {{too_short, "too_short", "the message is shorter than an ICMP header"},
                 {bad_checksum, "bad_checksum", "the ICMP checksum is wrong"},
                 {unhandled_type, "unhandled_type", "an ICMP message that needs no reply",
                  severity::info}},

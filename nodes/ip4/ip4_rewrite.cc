@@ -3,6 +3,7 @@
 // out.
 #include "nodes/ip4/ip4_rewrite.hh"
 
+#include "graph/packet_cut.hh"
 #include "nodes/ethernet/trace.hh"
 #include "nodes/ip4/trace.hh"
 
@@ -54,10 +55,8 @@ verdict decide(node_run& run, const forwarding& hops, packet& p) noexcept
     if (header.total_length.host() > to.mtu) [[unlikely]]
         return refuse_big(run, p, header, to.mtu);
     // Bytes behind the packet that make the frame too long: drivers refuse it, and all behind it.
-    if (const uint32_t end = metadata.l3_offset + header.total_length.host();
-        p.length() - metadata.l3_offset > to.mtu &&
-        rte_pktmbuf_trim(p.mbuf(), static_cast<uint16_t>(p.length() - end)) != 0)
-        return drop(too_big);
+    if (p.length() - metadata.l3_offset > to.mtu)
+        cut(p, metadata.l3_offset + header.total_length.host());
     if (!make_room(p, to.rewrite_bytes)) [[unlikely]]
         return drop(no_room);
     if ((metadata.flags & packet_metadata::locally_made) == 0) [[likely]]

@@ -76,6 +76,45 @@ TEST_CASE("memif-input: parts that each fit, but not together, are no frame")
     CHECK(p.counted().rx_bytes == 3 * from_peer().size() + room);
 }
 
+TEST_CASE("memif-input: a frame as long as the MTU lies in several buffers")
+{
+    memif_peer p;
+    REQUIRE(p.router.command("set interface mtu m 9000") == "");
+    p.router.set_mtu("a", 9000);
+    const auto whole = from_peer(8900);
+    const auto put = [&](const byte_string& bytes) {
+        for (size_t at = 0; at < bytes.size(); at += 2000) {
+            const size_t end = std::min(bytes.size(), at + 2000);
+            p.put({bytes.begin() + static_cast<long>(at), bytes.begin() + static_cast<long>(end)},
+                  end < bytes.size() ? descriptor_goes_on : uint16_t{0});
+        }
+        p.send();
+    };
+    put(whole);
+    const auto sent = p.router.take_one();
+    CHECK(std::equal(sent.bytes.begin() + 34, sent.bytes.end(), whole.begin() + 34, whole.end()));
+    put(from_peer(8990));
+    CHECK(p.router.counted() == counts{{node + "too_long", 1}});
+}
+
+TEST_CASE("memif-input: a frame for which there are not enough buffers is counted")
+{
+    memif_peer p;
+    REQUIRE(p.router.command("set interface mtu m 9000") == "");
+    std::vector<packet*> all;
+    while (packet* one = p.router.engine.make_packet())
+        all.push_back(one);
+    for (int spare = 0; spare < 3; ++spare, all.pop_back())
+        rte_pktmbuf_free(all.back()->mbuf());
+    for (int part = 0; part < 4; ++part)
+        p.put(byte_string(2000, 1), part < 3 ? descriptor_goes_on : uint16_t{0});
+    p.put(from_peer());
+    p.send();
+    CHECK(p.router.counted()[node + "no_buffers"] > 0);
+    for (packet* one : all)
+        rte_pktmbuf_free(one->mbuf());
+}
+
 TEST_CASE("memif-input: descriptors that lie are counted, and take no other frame with them")
 {
     memif_peer p;

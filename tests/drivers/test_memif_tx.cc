@@ -40,6 +40,20 @@ TEST_CASE("memif-tx: frames reach the peer whole, and are counted")
     CHECK(p.router.counted().empty());
 }
 
+TEST_CASE("memif-tx: a packet in several buffers is one frame in several of the peer's")
+{
+    memif_peer p;
+    REQUIRE(p.router.command("set interface mtu m 9000") == "");
+    p.router.run(); // what it announces is looked past
+    static_cast<void>(p.take());
+    forward(p, 1, 8900);
+    const auto frames = p.take();
+    REQUIRE(frames.size() == 1);
+    const auto original = memif_peer::to_peer(8900).bytes();
+    CHECK(frames[0].size() == original.size());
+    CHECK(std::equal(original.begin() + 34, original.end(), frames[0].begin() + 34));
+}
+
 TEST_CASE("memif-tx: of a full ring, bytes and packets are counted that were sent, and the rest as "
           "tx_full")
 {

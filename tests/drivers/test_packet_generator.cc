@@ -47,6 +47,20 @@ TEST_CASE("a stream ends after its limit, and begins anew when it is enabled aga
     }
 }
 
+TEST_CASE("an input takes no more packets at once than it is to", "[drivers]")
+{
+    node_tester t{{.vector_size = 8}};
+    CHECK(t.command(fmt::format("packet-generator new s {}", a_to_b)).empty());
+    t.run();
+    REQUIRE(t.command("packet-generator enable s").empty());
+    for (int loop = 0; loop < 3; ++loop) {
+        t.run();
+        CHECK(t.take().size() == 8);
+    }
+    CHECK(t.command("packet-generator disable").empty());
+    t.run();
+}
+
 TEST_CASE("a stream without a limit fills vectors until it is disabled", "[drivers]")
 {
     node_tester t;

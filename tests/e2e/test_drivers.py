@@ -12,6 +12,7 @@ import testbed
 NUMBERS = {"tap": 1, "packet": 2, "vhost": 4, "memif": 5}
 SHORT = 1400
 CLIENT_MAC = "02:00:00:00:0a:02"
+VIRTUAL_ROUTER = "00:00:5e:00:01:07"
 
 
 def add_veth(namespace, host, name, number):
@@ -108,6 +109,7 @@ class Drivers(Asked):
 
     def test_flows_use_both_queues(self):
         for name, network in (("virtio", "10.0.9"), ("memif", "10.0.8")):
+            self.hosts["client"].run("ping", "-c", "2", "-i", "0.2", f"{network}.2", check=False)  # neighbours are known
             self.tap.send(
                 packets.ethernet(
                     self.weft.macs["in"], CLIENT_MAC, packets.ip4("10.0.0.2", f"{network}.2", packets.udp(port, 9))
@@ -123,8 +125,10 @@ class Drivers(Asked):
             self.assertEqual(self.said(f"set interface mtu {name} {SHORT}"), "", name)
         self.assertIn(f"mtu {SHORT}", self.weft.namespace.run("ip", "link", "show", "packet0").stdout)
         self.assertIn("its MTU could not be set: Operation not supported", self.said(f"set interface mtu vhost {SHORT}"))
-        for name in NUMBERS:
-            self.assertIn("does not fit into a buffer of 2048", self.said(f"set interface mtu {name} 9000"), name)
+        for name in "tap", "packet", "vhost":
+            self.assertIn("takes more than one buffer of 2048 bytes", self.said(f"set interface mtu {name} 9000"), name)
+        self.assertEqual(self.said("set interface mtu memif 9000"), "")
+        self.assertEqual(self.said(f"set interface mtu memif {SHORT}"), "")
 
     def test_rx_mode(self):
         for name in NUMBERS:
@@ -140,6 +144,30 @@ class Drivers(Asked):
         for name in "tap", "packet", "memif":
             self.assertEqual(shown[name], mac(NUMBERS[name]))
         self.assertEqual(shown["null"], mac(6))
+
+    def test_more_than_one_mac_address(self):
+        host, shown = self.hosts["packet"], ("ip", "link", "show", "packet0")
+        ping = ("ping", "-c", "2", "-i", "0.2", "-W", "1", "10.0.2.1")
+        host.run("ip", "neighbor", "replace", "10.0.2.1", "lladdr", VIRTUAL_ROUTER, "dev", "packet1")
+        self.addCleanup(host.run, "ip", "neighbor", "del", "10.0.2.1", "dev", "packet1")
+        self.assertNotIn("PROMISC", self.weft.namespace.run(*shown).stdout)
+        self.assertEqual(self.said(f"interface mac add packet {VIRTUAL_ROUTER}"), "")
+        self.assertIn("PROMISC", self.weft.namespace.run(*shown).stdout)  # its driver filters by one alone
+        self.assertIn(" 0% packet loss", host.run(*ping).stdout)
+        self.assertEqual(self.said(f"interface mac delete packet {VIRTUAL_ROUTER}"), "")
+        self.assertNotIn("PROMISC", self.weft.namespace.run(*shown).stdout)
+        self.assertIn("100% packet loss", host.run(*ping, check=False).stdout)
+
+    def test_promiscuity(self):
+        shown = ("ip", "link", "show", "packet0")
+        for state in "on", "off":
+            self.assertEqual(self.said(f"set interface promiscuous packet {state}"), "")
+            self.assertEqual("PROMISC" in self.weft.namespace.run(*shown).stdout, state == "on")
+            for name in "memif", "null":
+                self.assertEqual(self.said(f"set interface promiscuous {name} {state}"), "", name)
+        self.assertEqual(self.said("set interface promiscuous vhost on"), "")  # as it always is
+        said = self.said("set interface promiscuous vhost off")
+        self.assertIn("its promiscuity could not be set: Operation not supported", said)
 
     def test_what_a_start_refuses(self):
         vhost = {"device": f"net_vhost0,iface={self.folder}/other.sock,queues=2"}

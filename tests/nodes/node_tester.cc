@@ -5,6 +5,7 @@
 #include "control/command/command.hh"
 #include "control/show/statistics.hh"
 #include "graph/node_run.hh"
+#include "graph/packet_append.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/link.hh"
 #include "nodes/ip4/ip4_interfaces.hh"
@@ -116,9 +117,11 @@ hardware_status test_driver::hardware() const
 }
 
 node_tester::node_tester(tester_options options)
-    : engine{
-          clock_, registry_for_tests(),
-          engine_options{.worker_cores = options.workers, .max_packets = pool_size, .pin = false}}
+    : engine{clock_, registry_for_tests(),
+             engine_options{.worker_cores = options.workers,
+                            .max_packets = pool_size,
+                            .pin = false,
+                            .vector_size = options.vector_size}}
 {
     engine.add_pool(pool());
     free_at_start_ = rte_mempool_avail_count(pool());
@@ -185,11 +188,29 @@ packet* node_tester::make(const byte_string& bytes, interface_index from)
 {
     packet* p = engine.make_packet();
     REQUIRE(p != nullptr);
-    char* room = rte_pktmbuf_append(p->mbuf(), static_cast<uint16_t>(bytes.size()));
-    REQUIRE(room != nullptr);
-    std::copy(bytes.begin(), bytes.end(), room);
+    REQUIRE(append(*p, reinterpret_cast<const std::byte*>(bytes.data()),
+                   static_cast<uint32_t>(bytes.size())));
     p->metadata().interface = from;
     return p;
+}
+
+packet* node_tester::make_in_parts(const byte_string& bytes, const std::vector<size_t>& parts,
+                                   interface_index from)
+{
+    packet* whole = nullptr;
+    size_t at = 0;
+    for (size_t n = 0; whole == nullptr || at < bytes.size(); ++n) {
+        const size_t left = bytes.size() - at;
+        const size_t here = n < parts.size() ? std::min(parts[n], left) : left;
+        const auto begin = bytes.begin() + static_cast<ptrdiff_t>(at);
+        packet* part = make({begin, begin + static_cast<ptrdiff_t>(here)}, from);
+        at += here;
+        if (whole == nullptr)
+            whole = part;
+        else
+            REQUIRE(rte_pktmbuf_chain(whole->mbuf(), part->mbuf()) == 0);
+    }
+    return whole;
 }
 
 void node_tester::inject(std::string_view node, packet* p)

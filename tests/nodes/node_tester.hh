@@ -61,6 +61,7 @@ struct tester_options {
     bool neighbours = true;          // 10.0.x.2 is known for good as mac_of(x, 2)
     bool arp = true;                 // what resolves neighbours is there
     std::vector<unsigned> workers{}; // threads that the test drives by hand
+    uint32_t vector_size = weft::vector_size;
 };
 
 using counts = std::map<std::string, uint64_t>;
@@ -96,6 +97,9 @@ public:
 
     // A packet of these bytes as if it had come in by an interface, for inject().
     [[nodiscard]] packet* make(const byte_string& bytes, interface_index from = 0);
+    // The same in buffers of these many bytes, and what is left in as many as it takes.
+    [[nodiscard]] packet* make_in_parts(const byte_string& bytes, const std::vector<size_t>& parts,
+                                        interface_index from = 0);
     // Puts a packet in front of a node; it moves in the next run().
     void inject(std::string_view node, packet* p);
     void inject(std::string_view node, const packet_builder& p, interface_index from = 0)

@@ -150,6 +150,7 @@ struct circumstances {
     bool only_good;
     bool many_addresses; // of the router's own, so that they are not compared one by one
     bool vlans = false;  // there are sub-interfaces, and frames with tags
+    bool parts = false;  // in several buffers
 };
 
 void make_vlans(node_tester& t)
@@ -231,7 +232,12 @@ outcome run(variant which, const circumstances& given)
                                                .udp()
                                                .bytes()
                                          : some_bytes(random);
-            t.inject("ethernet-input", t.make(given.vlans ? tagged(bytes, random) : bytes, from));
+            if (given.vlans)
+                bytes = tagged(bytes, random);
+            std::vector<size_t> parts;
+            for (unsigned n = given.parts ? one_of(random, 4) : 0; n > 0; --n)
+                parts.push_back(one_of(random, n == 1 ? 100 : 48));
+            t.inject("ethernet-input", t.make_in_parts(bytes, parts, from));
         }
         t.run();
         t.advance(50ms);
@@ -252,14 +258,16 @@ outcome run(variant which, const circumstances& given)
 
 } // namespace
 
-TEST_CASE("variants: all give the same fates, bytes and counts with sub-interfaces too")
+TEST_CASE("variants: all give the same fates, bytes and counts with sub-interfaces and parts of "
+          "packets too")
 {
     const circumstances given{.seed = GENERATE(4u, 5u),
                               .only_good = GENERATE(false, true),
                               .many_addresses = false,
-                              .vlans = true};
+                              .vlans = true,
+                              .parts = GENERATE(false, true)};
     const outcome plain = run(variant::plain, given);
-    CHECK(plain.sent.size() > 100);
+    CHECK(plain.sent.size() > (given.parts ? 50 : 100));
     CHECK(plain.reasons.at("ethernet-input: unknown_vlan") > 20);
     CHECK(plain.reasons.at("ethernet-input: ip4_off") > 20);
     for (const variant which : {variant::baseline, variant::avx2, variant::avx512}) {

@@ -171,7 +171,7 @@ TEST_CASE("what cannot be captured is refused", "[capture]")
     CHECK_THAT(g.on(), Contains("File exists"));
     std::filesystem::remove(g.file);
     CHECK(g.on() == "");
-    CHECK_THAT(g.on(), Contains("a capture to " + g.file + " runs"));
+    CHECK_THAT(g.on(), Contains("a capture to " + g.file + " is running"));
 }
 
 TEST_CASE("a full disk ends the capture and says so", "[capture]")
@@ -360,11 +360,10 @@ TEST_CASE("what cannot be replayed is refused by packet", "[capture][replay]")
     CHECK_THAT(fault([](auto& p) { p.flags = packet_metadata::aimed; }),
                Contains("no interface `'"));
     const std::vector<std::byte> large(4000);
-    CHECK_THAT(fault([&](auto& p) {
-                   p.bytes = large;
-                   p.length = 4000;
-               }),
-               Contains("4000 bytes do not fit into a buffer"));
+    CHECK(fault([&](auto& p) {
+              p.bytes = large; // in two buffers
+              p.length = 4000;
+          }) == "replayed");
     auto elsewhere = read;
     elsewhere.interfaces[0].name = "eth7";
     CHECK_THAT(g.fault(elsewhere), Contains("no interface `eth7'"));
