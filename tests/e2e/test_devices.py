@@ -22,6 +22,7 @@ class Devices(testbed.Test):
             "b": "10.0.1.1/24",
             "c": "10.0.2.1/24",
             "d": {"device": LATE, "addresses": ["10.0.3.1/24"], "optional": True},
+            "d.5": {"vlan": 5, "link": "d", "addresses": ["10.0.5.1/24"]},
         }
         cls.weft = cls.router(testbed.config(ports))
         cls.client, cls.server, cls.container = (cls.host(n) for n in ("client", "server", "late"))
@@ -65,6 +66,7 @@ class Devices(testbed.Test):
         self.weft.namespace.run("ip", "link", "set", "weft-c", "netns", passing.name)
         self.assert_device("b", "present", "up")
         self.assertEqual(self.states()["d"], ("missing", "down"))
+        self.assertEqual(self.states()["d.5"], ("present", "down"))
         passing.delete()
         self.server.run("ip", "link", "del", "weft-b")
         for name in "bc":
@@ -77,7 +79,7 @@ class Devices(testbed.Test):
         self.weft.cli("set interface mtu b 1400")
         self.make_late()
         self.assert_reached(self.client, "10.0.0.2", "10.0.0.1")
-        for name in "bcd":
+        for name in ("b", "c", "d", "d.5"):
             self.assert_device(name, "present", "up")
         self.back_in_use()
 
@@ -94,6 +96,7 @@ class Devices(testbed.Test):
         self.assert_reached(self.container, "10.0.3.2", "10.0.3.1")
         self.weft.namespace.run("ip", "link", "del", "late0")
         self.assert_device("d", "gone", "down", 4)
+        self.assert_device("d.5", "present", "down", 1)
         self.make_late()
         self.assert_device("d", "present", "up")
         self.assert_reached(self.container, "10.0.3.2", "10.0.3.1")

@@ -4,6 +4,11 @@
 #include "nodes/interface/lifecycle.hh"
 #include "tests/nodes/node_tester.hh"
 
+#include <malloc.h>
+#if defined(__SANITIZE_ADDRESS__)
+extern "C" size_t __sanitizer_get_current_allocated_bytes(); // of the run-time library
+#endif
+
 using namespace weft;
 using namespace weft::test;
 using Catch::Contains;
@@ -23,6 +28,60 @@ config::value null_settings()
     std::vector<config::value::entry> keys;
     keys.push_back({"kind", {}, config::value::scalar("null", {}, "interfaces.n.kind")});
     return config::value::mapping(std::move(keys), {}, "interfaces.n");
+}
+
+// What the program has allocated and not freed.
+size_t heap_bytes()
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    return mallinfo2().uordblks;
+#endif
+}
+
+// What interfaces leave behind where they leave anything.
+struct traces {
+    explicit traces(node_tester& t)
+    {
+        auto& lifecycle = t.engine.module<interface_lifecycle>();
+        for (int loop = 0; loop < 20 && (t.engine.rcu().pending() > 0 || lifecycle.retired() > 0);
+             ++loop) {
+            t.advance(1s);
+            t.engine.reclaim_graph();
+            lifecycle.reclaim();
+        }
+        static_cast<void>(t.take());
+        waiting = t.engine.rcu().pending() + lifecycle.retired();
+        for ([[maybe_unused]] const auto& node : t.engine.registry().all())
+            ++nodes;
+        slots = t.engine.registry().find("interface-output")->nexts.size();
+        interfaces = interfaces_of(t.engine).all().size();
+        heap = heap_bytes();
+    }
+    size_t waiting = 0, nodes = 0, slots = 0, interfaces = 0, heap = 0;
+};
+
+// An interface of each kind with all that may refer to it, used and deleted again.
+void make_and_delete(node_tester& t)
+{
+    for (const char* line :
+         {"interface create vlan a.9 link a vlan 9 addresses 10.9.0.1/24",
+          "interface create vlan a.9.7 link a.9 vlan 7 ip4 true",
+          "interface create loopback l addresses 10.99.0.1/32",
+          "interface create null n addresses 10.98.0.1/24 secondary-macaddresses 02:00:00:00:09:07",
+          "ip neighbor add a.9 10.9.0.2 02:00:00:00:09:02",
+          "ip route add 10.97.0.0/16 via 10.98.0.7", "ip route add 10.96.0.0/16 via 10.9.0.2"})
+        REQUIRE(t.command(line) == "");
+    t.inject("ethernet-input", packet_builder{}.ip4("10.9.0.2", "10.0.1.2").udp().tag(9));
+    t.inject("ethernet-input", packet_builder{}.ip4("10.0.0.2", "10.97.0.9").udp());
+    t.inject("ethernet-input", packet_builder{}.ip4("10.0.0.2", "10.96.0.9").udp());
+    t.run();
+    REQUIRE(t.take().size() >= 2);
+    for (const char* line : {"ip route del 10.97.0.0/16", "ip route del 10.96.0.0/16",
+                             "interface delete a.9", "interface delete l", "interface delete n"})
+        REQUIRE(t.command(line) == "");
+    t.run();
 }
 
 } // namespace
@@ -129,6 +188,24 @@ TEST_CASE("interfaces come and go under traffic", "[interface]")
     lifecycle.reclaim();
     CHECK(lifecycle.retired() < 16);
     CHECK(interfaces_of(t.engine).all().size() == 2);
+}
+
+TEST_CASE("interfaces of each kind leave nothing behind", "[interface]")
+{
+    node_tester t;
+    for (unsigned warm = 0; warm < 50; ++warm)
+        make_and_delete(t);
+    const traces before{t};
+    for (unsigned n = 0; n < 400; ++n)
+        make_and_delete(t);
+    const traces after{t};
+    CHECK(after.waiting == 0);
+    CHECK(after.nodes == before.nodes);
+    CHECK(after.slots == before.slots);
+    CHECK(after.interfaces == 2);
+    CHECK(after.heap < before.heap + 16 * 1024);
+    CHECK(t.command("interface create null n") == "");
+    CHECK(t.port("n").index < 16);
 }
 
 TEST_CASE("16,384 interfaces at once, and not one more", "[interface]")

@@ -245,21 +245,3 @@ TEST_CASE("a loopback is up, and its address is reached through every port", "[i
     CHECK(t.verdict_of(packet_builder{}.ip4("10.0.0.2", "10.255.0.1").icmp_echo()) ==
           "ip4-lookup: no_route -> a");
 }
-
-TEST_CASE("VLANs and loopbacks come and go under traffic", "[vlan]")
-{
-    vlan_tester t;
-    interface_index highest = 0;
-    for (unsigned n = 0; n < 500; ++n) {
-        t.make("vlan a.9 link a vlan 9 addresses 10.9.0.1/24");
-        t.make("loopback l addresses 10.99.0.1/32");
-        t.inject("ethernet-input", to_b().ip4("10.9.0.2", "10.0.1.2").tag(9));
-        t.inject("ethernet-input", to_b().tag(100));
-        t.run();
-        CHECK(t.take().size() >= 2);
-        highest = std::max(highest, t.port("l").index);
-        REQUIRE(t.command("interface delete a.9") == "");
-        REQUIRE(t.command("interface delete l") == "");
-    }
-    CHECK(highest < 16);
-}
