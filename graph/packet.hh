@@ -46,9 +46,10 @@ struct packet_note {
     uint32_t trace_id = 0;    // if packet_metadata::traced
     uint32_t next_hop = 0;    // host order; if packet_metadata::aimed
     uint32_t drop_reason = 0; // for packets in the drop node: reason_id
-    uint8_t icmp_type = 0;    // for packets sent to ip4-icmp-error
-    uint8_t icmp_code = 0;
-    uint16_t icmp_mtu = 0; // RFC 1191: for type 3 code 4; for type 12, the pointer
+    // For packets sent to a node that tells the sender what is wrong, in its protocol's numbers.
+    uint8_t error_type = 0;
+    uint8_t error_code = 0;
+    uint16_t error_value = 0; // an MTU, a place in the packet
     uint64_t reserved = 0;
     uint32_t custody = 0;       // debug builds: which dispatch owns the packet
     uint16_t out_interface = 0; // if packet_metadata::aimed

@@ -193,9 +193,9 @@ void dispatch_capture::append(const captured_packet& what)
             p.reason = fmt::format(
                 "{}:{}", registry.at(static_cast<node_id>(what.note.drop_reason >> 16)).name,
                 why->name);
-    p.icmp_type = what.note.icmp_type;
-    p.icmp_code = what.note.icmp_code;
-    p.icmp_mtu = what.note.icmp_mtu;
+    p.icmp_type = what.note.error_type;
+    p.icmp_code = what.note.error_code;
+    p.icmp_mtu = what.note.error_value;
     p.bytes = data_;
     append_packet(blocks_, p);
     ++packets_;

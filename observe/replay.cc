@@ -223,9 +223,9 @@ private:
                 return pass(reason);
             into.note().drop_reason = *reason;
         }
-        into.note().icmp_type = p.icmp_type;
-        into.note().icmp_code = p.icmp_code;
-        into.note().icmp_mtu = p.icmp_mtu;
+        into.note().error_type = p.icmp_type;
+        into.note().error_code = p.icmp_code;
+        into.note().error_value = p.icmp_mtu;
         return {};
     }
 

@@ -3,7 +3,7 @@
 // nobody asked for.
 #pragma once
 
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 #include "nodes/interface/interface.hh"
 
 #include <array>

@@ -6,9 +6,9 @@
 
 #include "graph/engine.hh"
 #include "graph/feature_arc.hh"
-#include "graph/flow_hash.hh"
 #include "graph/thread/hand_over.hh"
 #include "graph/thread/input_control.hh"
+#include "nodes/interface/flow_hash.hh"
 #include "nodes/interface/interface.hh"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // The flow of a packet whose network header is an IPv4 one.
 #pragma once
 
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 
 namespace weft::ip4 {
 

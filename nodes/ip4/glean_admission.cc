@@ -3,7 +3,7 @@
 #include "nodes/ip4/glean_admission.hh"
 
 #include "base/net/headers.hh"
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 
 #include <algorithm>
 #include <new>

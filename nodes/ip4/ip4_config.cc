@@ -3,7 +3,7 @@
 #include "base/input_file.hh"
 #include "control/config/config.hh"
 #include "graph/engine.hh"
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4_settings.hh"
 

@@ -72,8 +72,8 @@ verdict hold(node_run& run, context& ctx, packet& p) noexcept
         break;
     }
     run.count(host_unreachable);
-    p.note().icmp_type = net::icmp4::unreachable;
-    p.note().icmp_code = net::icmp4::host_unreachable;
+    p.note().error_type = net::icmp4::unreachable;
+    p.note().error_code = net::icmp4::host_unreachable;
     return to_icmp_error;
 }
 

@@ -79,12 +79,12 @@ net::ip4_address source_of(const context& ctx, const packet& p, net::ip4_address
 // The second half of a message's header.
 void describe(net::icmp4_header& icmp, const packet_note& about) noexcept
 {
-    if (about.icmp_type ==
+    if (about.error_type ==
         net::icmp4::parameter_problem) // RFC 792: the pointer is the first of the four bytes
-        icmp.id = net::be16{static_cast<uint16_t>(about.icmp_mtu << 8)};
-    else if (about.icmp_type == net::icmp4::unreachable &&
-             about.icmp_code == net::icmp4::fragmentation_needed)
-        icmp.sequence = net::be16{about.icmp_mtu};
+        icmp.id = net::be16{static_cast<uint16_t>(about.error_value << 8)};
+    else if (about.error_type == net::icmp4::unreachable &&
+             about.error_code == net::icmp4::fragmentation_needed)
+        icmp.sequence = net::be16{about.error_value};
 }
 
 // Puts both headers in front of the packet's own, and cuts it to what a message of `most` bytes may
@@ -106,7 +106,7 @@ void wrap(packet& p, net::ip4_address source, uint32_t most) noexcept
     mbuf->pkt_len = mbuf->data_len;
 
     auto& icmp = p.header<net::icmp4_header>(offset + sizeof(net::ip4_header));
-    icmp = {p.note().icmp_type, p.note().icmp_code, net::be16{0}, net::be16{0}, net::be16{0}};
+    icmp = {p.note().error_type, p.note().error_code, net::be16{0}, net::be16{0}, net::be16{0}};
     describe(icmp, p.note());
     icmp.checksum = net::checksum_of(&icmp, sizeof icmp + quoted);
     auto& ip = p.network<net::ip4_header>();

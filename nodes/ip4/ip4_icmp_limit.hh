@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/token_bucket.hh"
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/interface_buckets.hh"
 

@@ -30,8 +30,8 @@ verdict expire(node_run& run, const vrf_view& vrf, packet& p, verdict onward) no
     if (route == forwarding::special(adjacency_kind::local) || is_no_host(route))
         return onward;
     run.count(ttl_expired);
-    p.note().icmp_type = net::icmp4::time_exceeded;
-    p.note().icmp_code = 0;
+    p.note().error_type = net::icmp4::time_exceeded;
+    p.note().error_code = 0;
     return to_icmp_error;
 }
 

@@ -38,10 +38,10 @@ void ip4_local(node_run& run, frame& in) noexcept
         if (to != verdict{to_icmp_error})
             return to;
         run.count(no_listener);
-        p.note().icmp_type = net::icmp4::unreachable;
-        p.note().icmp_code = header.protocol == net::ip_protocol::udp
-                                 ? net::icmp4::port_unreachable
-                                 : net::icmp4::protocol_unreachable;
+        p.note().error_type = net::icmp4::unreachable;
+        p.note().error_code = header.protocol == net::ip_protocol::udp
+                                  ? net::icmp4::port_unreachable
+                                  : net::icmp4::protocol_unreachable;
         return to;
     });
 }

@@ -15,8 +15,8 @@ verdict decide(node_run& run, const context& ctx, packet& p) noexcept
     const way& its = ctx.kinds.of(to.kind);
     if (its.refuses) [[unlikely]] {
         run.count(its.reason);
-        p.note().icmp_type = net::icmp4::unreachable;
-        p.note().icmp_code = its.icmp_code;
+        p.note().error_type = net::icmp4::unreachable;
+        p.note().error_code = its.icmp_code;
     }
     if (to.watched) [[unlikely]]
         hops.note_use(p.metadata().adjacency);

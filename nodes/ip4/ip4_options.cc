@@ -145,9 +145,9 @@ struct work {
 verdict tell(work& w, reasons why, uint8_t type, uint8_t code, uint16_t pointer = 0) noexcept
 {
     w.run.count(why);
-    w.p.note().icmp_type = type;
-    w.p.note().icmp_code = code;
-    w.p.note().icmp_mtu = pointer;
+    w.p.note().error_type = type;
+    w.p.note().error_code = code;
+    w.p.note().error_value = pointer;
     return to_icmp_error;
 }
 

@@ -21,9 +21,9 @@ verdict refuse_big(node_run& run, packet& p, const net::ip4_header& header, uint
     if (!header.dont_fragment())
         return drop(too_big);
     run.count(too_big);
-    p.note().icmp_type = net::icmp4::unreachable;
-    p.note().icmp_code = net::icmp4::fragmentation_needed;
-    p.note().icmp_mtu = mtu;
+    p.note().error_type = net::icmp4::unreachable;
+    p.note().error_code = net::icmp4::fragmentation_needed;
+    p.note().error_value = mtu;
     return to_icmp_error;
 }
 

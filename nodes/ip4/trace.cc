@@ -79,7 +79,7 @@ std::string trace_rewrite(const trace_record& record)
 
 std::string trace_icmp(const trace_record& record)
 {
-    return fmt::format("type {} code {}\n{}", record.note.icmp_type, record.note.icmp_code,
+    return fmt::format("type {} code {}\n{}", record.note.error_type, record.note.error_code,
                        trace_header(record));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // worker-handoff: each flow on one worker and in order, also while it is changed; congestion is
 // counted.
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/interface/worker_handoff.hh"
 #include "tests/graph/graph_tester.hh"

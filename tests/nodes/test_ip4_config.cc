@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sections icmp, ip and ecmp: what they set, and where the seed comes from.
 #include "daemon/yaml_file.hh"
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4_settings.hh"
 #include "tests/nodes/node_tester.hh"

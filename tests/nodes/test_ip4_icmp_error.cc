@@ -36,7 +36,7 @@ std::string fate_of_fault(node_tester& t, const packet_builder& p, uint8_t flags
 {
     packet* made = t.make(p.bytes());
     made->metadata().flags = flags;
-    made->note().icmp_type = type;
+    made->note().error_type = type;
     t.inject("ip4-icmp-error", made);
     t.run();
     std::string words = t.take().empty() ? "" : "sent";
@@ -225,7 +225,7 @@ TEST_CASE("a message needs room for two headers in front of the packet", "[nodes
         REQUIRE(rte_pktmbuf_headroom(p->mbuf()) > room);
         std::memmove(static_cast<std::byte*>(p->mbuf()->buf_addr) + room, p->data(), p->length());
         p->mbuf()->data_off = room;
-        p->note().icmp_type = 3;
+        p->note().error_type = 3;
         t.inject("ip4-icmp-error", p);
         t.run();
         CHECK(t.take().size() == (room == 27 ? 0 : 1));
@@ -238,9 +238,9 @@ TEST_CASE("an MTU is told with fragmentation needed only", "[nodes]")
     node_tester t;
     for (uint8_t type : {3, 11}) {
         packet* p = t.make(udp_packet().bytes());
-        p->note().icmp_type = type;
-        p->note().icmp_code = type == 3 ? 4 : 0;
-        p->note().icmp_mtu = 999;
+        p->note().error_type = type;
+        p->note().error_code = type == 3 ? 4 : 0;
+        p->note().error_value = 999;
         t.inject("ip4-icmp-error", p);
         t.run();
         CHECK(t.take_one().icmp().sequence.host() == (type == 3 ? 999 : 0));

@@ -199,7 +199,7 @@ std::map<std::string, uint64_t> messages; // that ip4-icmp-error was asked for
 void take_in(node_run& run, frame& in) noexcept
 {
     for (packet* p : in.all())
-        ++messages[fmt::format("type {} code {}", p->note().icmp_type, p->note().icmp_code)];
+        ++messages[fmt::format("type {} code {}", p->note().error_type, p->note().error_code)];
     run.free(in.packets.data(), in.count);
 }
 

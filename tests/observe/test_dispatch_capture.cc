@@ -331,8 +331,8 @@ TEST_CASE("a replayed packet has the metadata that it had", "[capture][replay]")
     REQUIRE(replay(t.engine, read, clock));
     CHECK(seen_mark.l3_offset == 7);
     CHECK((seen_mark.flags & packet_metadata::locally_made) != 0);
-    CHECK(seen_note.icmp_type == 3);
-    CHECK(seen_note.icmp_mtu == 1400);
+    CHECK(seen_note.error_type == 3);
+    CHECK(seen_note.error_value == 1400);
 }
 
 TEST_CASE("what cannot be replayed is refused by packet", "[capture][replay]")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of the flow hash that few packets need.
-#include "graph/flow_hash.hh"
+#include "nodes/interface/flow_hash.hh"
 
 namespace weft {
 
