@@ -7,6 +7,7 @@ import select
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 
 import testbed
@@ -44,6 +45,19 @@ class Cli(testbed.TwoHosts):
             with self.subTest(show=what):
                 self.assertTrue(self.weft.cli(f"show {what}").strip())
                 self.weft.json(f"show {what}")  # raises if it is not JSON
+
+    def test_the_startup_configuration_can_be_loaded_again(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+            file.write(self.weft.cli("show config startup"))
+            file.flush()
+            checked = subprocess.run(
+                [testbed.WEFTD, "--check", "-c", file.name], capture_output=True, text=True, check=False
+            )
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        a = self.weft.json("show config startup interfaces.a")["config"]
+        self.assertEqual(a["addresses"], ["10.0.0.1/24"])
+        self.assertEqual(self.weft.cli("show config startup interfaces.a.addresses[0]").strip(), "10.0.0.1/24")
+        self.assertIn("did you mean `interfaces'", self.weft.try_cli("show", "config", "startup", "interface.a").stderr)
 
     def test_exit_status_of_a_failed_command(self):
         for command in (
