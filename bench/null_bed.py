@@ -51,18 +51,21 @@ class Bed:
         time.sleep(seconds)
         return self.daemon.json("show runtime")["threads"]
 
+    def turn(self, name, warm_up):
+        """What the worker's nodes did for a stream: {node: (vectors, clocks)}."""
+        self.daemon.cli(f"packet-generator enable {name}")
+        self.threads(warm_up)
+        (worker,) = (t for t in self.threads(ROUND_SECONDS) if t["name"] == "worker-1")
+        self.daemon.cli(f"packet-generator disable {name}")
+        return {n["name"]: (n["vectors"], n["clocks"]) for n in worker["nodes"]}
+
     def rounds(self, lab, *names):
         """The nodes of every round in which the worker got packets of all of these streams, which
-        take turns: a list for each stream of {node: (vectors, clocks)}."""
+        take turns: a list for each stream of what turn() gives."""
         found = []
         for number in range(lab.rounds):
-            turns = []
-            for name in names:
-                self.daemon.cli(f"packet-generator enable {name}")
-                self.threads(0.05 if lab.quick or number > 0 else 0.5)  # warms up
-                (worker,) = (t for t in self.threads(ROUND_SECONDS) if t["name"] == "worker-1")
-                self.daemon.cli(f"packet-generator disable {name}")
-                turns.append({n["name"]: (n["vectors"], n["clocks"]) for n in worker["nodes"]})
+            warm_up = 0.05 if lab.quick or number > 0 else 0.5
+            turns = [self.turn(name, warm_up) for name in names]
             if all(t.get(f"packet-generator-{n}", (0, 0))[0] > 0 for t, n in zip(turns, names)):
                 found.append(turns)
         self.commands.append(f"packet-generator enable and disable {' and '.join(names)} in turn")
