@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // trace add, show trace, clear trace.
 #include "control/command/command_parameters.hh"
+#include "graph/adjacency_names.hh"
 #include "graph/engine.hh"
 
 #include <algorithm>
@@ -49,10 +50,14 @@ std::string verdict_text(const engine& engine, const trace_record& record)
                : "";
 }
 
-std::string detail_text(const engine& engine, const trace_record& record)
+std::string detail_text(engine& engine, const trace_record& record)
 {
-    const auto format = engine.registry().at(record.node).descriptor->format_trace;
+    const auto& node = engine.registry().at(record.node);
+    const auto format = node.descriptor->format_trace;
     std::string detail = format != nullptr ? format(record) : "";
+    const auto& routes = engine.module<adjacency_names>().route_of;
+    if (const auto route = routes.find(node.name); route != routes.end())
+        detail = fmt::format("{}\n{}", route->second(record), detail);
     if (engine.registry().drop_node() == record.node)
         if (const auto* why = engine.registry().reason_of(record.note.drop_reason))
             detail = fmt::format(
@@ -65,7 +70,7 @@ std::string detail_text(const engine& engine, const trace_record& record)
     return detail + to;
 }
 
-json record_json(const engine& engine, const trace_record& record)
+json record_json(engine& engine, const trace_record& record)
 {
     return {{"seconds", engine.seconds_of(record.tsc)},
             {"thread", record.thread},

@@ -88,9 +88,10 @@ void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index)
 }
 
 result<next_hop_index> forwarding::acquire(interface_index interface,
-                                           const net::ip_address& address, vrf_index vrf)
+                                           const net::ip_address& address, vrf_index vrf,
+                                           std::string_view device)
 {
-    const auto key = std::tuple{interface, vrf, address};
+    const hop_key key{interface, vrf, address, device};
     if (const auto known = by_address_.find(key); known != by_address_.end()) {
         ++next_hops_.at(known->second).users;
         return known->second;
@@ -104,6 +105,7 @@ result<next_hop_index> forwarding::acquire(interface_index interface,
     hop.interface = interface;
     hop.vrf = vrf;
     hop.address = address;
+    hop.device = device;
     hop.adjacency = adjacency;
     hop.interface_up = is_there && is_up(interfaces_of(engine_), interface);
     hop.on_link = is_there;
@@ -119,10 +121,13 @@ void forwarding::release(next_hop_index index)
     next_hop& hop = next_hops_.at(index);
     if (--hop.users > 0)
         return;
-    by_address_.erase({hop.interface, hop.vrf, hop.address});
+    by_address_.erase({hop.interface, hop.vrf, hop.address, hop.device});
     if (hop.adjacency >= special_count)
         engine_.rcu().defer([this, old = hop.adjacency] { free_adjacencies_.push_back(old); });
+    const auto others = std::move(hop.rests_on);
     next_hops_.erase(index);
+    for (const auto& other : others)
+        release(other.hop);
 }
 
 // Gives the next hop a new adjacency and lets every load balance with it follow.
@@ -174,7 +179,7 @@ bool forwarding::used(next_hop_index index) const
 std::optional<next_hop_index> forwarding::find(interface_index interface,
                                                const net::ip_address& address, vrf_index vrf) const
 {
-    const auto known = by_address_.find({interface, vrf, address});
+    const auto known = by_address_.find({interface, vrf, address, {}});
     return known == by_address_.end() ? std::nullopt : std::optional{known->second};
 }
 
@@ -184,6 +189,7 @@ void forwarding::set_on_link(next_hop_index index, bool on_link)
     if (hop.on_link == on_link || hop.pinned)
         return;
     hop.on_link = on_link;
+    flips_ = true;
     for (auto balance : hop.balances)
         refill(balance);
 }
@@ -194,25 +200,75 @@ void forwarding::pin(next_hop_index index)
     next_hops_.at(index).pinned = true;
 }
 
-result<void> forwarding::move(next_hop_index index, interface_index to)
+result<void> forwarding::move(next_hop_index index, interface_index to, std::string_view device)
 {
-    const auto there = acquire(to, next_hops_.at(index).address, next_hops_.at(index).vrf);
+    const auto there = acquire(to, next_hops_.at(index).address, next_hops_.at(index).vrf, device);
     if (!there)
         return pass(there);
-    for (auto balance : std::vector{next_hops_.at(index).balances}) {
+    flips_ = true;
+    for (auto balance : std::vector{next_hops_.at(index).named_by}) {
         balance_entry& entry = entries_.at(balance);
         forget_hops(balance, entry);
+        forget_paths(balance);
         for (auto& h : entry.hops)
             h.hop = h.hop == index ? *there : h.hop;
+        for (auto& p : entry.paths) {
+            p.hop = p.hop == index ? *there : p.hop;
+            next_hops_.at(p.hop).balances.push_back(balance);
+        }
         index_by_hops(balance, entry);
-        next_hops_.at(*there).balances.push_back(balance);
+        next_hops_.at(*there).named_by.push_back(balance);
         ++next_hops_.at(*there).users;
-        std::erase(next_hops_.at(index).balances, balance);
-        refill(balance);
+        std::erase(next_hops_.at(index).named_by, balance);
+        follow_paths(balance);
         release(index);
     }
     release(*there);
     return {};
+}
+
+void forwarding::rest_on(next_hop_index index, std::vector<path_share> others)
+{
+    if (next_hops_.at(index).rests_on == others)
+        return;
+    for (const auto& other : others)
+        ++next_hops_.at(other.hop).users;
+    const auto before = std::exchange(next_hops_.at(index).rests_on, std::move(others));
+    for (auto balance : std::vector{next_hops_.at(index).named_by})
+        follow_paths(balance);
+    for (const auto& other : before)
+        release(other.hop);
+}
+
+std::vector<next_hop_index> forwarding::unlinked() const
+{
+    std::vector<next_hop_index> found;
+    for (auto at = by_address_.lower_bound(no_interface_key()); at != by_address_.end(); ++at)
+        if (std::get<3>(at->first).empty())
+            found.push_back(at->second);
+    return found;
+}
+
+std::vector<next_hop_index> forwarding::behind(std::string_view device) const
+{
+    std::vector<next_hop_index> found;
+    for (auto at = by_address_.lower_bound(no_interface_key()); at != by_address_.end(); ++at)
+        if (std::get<3>(at->first) == device)
+            found.push_back(at->second);
+    return found;
+}
+
+bool forwarding::has_unlinked(vrf_index vrf, const net::ip_address& from,
+                              const net::ip_address& to) const
+{
+    if (!has_unlinked())
+        return false;
+    for (auto at = by_address_.lower_bound({no_interface, vrf, from, {}});
+         at != by_address_.end() && std::get<1>(at->first) == vrf && std::get<2>(at->first) <= to;
+         ++at)
+        if (std::get<3>(at->first).empty())
+            return true;
+    return false;
 }
 
 // Whether its adjacency would be written differently now.
@@ -229,11 +285,13 @@ void forwarding::interface_changed(interface_index interface)
 {
     const bool up = is_up(interfaces_of(engine_), interface);
     std::vector<load_balance_index> to_refill;
-    for (auto at = by_address_.lower_bound({interface, default_vrf, net::ip_address::lowest()});
+    for (auto at = by_address_.lower_bound({interface, default_vrf, net::ip_address::lowest(), {}});
          at != by_address_.end() && std::get<0>(at->first) == interface; ++at) {
         next_hop& hop = next_hops_.at(at->second);
-        if (std::exchange(hop.interface_up, up) != up)
+        if (std::exchange(hop.interface_up, up) != up) {
+            flips_ = true;
             to_refill.insert(to_refill.end(), hop.balances.begin(), hop.balances.end());
+        }
         if (is_outdated(hop, at->second))
             rebuild(at->second);
     }

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip route add and del, set interface ip address, show interface address.
+#include "base/name.hh"
+#include "base/quote.hh"
 #include "control/command/command_parameters.hh"
 #include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace weft::ip4 {
@@ -12,6 +17,17 @@ namespace weft::ip4 {
 namespace {
 
 using json = nlohmann::ordered_json;
+
+std::vector<std::string_view> words_of(std::string_view text)
+{
+    std::vector<std::string_view> words;
+    for (size_t at = text.find_first_not_of(' '); at != std::string_view::npos;) {
+        const size_t end = std::min(text.find(' ', at), text.size());
+        words.push_back(text.substr(at, end - at));
+        at = text.find_first_not_of(' ', end);
+    }
+    return words;
+}
 
 result<route_vrfs> vrfs_of(command_context& context)
 {
@@ -24,21 +40,85 @@ result<route_vrfs> vrfs_of(command_context& context)
     return route_vrfs{*in, *through};
 }
 
+// Puts a path behind an interface, or lets it wait for one of that name. errc::invalid_argument if
+// it is no name.
+result<void> set_device(engine& engine, route_path& path, std::string_view name)
+{
+    if (const auto* i = interfaces_of(engine).find(name)) {
+        path.dev = i->index;
+        return {};
+    }
+    if (!good_name(name, max_interface_name))
+        return fail(errc::invalid_argument, "{} is no name of an interface", quote(name));
+    path.device = name;
+    return {};
+}
+
 // The paths that a command gives: `via` and `dev`, whichever there are.
 result<std::vector<route_path>> paths_of(command_context& context)
 {
-    interface_index dev = no_interface;
-    if (context.arguments.has("interface")) {
-        const auto i = interface_of(context);
-        if (!i)
-            return pass(i);
-        dev = (*i)->index;
-    }
     std::vector<route_path> paths;
     for (const auto& text : context.arguments.all("via"))
-        paths.emplace_back(*net::parse<net::ip4_address>(text), dev);
+        paths.emplace_back(*net::parse<net::ip4_address>(text));
     if (paths.empty())
-        paths.emplace_back(net::ip4_address{}, dev);
+        paths.emplace_back(net::ip4_address{});
+    if (context.arguments.has("interface"))
+        for (auto& path : paths)
+            if (auto done = set_device(context.engine, path, context.arguments.text("interface"));
+                !done)
+                return pass(done);
+    return paths;
+}
+
+// One word of a path and what follows it.
+result<void> set_part(engine& engine, route_path& path, std::string_view word,
+                      std::string_view value)
+{
+    if (word == "via") {
+        const auto address = net::parse<net::ip4_address>(value);
+        if (!address)
+            return pass(address);
+        path.via = *address;
+        return {};
+    }
+    if (word == "dev")
+        return set_device(engine, path, value);
+    uint16_t weight = 0;
+    const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), weight);
+    if (fault != std::errc{} || end != value.data() + value.size() || weight < 1 ||
+        weight > forwarding::max_weight)
+        return fail(errc::invalid_argument, "weight: {} is not a number from 1 to {}", quote(value),
+                    forwarding::max_weight);
+    path.weight = weight;
+    return {};
+}
+
+// "via 10.0.0.9 weight 2 via 10.0.1.9 dev b": each path begins with `via', or with `dev' where it
+// has no address.
+result<std::vector<route_path>> listed_paths(engine& engine, std::string_view text)
+{
+    std::vector<route_path> paths;
+    std::vector<std::string_view> seen; // of the path
+    const auto words = words_of(text);
+    for (size_t n = 0; n < words.size(); n += 2) {
+        const auto word = words[n];
+        if (word != "via" && word != "dev" && word != "weight")
+            return fail(errc::invalid_argument, "{} is not via, dev or weight", quote(word));
+        if (n + 1 == words.size())
+            return fail(errc::invalid_argument, "nothing follows {}", quote(word));
+        const bool again = std::find(seen.begin(), seen.end(), word) != seen.end();
+        if (paths.empty() || word == "via" || (word == "dev" && again)) {
+            paths.emplace_back(net::ip4_address{});
+            seen.clear();
+        } else if (again) {
+            return fail(errc::invalid_argument, "a path has two weights");
+        }
+        if (word == "weight" && seen.empty())
+            return fail(errc::invalid_argument, "a path begins with via or dev");
+        seen.push_back(word);
+        if (auto done = set_part(engine, paths.back(), word, words[n + 1]); !done)
+            return pass(done);
+    }
     return paths;
 }
 
@@ -63,13 +143,18 @@ result<json> route_add(command_context& context)
         return pass(rank);
     const auto to = net::parse<net::ip4_prefix>(context.arguments.text("prefix"));
     const auto vrfs = vrfs_of(context);
-    const auto paths = paths_of(context);
+    const auto paths = context.arguments.has("paths")
+                           ? listed_paths(context.engine, context.arguments.text("paths"))
+                           : paths_of(context);
     if (!vrfs)
         return pass(vrfs);
     if (!paths)
         return pass(paths);
     if (auto done = context.engine.module<tables>().add_route(*to, *paths, *vrfs, *rank); !done)
         return pass(done);
+    for (const auto& path : *paths)
+        if (!path.device.empty())
+            return json(fmt::format("The route waits for interface {}", quote(path.device)));
     return json("");
 }
 
@@ -114,12 +199,16 @@ const command_registration add{"ip route add <prefix:prefix> via <via:address>..
                                "[via-vrf <via-vrf:vrf>] " WEFT_RANK,
                                "Adds or replaces a static route via one or more next hops",
                                route_add};
+const command_registration add_paths{
+    "ip route add <prefix:prefix> [vrf <vrf:vrf>] [via-vrf <via-vrf:vrf>] " WEFT_RANK
+    " paths <paths:rest>",
+    "Adds a weighted route: via 10.0.0.9 weight 2 via 10.0.1.9 dev b", route_add};
 const command_registration add_on_link{
-    "ip route add <prefix:prefix> via <via:address> dev <interface:interface> [vrf "
+    "ip route add <prefix:prefix> via <via:address> dev <interface:word> [vrf "
     "<vrf:vrf>] " WEFT_RANK,
     "The same via an on-link next hop outside the interface's networks", route_add};
 const command_registration add_device{
-    "ip route add <prefix:prefix> dev <interface:interface> [vrf <vrf:vrf>] " WEFT_RANK,
+    "ip route add <prefix:prefix> dev <interface:word> [vrf <vrf:vrf>] " WEFT_RANK,
     "Adds a route to hosts that are directly connected to an interface", route_add};
 const command_registration add_special{
     "ip route add <prefix:prefix> <type:blackhole|unreachable|prohibit> [vrf <vrf:vrf>] " WEFT_RANK,

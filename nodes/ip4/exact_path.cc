@@ -5,7 +5,9 @@
 #include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4_lookup.hh"
+#include "nodes/ip4/trace.hh"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -67,6 +69,35 @@ std::string drop_reason(engine& engine, adjacency_kind kind)
                : "";
 }
 
+// The route that forwards, and its VRF; nothing of one where there is none.
+json route_json(engine& engine, vrf_index vrf, net::ip4_address destination)
+{
+    auto& ip4 = engine.module<tables>();
+    json found{{"vrf", engine.module<vrf_table>().name_of(vrf)}};
+    const auto match = ip4.table(vrf).match(destination);
+    if (!match)
+        return found;
+    found["route"] = net::to_string(match->first);
+    for (const auto& r : ip4.routes(vrf).of(match->first))
+        if (r.active) {
+            found["route_source"] = to_string(r.rank.source);
+            found["distance"] = r.rank.distance;
+            found["metric"] = r.rank.metric;
+            found["load_balance"] = r.balance;
+        }
+    return found;
+}
+
+// "16.0.0.0/8 static [1/0] of VRF default"
+std::string route_text(const json& route)
+{
+    if (!route.contains("route_source"))
+        return fmt::format("no route in VRF {}", route["vrf"].get<std::string>());
+    return fmt::format("{} {} [{}/{}] in VRF {}", route["route"].get<std::string>(),
+                       route["route_source"].get<std::string>(), route["distance"].get<unsigned>(),
+                       route["metric"].get<unsigned>(), route["vrf"].get<std::string>());
+}
+
 json path_json(engine& engine, const tables& ip4, adjacency_index index,
                net::ip4_address destination)
 {
@@ -99,7 +130,6 @@ result<json> show(command_context& context)
     const auto vrf = vrf_of(context);
     if (!vrf)
         return pass(vrf);
-    const auto match = ip4.table(*vrf).match(destination);
     const auto route = ip4.table(*vrf).lookup(destination);
     const auto index = lookup::pick(ip4.hops(), ip4.hops().paths(), route, seed, [&] {
                            return *flow;
@@ -110,10 +140,9 @@ result<json> show(command_context& context)
                {"protocol", flow->protocol},
                {"source_port", flow->ports.source.host()},
                {"destination_port", flow->ports.destination.host()}};
-    if (match)
-        found["route"] = net::to_string(match->first);
+    found.update(route_json(context.engine, *vrf, destination));
     found["load_balance"] = route;
-    found["bucket"] = buckets == 1 ? 0 : flow->hash(seed) & ip4.hops().balance_at(route).mask;
+    found["bucket"] = buckets == 1 ? 0 : ip4.hops().balance_at(route).bucket_of(flow->hash(seed));
     found["buckets"] = buckets;
     found["path"] = path_json(context.engine, ip4, index, destination);
     return found;
@@ -129,8 +158,8 @@ std::string show_text(const json& data)
         out += fmt::format(", ports {} -> {}", number(data["source_port"]),
                            number(data["destination_port"]));
     out += fmt::format("\n  {}, load-balance {}, bucket {} of {}\n  [adjacency {}] {}",
-                       data.value("route", "no route"), number(data["load_balance"]),
-                       number(data["bucket"]), number(data["buckets"]), number(path["adjacency"]),
+                       route_text(data), number(data["load_balance"]), number(data["bucket"]),
+                       number(data["buckets"]), number(path["adjacency"]),
                        path["description"].get<std::string>());
     if (path.contains("drop_reason"))
         out += fmt::format("\n  dropped: ip4-lookup, {}", path["drop_reason"].get<std::string>());
@@ -144,5 +173,20 @@ const command_registration exact_path{
     "The path of one flow (default protocol: udp if a port is given, else icmp)", show, show_text};
 
 } // namespace
+
+std::string trace_route(engine& engine, const trace_record& record)
+{
+    const auto& ip4 = engine.module<tables>();
+    const auto* header = record.network<net::ip4_header>();
+    if (header == nullptr || record.metadata.interface >= max_interfaces)
+        return "no IPv4 header";
+    const json route = route_json(engine, ip4.vrf_of(record.metadata.interface),
+                                  net::from_wire(header->destination));
+    const auto paths = ip4.hops().buckets_of(route.value("load_balance", load_balance_index{0}));
+    const adjacency_index taken = record.metadata.adjacency;
+    const bool still = std::find(paths.begin(), paths.end(), taken) != paths.end();
+    return fmt::format("{}: {}{}", route_text(route), ip4.hops().describe(taken),
+                       still ? "" : " (the route has changed since)");
+}
 
 } // namespace weft::ip4

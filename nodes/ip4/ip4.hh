@@ -6,6 +6,7 @@
 #include "nodes/fib/forwarding.hh"
 #include "nodes/fib/neighbour_protocol.hh"
 #include "nodes/fib/vrfs.hh"
+#include "nodes/ip4/recursive.hh"
 #include "nodes/ip4/vrf.hh"
 
 #include <array>
@@ -14,7 +15,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::config {
@@ -55,15 +59,22 @@ enum reasons : uint16_t {
 } // namespace glean
 
 // Where a static route leads. By way of an interface (`dev`) the next hop is there, whatever
-// networks that has, and without an address (0.0.0.0) the packet's destination is.
+// networks that has, and without an address (0.0.0.0) the packet's destination is. `device` names
+// an interface that is not there: the path waits for it.
 struct route_path {
     route_path(net::ip4_address next_hop, interface_index interface = no_interface,
-               uint16_t its_weight = 1) noexcept // not explicit: most paths are an address alone
-        : via{next_hop}, dev{interface}, weight{its_weight}
+               uint16_t its_weight = 1,
+               std::string absent = {}) // not explicit: most paths are an address alone
+        : via{next_hop}, dev{interface}, weight{its_weight}, device{std::move(absent)}
     {}
+    [[nodiscard]] bool is_by_device() const noexcept
+    {
+        return dev != no_interface || !device.empty();
+    }
     net::ip4_address via;
     interface_index dev;
     uint16_t weight; // 1 to 256: its share of the flows
+    std::string device;
 };
 
 struct route_vrfs {
@@ -125,8 +136,10 @@ public:
     result<void> remove_route(const net::ip4_prefix& to, vrf_index vrf = default_vrf,
                               const std::optional<route_rank>& rank = {});
     // The load balance over these next hops, held once for the caller. Errors as add_route's.
+    // `instead_of`: as forwarding::weighted_balance's.
     [[nodiscard]] result<load_balance_index> balance_via(const std::vector<route_path>& via,
-                                                         vrf_index through = default_vrf);
+                                                         vrf_index through = default_vrf,
+                                                         load_balance_index instead_of = 0);
     // Why an address is no next hop's: it is the router's own, or an end of a network; empty if it
     // may be one, now or once it has a network.
     [[nodiscard]] std::string_view why_no_next_hop(net::ip4_address a, vrf_index vrf) const;
@@ -141,8 +154,12 @@ public:
     [[nodiscard]] bool neighbour_used(interface_index i, const net::ip_address& a) const override;
     [[nodiscard]] bool is_next_hop(interface_index i, const net::ip_address& a) const override;
 
+    // An interface is being deleted: routes that name it wait for one of its name.
+    void release_device(const interface& i);
     // Why a next hop is not used: link down, admin down, no connected network. Empty: it is.
-    [[nodiscard]] std::string_view why_unusable(const next_hop& hop) const;
+    [[nodiscard]] std::string_view why_unusable(next_hop_index index) const;
+    [[nodiscard]] resolver& recursive() noexcept { return recursive_; }
+    [[nodiscard]] const resolver& recursive() const noexcept { return recursive_; }
 
     [[nodiscard]] forwarding& hops() noexcept { return hops_; }
     [[nodiscard]] route_table& routes(vrf_index vrf = default_vrf) noexcept
@@ -210,6 +227,9 @@ private:
     void interface_changed(interface_index i);
     void relink(const net::ip4_prefix& network, vrf_index vrf);
     void settle();
+    void follow_changes();
+    void take_up_device(interface_index i);
+    void wake_judging();
     struct neighbour_hop {
         next_hop_index hop;
         bool routed; // its host route is in the table
@@ -222,6 +242,7 @@ private:
     engine& engine_;
     vrf_table& names_;
     forwarding hops_;
+    resolver recursive_{*this};
     std::shared_ptr<trie_blocks> blocks_;                              // made with the first VRF
     std::vector<std::unique_ptr<vrf>> vrfs_;                           // by number
     std::array<std::atomic<const vrf_view*>, max_interfaces> views_{}; // never null
@@ -231,6 +252,7 @@ private:
     std::array<bool, max_interfaces> was_up_{};
     std::map<std::pair<net::ip4_address, interface_index>, neighbour_hop> neighbours_;
     std::vector<address_observer> observers_;
+    std::set<interface_index> leaving_; // being deleted: no route is to name them again
 };
 
 // Whether a prefix lies in a range that is never routed (RFC 1812 section 5.3.7, RFC 1122

@@ -5,6 +5,7 @@
 #include "graph/engine.hh"
 #include "nodes/interface/flow_hash.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/ip4_settings.hh"
 
 #include <algorithm>
@@ -73,6 +74,9 @@ namespace {
 
 result<void> apply(const config::value& root, engine& engine)
 {
+    const auto* through_default = find(root, "ip", "resolve-via-default");
+    engine.module<tables>().recursive().use_default_routes(through_default != nullptr &&
+                                                           through_default->as<bool>());
     spdlog::info("ecmp.seed is {}",
                  configure(engine.module<settings>(), root, interfaces_of(engine)));
     return {};
@@ -86,6 +90,9 @@ const config::registration registration{{
               "1812 section 4.3.2.4), or that of the interface the offending packet arrived on. If "
               "that interface has no address, the first address in `interfaces` is used."},
              {"ip", config::mapping(), "Handling of IPv4 packets."},
+             {"ip.resolve-via-default", config::boolean(),
+              "Whether a next hop on no network of the router may be reached through the default "
+              "route (default false: such a route waits)."},
              {"ip.source-routes", config::boolean(),
               "Whether source-routed packets are forwarded (default false: they are dropped, and "
               "the sender gets an ICMP error)."},

@@ -21,6 +21,7 @@ ip4_interfaces::ip4_interfaces(engine& engine) : engine_{engine}, ip4_{engine.mo
         for (const auto& a : ip4_.addresses_of(i.index))
             if (auto done = ip4_.remove_address(i.index, a); !done)
                 spdlog::error("interface {}: {}", i.name, done.error().message);
+        ip4_.release_device(i);
         enabled_.erase(i.index);
         auto& vrfs = engine_.module<vrf_table>();
         if (vrfs.of(i.index) != 0) // the next interface of its number is in the default VRF

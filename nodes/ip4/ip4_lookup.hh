@@ -36,8 +36,7 @@ template <class Flow>
     const path only = paths[route].load(std::memory_order_acquire);
     if (!only.is_several()) [[likely]]
         return only;
-    const load_balance& balance = hops.balance_at(route);
-    return balance.buckets[flow().hash(seed) & balance.mask].load(std::memory_order_acquire);
+    return hops.balance_at(route).of(flow().hash(seed));
 }
 
 // The same for a node that asks for few packets, of one that came in by an interface.

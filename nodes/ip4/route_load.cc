@@ -63,7 +63,9 @@ result<void> apply_one(tables& ip4, const route_change& change, held_balances& b
     const auto balance = balances.of(change.path);
     if (!balance)
         return pass(balance);
-    if (old == *balance) {
+    const auto& hops = ip4.hops();
+    if (old == *balance ||
+        (old && *old >= special_count && hops.hops_of(*old) == hops.hops_of(*balance))) {
         ++counts.unchanged;
         return {};
     }

@@ -142,6 +142,7 @@ result<void> route_table::set(const net::ip4_prefix& prefix, const route_rank& r
     if (!usable)
         done = place(prefix); // to leave the prefix table, or to change an entry, needs no memory
     tell(prefix);
+    tell_of_route(prefix, rank);
     if (old)
         hops_.release_balance(*old);
     return done;
@@ -160,6 +161,7 @@ result<void> route_table::remove(const net::ip4_prefix& prefix, const route_rank
             seen->second.erase(prefix);
     auto done = place(prefix);
     tell(prefix);
+    tell_of_route(prefix, rank);
     hops_.release_balance(*old);
     return done;
 }
@@ -222,6 +224,15 @@ bool route_table::sweep_some(route_source source, std::chrono::steady_clock::dur
     refreshes_.erase(found);
     swept_[source] = swept;
     return true;
+}
+
+uint64_t route_table::lengths() const noexcept
+{
+    uint64_t found = 0;
+    for (const auto& r : ranks_)
+        for (size_t length = 0; length <= 32 && r.rank.source != route_source::neighbour; ++length)
+            found |= uint64_t{r.said.count_by_length()[length] > 0} << length;
+    return found;
 }
 
 void route_table::watch(const net::ip4_prefix& network)

@@ -138,6 +138,14 @@ public:
     {
         observer_ = std::move(observer);
     }
+    // Told of each prefix of which something else is said than before, whatever forwards;
+    // neighbours excepted.
+    void observe_routes(std::function<void(const net::ip4_prefix&)> observer)
+    {
+        route_observer_ = std::move(observer);
+    }
+    // The prefix lengths of which something is said, neighbours excepted: a bit for each.
+    [[nodiscard]] uint64_t lengths() const noexcept;
     void watch(const net::ip4_prefix& network);
     void watch_nothing() noexcept { watched_.fill(0); }
 
@@ -166,6 +174,11 @@ private:
         if ((watched_[slot / 32] >> slot % 32 & 1) != 0 && prefix.length < 32 && observer_)
             observer_(prefix);
     }
+    void tell_of_route(const net::ip4_prefix& prefix, const route_rank& rank) const
+    {
+        if (rank.source != route_source::neighbour && route_observer_)
+            route_observer_(prefix);
+    }
     [[nodiscard]] bool find_judged() noexcept;
     void begin_pass() noexcept;
     void end_pass();
@@ -176,7 +189,7 @@ private:
     std::map<route_source, refresh> refreshes_; // those under way
     std::map<route_source, size_t> swept_;
     std::array<uint32_t, (1u << 16) / 32> watched_{}; // by the upper 16 bits of an address
-    std::function<void(const net::ip4_prefix&)> observer_;
+    std::function<void(const net::ip4_prefix&)> observer_, route_observer_;
 
     // The pass over all static and learned routes.
     bool judging_ = false;

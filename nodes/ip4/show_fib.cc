@@ -54,21 +54,51 @@ json paths_json(const tables& ip4, const route& r)
     return paths;
 }
 
+json interface_json(engine& engine, const next_hop& hop)
+{
+    if (hop.interface != no_interface)
+        return interfaces_of(engine).at(hop.interface).name;
+    return hop.device.empty() ? json(nullptr) : json(hop.device);
+}
+
+// The prefix by which a next hop is reached that is on no network of the router's.
+json recursive_json(const tables& ip4, next_hop_index hop)
+{
+    if (!ip4.hops().is_unlinked(hop))
+        return nullptr;
+    const auto through = ip4.recursive().of(hop).through;
+    return through ? json(net::to_string(*through)) : json(nullptr);
+}
+
+// And what that comes to.
+json resolved_json(engine& engine, const tables& ip4, const next_hop& hop)
+{
+    json list = json::array();
+    for (const auto& p : hop.rests_on) {
+        const next_hop& to = ip4.hops().at(p.hop);
+        list.push_back({{"address", net::to_string(to.address)},
+                        {"interface", interface_json(engine, to)},
+                        {"weight", p.weight},
+                        {"usable", ip4.hops().usable(to)}});
+    }
+    return list;
+}
+
 json next_hops_json(engine& engine, const tables& ip4, const route& r)
 {
     json hops = json::array();
     for (const auto& path : ip4.hops().hops_of(r.balance)) {
         const next_hop& hop = ip4.hops().at(path.hop);
-        const auto why = ip4.why_unusable(hop);
+        const auto why = ip4.why_unusable(path.hop);
         hops.push_back(
             {{"address", hop.address.is_none() ? json(nullptr) : json(net::to_string(hop.address))},
-             {"interface", hop.interface == no_interface
-                               ? json(nullptr)
-                               : json(interfaces_of(engine).at(hop.interface).name)},
+             {"interface", interface_json(engine, hop)},
              {"vrf", engine.module<vrf_table>().name_of(hop.vrf)},
              {"weight", path.weight},
              {"usable", why.empty()},
-             {"reason", why}});
+             {"reason", why},
+             {"recursive_via", recursive_json(ip4, path.hop)},
+             {"resolved", resolved_json(engine, ip4, hop)}});
     }
     return hops;
 }
@@ -100,6 +130,21 @@ std::string hop_text(const json& hop)
     return text;
 }
 
+// "b via 10.0.1.9, c via 10.0.2.9 weight 2"
+std::string resolved_text(const json& hop)
+{
+    const auto& all = hop["resolved"];
+    const bool equal = std::all_of(all.begin(), all.end(), [&](const json& to) {
+        return to["weight"] == all.front()["weight"];
+    });
+    std::string text;
+    for (const auto& to : all)
+        text += fmt::format("{}{}{}{}", text.empty() ? "" : ", ", hop_text(to),
+                            equal ? "" : fmt::format(" weight {}", to["weight"].get<unsigned>()),
+                            to["usable"].get<bool>() ? "" : " (not used)");
+    return text;
+}
+
 std::string text_of(const json& r)
 {
     const auto reason = r["reason"].get<std::string>();
@@ -112,6 +157,10 @@ std::string text_of(const json& r)
         out += fmt::format("\n    [{} of {}] [adjacency {}] {}", p["buckets"].get<unsigned>(),
                            r["buckets"].get<unsigned>(), p["adjacency"].get<unsigned>(),
                            p["description"].get<std::string>());
+    for (const auto& hop : r["next_hops"])
+        if (!hop["recursive_via"].is_null())
+            out += fmt::format("\n    {} recursive via {}: {}", hop_text(hop),
+                               hop["recursive_via"].get<std::string>(), resolved_text(hop));
     for (const auto& hop : r["next_hops"])
         if (!hop["usable"].get<bool>())
             out += fmt::format("\n    not used: {}: {}", hop_text(hop),

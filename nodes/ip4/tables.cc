@@ -170,6 +170,7 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
 void tables::interface_changed(interface_index i)
 {
     const bool up = is_up(interfaces_of(engine_), i);
+    take_up_device(i);
     hops_.interface_changed(i);
     if (std::exchange(was_up_[i], up) != up) {
         for (const auto& o : own(vrf_of(i)).of(i)) {
@@ -306,7 +307,8 @@ bool tables::is_next_hop(interface_index i, const net::ip_address& a) const
                              ? 1
                              : 0; // of the balance with this hop alone
     return std::any_of(balances.begin(), balances.end(), [&](auto balance) {
-        return hops_.hops_of(balance).size() > 1 || hops_.users_of(balance) > own;
+        const auto& hops = hops_.hops_of(balance);
+        return hops.size() > 1 || hops.front().hop != *hop || hops_.users_of(balance) > own;
     });
 }
 

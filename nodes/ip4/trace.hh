@@ -6,10 +6,17 @@
 
 #include <string>
 
+namespace weft {
+class engine;
+}
+
 namespace weft::ip4 {
 
 // Addresses, protocol, ports, TTL, length, checksum.
 [[nodiscard]] std::string trace_header(const trace_record& record);
+// Of a packet at ip4-lookup: which route of which VRF and source it has, as the tables are now, and
+// what its path was. Main thread.
+[[nodiscard]] std::string trace_route(engine& engine, const trace_record& record);
 // The header, and the adjacency that was chosen.
 [[nodiscard]] std::string trace_lookup(const trace_record& record);
 // The Ethernet header that was written, and the IPv4 header.

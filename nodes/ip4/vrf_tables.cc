@@ -4,6 +4,7 @@
 #include "nodes/interface/interface.hh"
 #include "nodes/ip4/ip4.hh"
 #include "nodes/ip4/lookup_ways.hh"
+#include "nodes/ip4/trace.hh"
 
 #include <array>
 
@@ -81,8 +82,12 @@ tables::tables(engine& engine)
     vrfs_.push_back(std::move(*made));
     names_.add_user(*this);
     interfaces_of(engine).observe([this](const interface& i) { interface_changed(i.index); });
+    interfaces_of(engine).observe_release([this](interface_index i) { leaving_.erase(i); });
     auto& names = engine.module<adjacency_names>();
     names.describe = [this](uint32_t index) { return hops_.describe(index); };
+    names.route_of["ip4-lookup"] = [&engine](const trace_record& r) {
+        return trace_route(engine, r);
+    };
     names.count = [this] { return hops_.adjacency_count(); };
 }
 
@@ -101,6 +106,10 @@ result<std::unique_ptr<vrf>> tables::make_vrf(vrf_index index, lookup_table tabl
             return pass(done);
     made->routes.observe(
         [this, index](const net::ip4_prefix& changed) { judge_neighbours(changed, index); });
+    made->routes.observe_routes([this, index](const net::ip4_prefix& changed) {
+        if (recursive_.note_route(index, changed))
+            wake_judging();
+    });
     return made;
 }
 
@@ -188,6 +197,8 @@ void tables::bind(interface_index i, vrf_index vrf)
 {
     views_[i].store(vrfs_[vrf]->view.load(), std::memory_order_release);
     several_vrfs_.store(names_.several(), std::memory_order_release);
+    take_up_device(i);
+    settle();
 }
 
 } // namespace weft::ip4

@@ -127,7 +127,7 @@ TEST_CASE("show ip fib tells why a route or a next hop is not used", "[nodes]")
     CHECK(route["reason"] == "no usable next hop");
     CHECK(route["next_hops"].dump() ==
           R"([{"address":"10.0.1.9","interface":"b","vrf":"default","weight":1,"usable":false,)"
-          R"("reason":"link down"}])");
+          R"("reason":"link down","recursive_via":null,"resolved":[]}])");
     CHECK(t.command("show ip fib")
               .find("17.0.0.0/8\n  static [1/0] (not used: no usable next hop)\n") !=
           std::string::npos);

@@ -46,11 +46,30 @@ TEST_CASE("exact-path says the route, the bucket and the next hop", "[nodes]")
     CHECK(data["path"]["kind"] == "rewrite");
     CHECK(data["path"]["next_hop"] == (data["path"]["interface"] == "b" ? "10.0.1.2" : "10.0.2.2"));
     const auto text = t.command(command_for(1));
-    CHECK(text.starts_with(
-        "10.0.0.2 -> 16.0.0.1, protocol 17, ports 1 -> 9\n  16.0.0.0/8, load-balance "));
+    CHECK(text.starts_with("10.0.0.2 -> 16.0.0.1, protocol 17, ports 1 -> 9\n  16.0.0.0/8 static "
+                           "[1/0] in VRF default, load-balance "));
+    CHECK(data["route_source"] == "static");
+    CHECK(data["vrf"] == "default");
     CHECK(text.find(fmt::format(", bucket {} of 2\n  [adjacency ", data["bucket"].get<int>())) !=
           std::string::npos);
     CHECK(text.find("] rewrite ") != std::string::npos);
+}
+
+TEST_CASE("a trace says of which VRF and source a packet's route is, and its path", "[nodes]")
+{
+    node_tester t;
+    REQUIRE(t.ip4().add_route(prefix("16.0.0.0/8"), {ip("10.0.1.2")}, {},
+                              {ip4::route_source::fixed, 7, 3}));
+    CHECK(t.command("trace add ip4-lookup 2") == "");
+    CHECK(t.verdict_of(udp_packet("10.0.0.2", "16.1.2.3")) == "-> b");
+    const std::string route = "16.0.0.0/8 static [7/3] in VRF default: rewrite b via 10.0.1.2 ";
+    CHECK(t.command("show trace").find(route) != std::string::npos);
+    CHECK(t.command("show trace").find("has changed since") == std::string::npos);
+    t.add_route("16.1.0.0/16", {"10.0.0.2"});
+    CHECK(t.command("show trace")
+              .find("16.1.0.0/16 static [1/0] in VRF default: rewrite b via "
+                    "10.0.1.2 ") != std::string::npos);
+    CHECK(t.command("show trace").find(" (the route has changed since)") != std::string::npos);
 }
 
 TEST_CASE("exact-path says why a flow goes nowhere, in the words of show errors", "[nodes]")

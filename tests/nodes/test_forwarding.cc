@@ -4,6 +4,8 @@
 #include "nodes/interface/interface.hh"
 #include "tests/nodes/node_tester.hh"
 
+#include <set>
+
 using namespace weft;
 using namespace weft::test;
 using fib::adjacency_index;
@@ -224,6 +226,86 @@ TEST_CASE("flows of a path that can be used stay on it while others go and come"
         before = now;
     }
     CHECK(before == whole);
+}
+
+namespace {
+
+// How many flows moved between next hops that a route has before and after.
+size_t flows_moved(const std::vector<adjacency_index>& before,
+                   const std::vector<adjacency_index>& after)
+{
+    const std::set<adjacency_index> had{before.begin(), before.end()};
+    const std::set<adjacency_index> has{after.begin(), after.end()};
+    size_t count = 0;
+    for (size_t flow = 0; flow < 4096; ++flow) {
+        const auto from = before[flow % before.size()];
+        const auto to = after[flow % after.size()];
+        count += from != to && has.contains(from) && had.contains(to);
+    }
+    return count;
+}
+
+std::vector<adjacency_index> flows_to(node_tester& t, std::string_view address)
+{
+    return t.hops().buckets_of(t.ip4().table().lookup(ip(address)));
+}
+
+} // namespace
+
+TEST_CASE("flows stay with the next hops that a changed route keeps", "[nodes]")
+{
+    node_tester t;
+    const std::vector<std::string> all{"10.0.0.9", "10.0.0.10", "10.0.1.9", "10.0.1.10"};
+    t.add_route("17.0.0.0/8", {all[0], all[1]}); // whose buckets are others
+    t.add_route("16.0.0.0/8", {all[0], all[1], all[2]});
+    auto before = flows_to(t, "16.1.2.3");
+    for (const auto& now : std::vector<std::vector<std::string>>{
+             {all[0], all[1]}, all, {all[1], all[3]}, {all[1]}, {all[1], all[0], all[2]}}) {
+        t.add_route("16.0.0.0/8", now);
+        const auto after = flows_to(t, "16.1.2.3");
+        CHECK(std::set<adjacency_index>{after.begin(), after.end()}.size() == now.size());
+        CHECK(flows_moved(before, after) == 0);
+        before = after;
+    }
+    CHECK(flows_to(t, "17.1.2.3").size() == 2); // as before
+}
+
+TEST_CASE("routes that change alike share what they come to, and arrangements are few", "[nodes]")
+{
+    node_tester t;
+    const auto route = [](uint32_t n) { return fmt::format("16.{}.0.0/16", n); };
+    for (uint32_t n = 0; n < 40; ++n)
+        t.add_route(route(n), {"10.0.0.9", "10.0.1.9", "10.0.1.10"});
+    for (uint32_t n = 0; n < 40; ++n)
+        t.add_route(route(n), {"10.0.0.9", "10.0.1.9"});
+    const auto first = t.ip4().table().lookup(ip("16.0.0.1"));
+    CHECK(t.ip4().table().lookup(ip("16.39.0.1")) == first);
+    CHECK(t.hops().users_of(first) == 40);
+    std::set<fib::load_balance_index> arrangements;
+    for (uint32_t n = 0; n < 40; ++n) { // each comes from another set of next hops
+        t.add_route(route(n), {"10.0.0.9", "10.0.1.9", fmt::format("10.0.1.{}", 100 + n)});
+        t.add_route(route(n), {"10.0.0.9", fmt::format("10.0.0.{}", 100 + n), "10.0.1.9"});
+        t.add_route(route(n), {"10.0.0.9", "10.0.1.9"});
+        arrangements.insert(t.ip4().table().lookup(ip(fmt::format("16.{}.0.1", n))));
+    }
+    CHECK(arrangements.size() <= 8);
+}
+
+TEST_CASE("parts of a whole are combined by their weights, in lowest terms", "[nodes]")
+{
+    using shares = std::vector<fib::path_share>;
+    CHECK(fib::combine({{1, {{7, 1}}}}, 64) == shares{{7, 1}});
+    CHECK(fib::combine({{2, {{1, 1}, {2, 1}}}, {1, {{3, 5}}}}, 64) ==
+          shares{{1, 1}, {2, 1}, {3, 1}});
+    CHECK(fib::combine({{1, {{1, 1}, {2, 2}}}, {1, {{2, 1}, {3, 1}}}}, 64) ==
+          shares{{1, 2}, {2, 7}, {3, 3}});
+    CHECK(fib::combine({{256, {{1, 1}}}, {1, {{2, 1}}}}, 64) == shares{{1, 256}, {2, 1}});
+    CHECK(fib::combine({{1, {{1, 1}, {2, 3}, {3, 2}}}}, 2) == shares{{2, 3}, {3, 2}});
+    const auto many = fib::combine({{256, {{1, 251}, {2, 241}}}, {255, {{3, 239}, {4, 233}}}}, 64);
+    uint64_t sum = 0;
+    for (const auto& p : many)
+        sum += p.weight;
+    CHECK((many.size() == 4 && sum <= fib::forwarding::max_buckets));
 }
 
 TEST_CASE("an interface's MTU reaches its adjacencies", "[nodes]")

@@ -57,15 +57,36 @@ struct model {
                    : fmt::format("rewrite {} via {} mtu 1500 {} -> {}", name, net::to_string(a),
                                  net::to_string(mac_of(i, 1)), net::to_string(known->second));
     }
-    [[nodiscard]] ways of(const route& r) const
+    // `under`: the next hops that the route is asked for, one resting on the other.
+    [[nodiscard]] ways of(const route& r, std::vector<net::ip4_address> under = {}) const
     {
         if (r.blackhole)
             return {"blackhole"};
         ways found;
-        for (auto a : r.via)
-            if (const auto i = towards(a); i && up(*i))
+        for (auto a : r.via) {
+            const auto i = towards(a);
+            if (i && up(*i))
                 found.insert(hop(*i, a));
+            if (!i && !is_nobodys(a))
+                found.merge(rest(a, under));
+        }
         return found;
+    }
+    // What a next hop on no network comes to.
+    [[nodiscard]] ways rest(net::ip4_address a, std::vector<net::ip4_address> under) const
+    {
+        if (under.size() >= 8 || std::find(under.begin(), under.end(), a) != under.end())
+            return {};
+        under.push_back(a);
+        for (uint8_t length = 32; length > 0; --length) {
+            const auto r = routes.find({{a.value & net::ip4_prefix::mask_of(length)}, length});
+            if (r == routes.end())
+                continue;
+            const ways found = r->second.blackhole ? ways{} : of(r->second, under);
+            if (r->second.blackhole || !found.empty())
+                return found;
+        }
+        return {};
     }
     struct found_route {
         int length = -1;
@@ -101,8 +122,9 @@ ways model::find(net::ip4_address a) const
     };
     addresses_found(a, take);
     for (const auto& [to, r] : routes)
-        if (const auto paths = of(r); to.contains(a) && !paths.empty())
-            take({to.length, 3, paths, {}});
+        if (to.contains(a))
+            if (const auto paths = of(r); !paths.empty())
+                take({to.length, 3, paths, {}});
     for (const auto& [key, mac] : neighbours)
         if (key.second == a && best.connected == key.first && towards(a) == key.first)
             return {hop(key.first, a)};
@@ -159,6 +181,13 @@ void walk::change_route()
 {
     const auto to = network();
     model::route r{below(4) == 0, {}};
+    constexpr uint32_t max_routes = 14; // the model's search takes exponential time
+    if (model_.routes.size() >= max_routes) {
+        auto old = model_.routes.begin();
+        std::advance(old, below(max_routes));
+        REQUIRE(t_.ip4().remove_route(old->first));
+        model_.routes.erase(old);
+    }
     if (below(3) == 0) {
         CHECK(t_.ip4().remove_route(to).has_value() == (model_.routes.erase(to) > 0));
         return;
