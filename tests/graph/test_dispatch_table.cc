@@ -19,7 +19,7 @@ struct number_probe : probe {
     dispatch_lookup lookup;
 };
 
-void by_number(node_run& run, frame& in) noexcept
+void by_packet_number(node_run& run, frame& in) noexcept
 {
     auto& self = run.context<number_probe>();
     self.note(in);
@@ -28,7 +28,8 @@ void by_number(node_run& run, frame& in) noexcept
 
 node_descriptor dispatcher(std::string_view name = "dt-by-number")
 {
-    auto what = relay(name, {"dt-first"}, by_number, {{nobody, "nobody", "no node takes it"}});
+    auto what =
+        relay(name, {"dt-first"}, by_packet_number, {{nobody, "nobody", "no node takes it"}});
     what.context = context_of<number_probe>();
     return what;
 }
