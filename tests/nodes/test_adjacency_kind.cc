@@ -94,7 +94,7 @@ TEST_CASE("a way that leads nowhere is told", "[nodes]")
     const way_registration empty{fresh.kind(), net::family::ip6, {}};
     const auto text = faults(t);
     INFO(text);
-    CHECK(text.find("are to go to node `no-such-node', which does not exist") != std::string::npos);
+    CHECK(text.find("go to node `no-such-node', which does not exist") != std::string::npos);
     CHECK(text.find("IPv6 packets for adjacencies of kind `test-kind' (") != std::string::npos);
     CHECK(text.find("have neither a node nor a reason to be dropped") != std::string::npos);
 }
