@@ -18,14 +18,14 @@ def frame(destination, payload=b"weft", source="10.0.0.2", mac=testbed.ROUTER_A_
 
 
 class StrangePackets(testbed.TwoHosts):
-    """Below an MTU of 576 a message of the usual length is too big; `e` has no address."""
+    """Below an MTU of 576 a message of the usual length is too big; `e` has no address, but IPv4."""
 
     @classmethod
     def interfaces(cls):
         return {
             "a": {"addresses": ["10.0.0.1/24"], "mtu": 296},
             "b": {"addresses": ["10.0.1.1/24"], "mtu": 1000},
-            "e": {},
+            "e": {"ip4": True},
         }
 
     @classmethod

@@ -181,7 +181,7 @@ void walk::change_route()
 {
     const auto to = network();
     model::route r{below(4) == 0, {}};
-    constexpr uint32_t max_routes = 14; // the model's search takes exponential time
+    constexpr uint32_t max_routes = 9; // the model's search takes exponential time
     if (model_.routes.size() >= max_routes) {
         auto old = model_.routes.begin();
         std::advance(old, below(max_routes));
