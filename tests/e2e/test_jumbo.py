@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Packets that are longer than a buffer: client - (a) weft (b) - server with buffers of 512 bytes, and 9,000 bytes on a memif (m)."""
+"""Packets longer than a buffer: client - (a) weft (b) - server with buffers of 512 bytes, a memif (m) with 9,000."""
 
 import os
 import tempfile

@@ -262,7 +262,8 @@ TEST_CASE("a cleared trace records nothing until it is asked again", "[graph][tr
 TEST_CASE("a trace of nothing or too much or nowhere is refused", "[graph][trace]")
 {
     traced_graph g;
-    CHECK_THAT(g.tester.command("trace add in 0"), Contains("error") && Contains("between 1 and 1000"));
+    CHECK_THAT(g.tester.command("trace add in 0"),
+               Contains("error") && Contains("between 1 and 1000"));
     CHECK_THAT(g.tester.command("trace add in 1001"), Contains("error") && Contains("1001"));
     CHECK_THAT(g.tester.command("trace add nobody 1"), Contains("error") && Contains("nobody"));
     CHECK(g.tester.engine.main().trace() == nullptr);
