@@ -8,6 +8,7 @@ vfio-pci wants it. Each port sits in a PCIe root port of its own, so that its ad
 import contextlib
 import ctypes
 import fcntl
+import itertools
 import json
 import os
 import select
@@ -95,7 +96,10 @@ class Monitor:
 class Guest:
     """One machine, from power on until close()."""
 
+    numbers = itertools.count()  # so that no two have a MAC address in common
+
     def __init__(self, root, disk, ports=(), arguments="", cpus=2, memory="1536M", slots=None):
+        self.number = next(Guest.numbers)
         self.directory = tempfile.mkdtemp(prefix="weft-machine-")
         self.console = os.path.join(self.directory, "console")
         self.ports = list(ports)
@@ -117,7 +121,7 @@ class Guest:
                 words += ["-device", f"pcie-root-port,id=slot{slot},bus=pcie.0,chassis={slot}"]
             for slot, port in enumerate(self.ports, 1):
                 port.slot = slot
-                port.mac = f"52:54:00:00:{slot:02x}:01"
+                port.mac = f"52:54:00:{self.number:02x}:{slot:02x}:01"
                 taps = port.open_tap()
                 for file in taps:
                     files.callback(os.close, file)

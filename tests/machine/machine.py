@@ -117,8 +117,8 @@ class Router(guest.Guest):
             )
 
     def configure(self, interfaces, **more):
-        """Writes the configuration of weft: `interfaces` maps names to (port, keys)."""
-        ports = {name: {"device": port.address, **keys} for name, (port, keys) in interfaces.items()}
+        """Writes the configuration of weft: `interfaces` maps names to (port, keys), with None for what is no port."""
+        ports = {name: ({"device": port.address} if port else {}) | keys for name, (port, keys) in interfaces.items()}
         tree = {
             "cpu": {"main": 0, "workers": [1]},
             "memory": {"hugepages": True, "size": "256M"},
