@@ -72,10 +72,15 @@ struct model {
         }
         return found;
     }
+    // How far the search for one address has gone: its time is exponential, and the router's, too,
+    // gives up some time.
+    static constexpr size_t max_looks = 500;
+    mutable size_t looks = 0;
     // What a next hop on no network comes to.
     [[nodiscard]] ways rest(net::ip4_address a, std::vector<net::ip4_address> under) const
     {
-        if (under.size() >= 8 || std::find(under.begin(), under.end(), a) != under.end())
+        if (++looks > max_looks || under.size() >= 8 ||
+            std::find(under.begin(), under.end(), a) != under.end())
             return {};
         under.push_back(a);
         for (uint8_t length = 32; length > 0; --length) {
@@ -138,6 +143,7 @@ public:
 
     void step();
     void compare();
+    [[nodiscard]] size_t compared() const { return compared_; }
 
 private:
     [[nodiscard]] uint32_t below(uint32_t bound) { return random_() % bound; }
@@ -159,6 +165,7 @@ private:
 
     std::mt19937 random_;
     model model_;
+    size_t compared_ = 0;
     node_tester t_{{.interfaces = interfaces, .addresses = false, .neighbours = false}};
 };
 
@@ -257,7 +264,12 @@ void walk::compare()
         for (auto to : t_.hops().buckets_of(t_.ip4().table().lookup(a)))
             found.insert(t_.hops().describe(to));
         INFO(net::to_string(a));
-        REQUIRE(found == model_.find(a));
+        model_.looks = 0;
+        const ways expected = model_.find(a);
+        if (model_.looks <= model::max_looks) {
+            REQUIRE(found == expected);
+            ++compared_;
+        }
     }
 }
 
@@ -272,5 +284,6 @@ TEST_CASE("whatever changes, an address finds what is said of it and can be used
             router.step();
             router.compare();
         }
+        CHECK(router.compared() > 300 * 20 * 2 / 3); // most
     }
 }
