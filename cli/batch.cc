@@ -2,6 +2,8 @@
 // Runs one command or a file of them.
 #include "cli/batch.hh"
 
+#include "cli/text.hh"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -12,22 +14,6 @@
 
 namespace weftctl {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
-
-std::string_view trimmed(std::string_view text)
-{
-    const size_t begin = text.find_first_not_of(blanks);
-    if (begin == std::string_view::npos)
-        return {};
-    return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
-}
-
-// The text of an error ends in a newline already, that of a lost connection does not.
-void complain(std::string_view where, std::string_view text)
-{
-    fmt::print(stderr, "{}{}\n", where, trimmed(text));
-}
 
 exit_status finish(const answer& got, std::string_view where)
 {
@@ -76,6 +62,11 @@ private:
 };
 
 } // namespace
+
+void complain(std::string_view where, std::string_view text)
+{
+    fmt::print(stderr, "{}{}\n", where, trimmed(text));
+}
 
 std::string request_of(const options& wanted, std::string_view command)
 {

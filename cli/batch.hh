@@ -20,6 +20,10 @@ namespace weftctl {
 // left (`weftctl ... | head`) is no failure.
 [[nodiscard]] bool print(std::string_view text);
 
+// Writes to standard error, as a line of its own. The text of an error ends in a newline already,
+// that of a lost connection does not.
+void complain(std::string_view where, std::string_view text);
+
 [[nodiscard]] exit_status run_one(const options& wanted, connection& daemon);
 
 // Prints what may follow the command, a word a line with a tab and its help.

@@ -2,6 +2,8 @@
 // Filters of answers, by POSIX regular expressions.
 #include "cli/filter.hh"
 
+#include "cli/text.hh"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,16 +12,6 @@
 
 namespace weftctl {
 namespace {
-
-constexpr std::string_view blanks = " \t";
-
-std::string_view trimmed(std::string_view text)
-{
-    const size_t begin = text.find_first_not_of(blanks);
-    if (begin == std::string_view::npos)
-        return {};
-    return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
-}
 
 // Where the next `|` stands that is a word of its own.
 size_t next_bar(std::string_view text)
@@ -71,8 +63,7 @@ private:
 // One filter of `text`, without its bar; an error is a sentence.
 std::string read_filter(std::string_view text, filter& into)
 {
-    const size_t end = std::min(text.find_first_of(blanks), text.size());
-    const auto word = text.substr(0, end);
+    const auto word = take_word(text);
     std::vector<size_t> found;
     for (size_t i = 0; i < filter_words().size(); ++i)
         if (!word.empty() && filter_words()[i].word.starts_with(word))
@@ -80,7 +71,7 @@ std::string read_filter(std::string_view text, filter& into)
     if (found.size() != 1)
         return fmt::format("expected include, exclude, begin or count after `|', found `{}'", word);
     into.what = static_cast<filter::kind>(found.front());
-    auto pattern = trimmed(text.substr(end));
+    auto pattern = trimmed(text);
     if (pattern.size() >= 2 && pattern.front() == '"' && pattern.back() == '"')
         pattern = pattern.substr(1, pattern.size() - 2);
     into.pattern = pattern;
@@ -89,6 +80,26 @@ std::string read_filter(std::string_view text, filter& into)
     if (const auto fault = regex{into.pattern}.fault(); !fault.empty())
         return fmt::format("`{}' is not a regular expression: {}", into.pattern, fault);
     return {};
+}
+
+std::string left_by(const filter& f, std::string_view text)
+{
+    const regex wanted{f.pattern};
+    std::string left;
+    size_t count = 0;
+    bool begun = false;
+    while (!text.empty()) {
+        const std::string line{take_line(text)};
+        const bool matches = wanted.matches(line);
+        begun = begun || matches;
+        count += matches ? 1 : 0;
+        if (f.what == filter::kind::include   ? matches
+            : f.what == filter::kind::exclude ? !matches
+            : f.what == filter::kind::begin   ? begun
+                                              : false)
+            left += line + '\n';
+    }
+    return f.what == filter::kind::count ? fmt::format("{}\n", count) : left;
 }
 
 } // namespace
@@ -124,26 +135,11 @@ bool has_filter(std::string_view line)
     return next_bar(line) != line.npos;
 }
 
-std::string filtered(const filter& f, std::string_view text)
+std::string filtered(const std::vector<filter>& filters, std::string text)
 {
-    const regex wanted{f.pattern};
-    std::string left;
-    size_t count = 0;
-    bool begun = false;
-    while (!text.empty()) {
-        const size_t end = std::min(text.find('\n'), text.size());
-        const std::string line{text.substr(0, end)};
-        text.remove_prefix(std::min(end + 1, text.size()));
-        const bool matches = wanted.matches(line);
-        begun = begun || matches;
-        count += matches ? 1 : 0;
-        if (f.what == filter::kind::include   ? matches
-            : f.what == filter::kind::exclude ? !matches
-            : f.what == filter::kind::begin   ? begun
-                                              : false)
-            left += line + '\n';
-    }
-    return f.what == filter::kind::count ? fmt::format("{}\n", count) : left;
+    for (const auto& f : filters)
+        text = left_by(f, text);
+    return text;
 }
 
 } // namespace weftctl

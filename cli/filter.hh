@@ -34,7 +34,7 @@ struct filtered_line {
 // Whether a filter has begun in an unfinished line.
 [[nodiscard]] bool has_filter(std::string_view line);
 
-// What is left of an answer, line by line; `count` leaves a number.
-[[nodiscard]] std::string filtered(const filter& f, std::string_view text);
+// What the filters leave of an answer, line by line; `count` leaves a number.
+[[nodiscard]] std::string filtered(const std::vector<filter>& filters, std::string text);
 
 } // namespace weftctl

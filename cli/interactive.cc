@@ -7,6 +7,7 @@
 #include "cli/filter.hh"
 #include "cli/history.hh"
 #include "cli/pager.hh"
+#include "cli/text.hh"
 #include "cli/watch.hh"
 
 #include <fmt/format.h>
@@ -65,12 +66,10 @@ std::vector<candidate> candidates(std::string_view partial)
     if (got.what != answer::kind::good)
         return list;
     for (std::string_view rest = got.text; !rest.empty();) {
-        const size_t end = std::min(rest.find('\n'), rest.size());
-        const auto line = rest.substr(0, end);
+        const auto line = take_line(rest);
         const size_t tab = std::min(line.find('\t'), line.size());
         list.push_back({std::string{line.substr(0, tab)},
                         std::string{line.substr(std::min(tab + 1, line.size()))}});
-        rest.remove_prefix(std::min(end + 1, rest.size()));
     }
     return list;
 }
@@ -162,24 +161,21 @@ void run(const options& wanted, std::string_view typed)
         if (problem.empty())
             static_cast<void>(watch(asked, typed, *session, interrupted));
         else
-            fmt::print(stderr, "{}\n", problem);
+            complain("", problem);
         interrupted = 0;
         return;
     }
     const auto line = read_filters(typed);
     if (!line.problem.empty()) {
-        fmt::print(stderr, "{}\n", line.problem);
+        complain("", line.problem);
         return;
     }
     auto got = session->ask(request_of(wanted, line.command));
     interrupted = 0;
     if (got.what == answer::kind::good)
-        for (const auto& f : line.filters)
-            got.text = filtered(f, got.text);
-    if (got.what == answer::kind::good)
-        show(got.text);
+        show(filtered(line.filters, std::move(got.text)));
     else
-        fmt::print(stderr, "{}{}", got.text, got.text.ends_with('\n') ? "" : "\n");
+        complain("", got.text);
 }
 
 struct free_line {
@@ -211,9 +207,7 @@ exit_status run_interactive(const options& wanted)
             static_cast<void>(print("\n"));
             return exit_good;
         }
-        std::string_view text{line.get()};
-        text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-        text = text.substr(0, text.find_last_not_of(" \t") + 1);
+        const auto text = trimmed(line.get());
         if (text.empty())
             continue;
         kept.add(line.get());

@@ -3,6 +3,7 @@
 #include "cli/pager.hh"
 
 #include "cli/batch.hh"
+#include "cli/text.hh"
 
 #include <fmt/format.h>
 
@@ -47,8 +48,8 @@ size_t rows_of(std::string_view line, size_t columns)
 {
     if (line.ends_with('\n'))
         line.remove_suffix(1);
-    const auto width = static_cast<size_t>(std::count_if(
-        line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; })); // of UTF-8
+    const auto width = static_cast<size_t>(
+        std::count_if(line.begin(), line.end(), [](char c) { return !is_inside_character(c); }));
     return columns > 0 && width > 0 ? 1 + (width - 1) / columns : 1;
 }
 

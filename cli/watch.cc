@@ -4,6 +4,7 @@
 
 #include "cli/batch.hh"
 #include "cli/filter.hh"
+#include "cli/text.hh"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -14,25 +15,13 @@
 #include <ctime>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace weftctl {
 namespace {
 
 constexpr std::string_view reverse = "\033[7m", normal = "\033[0m", home = "\033[H",
                            to_end_of_line = "\033[K", to_end_of_screen = "\033[J";
-
-std::string_view take_line(std::string_view& text)
-{
-    const size_t end = std::min(text.find('\n'), text.size());
-    const auto line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    return line;
-}
-
-bool is_inside_character(char c)
-{
-    return (c & 0xc0) == 0x80; // of UTF-8
-}
 
 // The bytes of the first `columns` characters.
 size_t bytes_of(std::string_view line, size_t columns)
@@ -87,19 +76,6 @@ std::string header(const options& wanted, std::string_view command)
                        fmt::localtime(std::time(nullptr)));
 }
 
-std::string_view take_word(std::string_view& text)
-{
-    constexpr std::string_view blanks = " \t";
-    const auto skip = [&] {
-        text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-    };
-    skip();
-    const auto word = text.substr(0, text.find_first_of(blanks));
-    text.remove_prefix(word.size());
-    skip();
-    return word;
-}
-
 // False where it was interrupted.
 bool wait(double seconds, const volatile std::sig_atomic_t& interrupted)
 {
@@ -145,7 +121,7 @@ exit_status watch(const options& wanted, std::string_view command, connection& d
     const bool mark = no_colour == nullptr || *no_colour == '\0';
     const auto line = read_filters(command);
     if (!line.problem.empty()) {
-        fmt::print(stderr, "{}\n", line.problem);
+        complain("", line.problem);
         return exit_usage;
     }
     std::string before;
@@ -156,12 +132,10 @@ exit_status watch(const options& wanted, std::string_view command, connection& d
         if (interrupted != 0)
             break;
         if (got.what != answer::kind::good) {
-            fmt::print(stderr, "{}{}{}", on_screen ? "\n" : "", got.text,
-                       got.text.ends_with('\n') ? "" : "\n");
+            complain(on_screen ? "\n" : "", got.text);
             return got.what == answer::kind::failed ? exit_failed : exit_unreachable;
         }
-        for (const auto& f : line.filters)
-            got.text = filtered(f, got.text);
+        got.text = filtered(line.filters, std::move(got.text));
         ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
         const auto head = header(wanted, command);
         const bool written =
