@@ -24,7 +24,7 @@ MAY_INCLUDE = {
 TOPS = tuple(folder for folder in MAY_INCLUDE if "/" not in folder)
 # Nodes' folders that all others build on, and which of each other they may include themselves: every
 # header of theirs is public.
-FOUNDATIONS = {"interface": ("ethernet",), "fib": ("interface",)}
+FOUNDATIONS = {"interface": (), "fib": ("interface",)}
 # Libraries by the start of their headers' names; what is not listed is the standard library or the
 # system, which all may use.
 LIBRARIES = {

@@ -3,7 +3,7 @@
 // VLAN's tag, and passes them on by EtherType, without priority tags.
 #include "nodes/ethernet/ethernet_input.hh"
 
-#include "nodes/ethernet/trace.hh"
+#include "nodes/interface/frame_trace.hh"
 
 #include <cstring>
 
@@ -121,7 +121,7 @@ const node_registration registration{{
                 {input::ip4_off, "ip4_off", "IPv4 is not enabled on the interface"}},
     .context = context_of<context>(),
     .joined_later = true,
-    .format_trace = trace_text,
+    .format_trace = frame_text,
 }};
 
 // IEEE 802.3: what is below 0x0600 is a length.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // vlan-output: counts what leaves by sub-interfaces, whose frames have their tags, and sends it to
 // the ports that they lie on. It shares interface-output's next slots.
+#include "nodes/ethernet/vlans.hh"
+#include "nodes/interface/frame_trace.hh"
 #include "nodes/interface/interface_output.hh"
 #include "nodes/interface/link_header.hh"
-
-#include "nodes/ethernet/trace.hh"
-#include "nodes/ethernet/vlans.hh"
 
 namespace weft::ethernet {
 
@@ -53,7 +52,7 @@ const node_descriptor vlan_output_node{
     .context = context_of<context>(),
     .joined_later = true,
     .self_edge = true, // a slot of interface-output leads here
-    .format_trace = trace_text,
+    .format_trace = frame_text,
 };
 
 } // namespace weft::ethernet

@@ -3,7 +3,7 @@
 // with the interfaces.
 #include "nodes/interface/interface_output.hh"
 
-#include "nodes/ethernet/trace.hh"
+#include "nodes/interface/frame_trace.hh"
 
 namespace weft {
 
@@ -23,7 +23,7 @@ const node_registration registration{{
     .reasons = {{output::interface_down, "interface_down",
                  "the interface is administratively down"}},
     .context = context_of<output::context>(),
-    .format_trace = ethernet::trace_text,
+    .format_trace = frame_text,
 }};
 
 } // namespace

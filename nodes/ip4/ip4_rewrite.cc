@@ -4,7 +4,6 @@
 #include "nodes/ip4/ip4_rewrite.hh"
 
 #include "graph/packet_cut.hh"
-#include "nodes/ethernet/trace.hh"
 #include "nodes/ip4/trace.hh"
 
 #include <cstring>

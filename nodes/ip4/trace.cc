@@ -4,7 +4,7 @@
 
 #include "base/net/checksum.hh"
 #include "base/net/headers.hh"
-#include "nodes/ethernet/trace.hh"
+#include "nodes/interface/frame_trace.hh"
 
 #include <fmt/format.h>
 
@@ -73,8 +73,8 @@ std::string trace_lookup(const trace_record& record)
 
 std::string trace_rewrite(const trace_record& record)
 {
-    return fmt::format("adjacency {}, {}\n{}", record.metadata.adjacency,
-                       ethernet::trace_text(record), trace_header(record));
+    return fmt::format("adjacency {}, {}\n{}", record.metadata.adjacency, frame_text(record),
+                       trace_header(record));
 }
 
 std::string trace_icmp(const trace_record& record)

@@ -6,9 +6,9 @@
 
 #include <string>
 
-namespace weft::ethernet {
+namespace weft {
 
 // "IP4: 02:00:00:00:0a:02 -> 02:00:00:00:0a:01"
-[[nodiscard]] std::string trace_text(const trace_record& record);
+[[nodiscard]] std::string frame_text(const trace_record& record);
 
-} // namespace weft::ethernet
+} // namespace weft
