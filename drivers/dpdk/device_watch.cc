@@ -69,6 +69,8 @@ public:
         engine& engine = self.engine();
         if (!closed_)
             closed_ = close_device(self, i, driver);
+        if (i.driver.get() != &driver) // deleted while this waited
+            return;
         if (!closed_ || engine.loop().now() < next_)
             return;
         next_ = engine.loop().now() + pause;
@@ -85,6 +87,8 @@ public:
         }
         interfaces_of(engine).set_mac(i, driver.mac(i.index));
         keep_polled(self, i);
+        if (i.driver.get() != &driver)
+            return;
         why_.clear();
         spdlog::info("interface {}: its device is available", i.name);
         tell_link(engine, i);
@@ -103,13 +107,15 @@ void watch_devices(process& self)
     std::map<interface_index, absence> absent;
     while (true) {
         self.sleep_for(look);
-        const auto now = interfaces_of(self.engine()).all(); // which changes while this waits
+        auto& interfaces = interfaces_of(self.engine());
+        std::erase_if(absent, [&](const auto& a) { // those of deleted ones
+            return interfaces.at(a.first).driver == nullptr;
+        });
+        const auto now = interfaces.all(); // which changes while this waits
         for (interface* i : now) {
             interface_driver* const driver = i->driver.get();
-            if (driver == nullptr) {
-                absent.erase(i->index);
+            if (driver == nullptr)
                 continue;
-            }
             if (driver->state() == device_state::present && driver->has_gone())
                 absent[i->index].lose(*i, *driver, self.engine());
             if (driver->state() != device_state::present)

@@ -65,8 +65,10 @@ result<interface*> interface_lifecycle::open(const interface_kind& kind, const s
         return pass(made);
     interface_driver& driver = **made;
     if (auto opened = driver.plug(engine_); !opened) {
-        if (!settings.get("optional", false))
+        if (!settings.get("optional", false)) {
+            driver.leave(engine_);
             return pass(opened);
+        }
         spdlog::warn("interface {}: starting without its device, retrying every {} s: {}", name,
                      drivers::replug_seconds, opened.error().message);
     }
@@ -264,11 +266,14 @@ result<void> interface_lifecycle::remove(interface& i, process* self)
     std::shared_ptr<interface_driver> driver = interfaces.remove(i);
     driver->let_go();
     const auto leave = [&] { driver->leave(engine_); };
-    if (queues.empty())
+    bool has_left = true;
+    if (queues.empty()) {
         leave();
-    else if (auto done = engine_.module<input_control>().change(inputs_of(queues), self, leave);
-             !done)
+    } else if (auto done = engine_.module<input_control>().change(inputs_of(queues), self, leave);
+               !done) {
         spdlog::warn("interface {}: {}", name, done.error().message);
+        has_left = false;
+    }
     result<void> removed{};
     if (has_nodes)
         removed = change(
@@ -277,6 +282,8 @@ result<void> interface_lifecycle::remove(interface& i, process* self)
                 return {};
             },
             "interface delete " + name);
+    if (!has_left) // once all threads have begun another loop, without its nodes
+        engine_.rcu().defer([this, driver] { driver->leave(engine_); });
     engine_.module<drivers::handoff_table>().forget(index);
     engine_.module<feature_arcs>().forget(index);
     retired_.push_back({.index = index, .passed = {}});
@@ -316,10 +323,13 @@ bool interface_lifecycle::is_free(retired_number& n)
 
 void interface_lifecycle::reclaim()
 {
-    while (!retired_.empty() && is_free(retired_.front())) {
-        interfaces_of(engine_).give_back(retired_.front().index);
-        retired_.pop_front();
-    }
+    for (auto n = retired_.begin(); n != retired_.end();)
+        if (is_free(*n)) {
+            interfaces_of(engine_).give_back(n->index);
+            n = retired_.erase(n);
+        } else {
+            ++n;
+        }
 }
 
 result<void> interface_lifecycle::start()

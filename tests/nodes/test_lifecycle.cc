@@ -208,6 +208,55 @@ TEST_CASE("interfaces of each kind leave nothing behind", "[interface]")
     CHECK(t.port("n").index < 16);
 }
 
+TEST_CASE("numbers come back side by side, also where packets are handed over", "[interface]")
+{
+    node_tester t{{.workers = {1}}};
+    graph_thread& worker = t.engine.thread(1);
+    worker.run_once();
+    const node_id input = t.engine.registry().find("ethernet-input")->id;
+    REQUIRE(
+        worker.inject_new(input, t.make(packet_builder{}.ip4("10.0.0.2", "10.0.1.77").bytes())));
+    worker.run_once(); // which hands it to the main thread: the neighbour is unknown
+    t.run();
+    REQUIRE(t.take_one().is_arp());
+    auto& lifecycle = t.engine.module<interface_lifecycle>();
+    std::vector<interface*> made;
+    for (unsigned n = 0; n < 50; ++n)
+        made.push_back(*lifecycle.create(fmt::format("n{}", n), null_settings()));
+    worker.run_once();
+    for (interface* i : made)
+        REQUIRE(lifecycle.remove(*i, nullptr));
+    REQUIRE(lifecycle.retired() == 50);
+    for (int loop = 0; loop < 10; ++loop) {
+        worker.run_once();
+        t.run();
+        lifecycle.reclaim();
+    }
+    CHECK(lifecycle.retired() == 0);
+}
+
+TEST_CASE("an interface whose device cannot be opened gives back what it has taken", "[interface]")
+{
+    static int left;
+    struct broken final : interface_driver {
+        result<void> plug(engine&) override { return fail(errc::io, "no such device"); }
+        void leave(engine&) override { ++left; }
+        result<void> set_admin(bool) override { return {}; }
+        result<void> set_mtu(uint16_t) override { return {}; }
+        link_status link() const override { return {}; }
+        hardware_status hardware() const override { return {}; }
+    };
+    left = 0;
+    const interface_kind_registration kind{
+        {.name = "broken",
+         .make = [](engine&, const std::string&, const config::value&)
+             -> result<std::unique_ptr<interface_driver>> { return std::make_unique<broken>(); }}};
+    node_tester t;
+    CHECK_THAT(t.command("interface create broken x"), Contains("no such device"));
+    CHECK(left == 1);
+    CHECK(interfaces_of(t.engine).find("x") == nullptr);
+}
+
 TEST_CASE("16,384 interfaces at once, and not one more", "[interface]")
 {
     node_tester t;
