@@ -2,6 +2,7 @@
 // Kinds of forwarding objects, and their registrations.
 #include "nodes/fib/adjacency_kind.hh"
 
+#include "base/place.hh"
 #include "graph/node_registry.hh"
 
 #include <algorithm>
@@ -56,20 +57,15 @@ const std::array<kind_registration, first_free> own{{
     {adjacency_kind::rewrite, "rewrite"},
 }};
 
-std::string place(const std::source_location& where)
-{
-    return fmt::format("{}:{}", where.file_name(), where.line());
-}
-
 void check_kind(const kind_registration& kind, std::vector<std::string>& faults)
 {
     if (static_cast<size_t>(kind.kind()) >= max_kinds)
         faults.push_back(fmt::format("the kind of adjacency `{}' ({}) exceeds the maximum of {}",
-                                     kind.name, place(kind.where), max_kinds));
+                                     kind.name, place_of(kind.where), max_kinds));
     for (const auto* other : kinds())
         if (other->name == kind.name && other->kind() < kind.kind())
             faults.push_back(fmt::format("two kinds of adjacency are called `{}': {} and {}",
-                                         kind.name, place(other->where), place(kind.where)));
+                                         kind.name, place_of(other->where), place_of(kind.where)));
 }
 
 void check_way(const way_registration& way, const node_registry& nodes,
@@ -79,16 +75,16 @@ void check_way(const way_registration& way, const node_registry& nodes,
                                          to_string(way.family), to_string(way.kind));
     if (way.way.node.empty() && way.way.reason.empty())
         faults.push_back(fmt::format("{} ({}) have neither a node nor a reason to be dropped", what,
-                                     place(way.where)));
+                                     place_of(way.where)));
     if (!way.way.node.empty() && nodes.find(way.way.node) == nullptr)
         faults.push_back(fmt::format("{} ({}) go to node `{}', which does not exist", what,
-                                     place(way.where), way.way.node));
+                                     place_of(way.where), way.way.node));
     const auto first = std::find_if(ways().begin(), ways().end(), [&](const auto* other) {
         return other->kind == way.kind && other->family == way.family;
     });
     if (*first != &way)
         faults.push_back(fmt::format("{} are claimed twice: {} and {}", what,
-                                     place((*first)->where), place(way.where)));
+                                     place_of((*first)->where), place_of(way.where)));
 }
 
 } // namespace

@@ -31,11 +31,6 @@ enum class adjacency_kind : uint8_t {
     rewrite,          // complete
 };
 inline constexpr size_t max_kinds = 32;
-// Whether it is said of a packet's next hop; all other kinds need none.
-[[nodiscard]] constexpr bool has_next_hop(adjacency_kind kind) noexcept
-{
-    return kind == adjacency_kind::glean || kind == adjacency_kind::rewrite;
-}
 
 // Registers a kind before main(), or a plugin's when it is loaded.
 class kind_registration {

@@ -69,13 +69,12 @@ adjacency_index forwarding::take_adjacency()
     return adjacencies_used_ < max_adjacencies ? adjacencies_used_++ : 0;
 }
 
-void forwarding::write(adjacency& to, const next_hop& hop, next_hop_index index) const
+void forwarding::write(adjacency& to, const next_hop& hop) const
 {
     adjacency fresh;
     fresh.kind = hop.mac ? adjacency_kind::rewrite : adjacency_kind::glean;
     fresh.interface = hop.interface;
     fresh.next_hop = hop.address;
-    fresh.owner = index;
     fresh.watched = hop.watched;
     const auto& hot = interfaces_of(engine_).hot(hop.interface);
     fresh.mtu = hot.mtu.load(std::memory_order_relaxed);
@@ -111,7 +110,7 @@ result<next_hop_index> forwarding::acquire(interface_index interface,
     hop.on_link = is_there;
     hop.users = 1;
     if (is_there)
-        write(adjacencies_[adjacency], hop, index);
+        write(adjacencies_[adjacency], hop);
     by_address_.emplace(key, index);
     return index;
 }
@@ -141,7 +140,7 @@ void forwarding::rebuild(next_hop_index index)
             refill(balance);
         return;
     }
-    write(adjacencies_[fresh], hop, index);
+    write(adjacencies_[fresh], hop);
     std::atomic_thread_fence(std::memory_order_release);
     const adjacency_index old = std::exchange(hop.adjacency, fresh);
     for (auto balance : hop.balances)
@@ -242,11 +241,7 @@ void forwarding::rest_on(next_hop_index index, std::vector<path_share> others)
 
 std::vector<next_hop_index> forwarding::unlinked() const
 {
-    std::vector<next_hop_index> found;
-    for (auto at = by_address_.lower_bound(no_interface_key()); at != by_address_.end(); ++at)
-        if (std::get<3>(at->first).empty())
-            found.push_back(at->second);
-    return found;
+    return behind({});
 }
 
 std::vector<next_hop_index> forwarding::behind(std::string_view device) const
@@ -272,10 +267,10 @@ bool forwarding::has_unlinked(vrf_index vrf, const net::ip_address& from,
 }
 
 // Whether its adjacency would be written differently now.
-bool forwarding::is_outdated(const next_hop& hop, next_hop_index index) const
+bool forwarding::is_outdated(const next_hop& hop) const
 {
     adjacency now;
-    write(now, hop, index);
+    write(now, hop);
     const adjacency& live = adjacencies_[hop.adjacency];
     return now.mtu != live.mtu || now.rewrite_bytes != live.rewrite_bytes ||
            now.rewrite != live.rewrite;
@@ -292,7 +287,7 @@ void forwarding::interface_changed(interface_index interface)
             flips_ = true;
             to_refill.insert(to_refill.end(), hop.balances.begin(), hop.balances.end());
         }
-        if (is_outdated(hop, at->second))
+        if (is_outdated(hop))
             rebuild(at->second);
     }
     std::sort(to_refill.begin(), to_refill.end());

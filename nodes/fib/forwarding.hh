@@ -49,8 +49,7 @@ struct alignas(64) adjacency {
     uint8_t used = 0;          // set by workers, while it is watched: the one thing that changes
     interface_index interface = no_interface;
     uint16_t mtu = 0;
-    uint16_t plain_mtu = 0; // the MTU where the rewrite is an Ethernet header alone; else 0
-    next_hop_index owner = 0;
+    uint16_t plain_mtu = 0;   // the MTU where the rewrite is an Ethernet header alone; else 0
     net::ip_address next_hop; // glean: whom to ask for; none: the packet's destination
     alignas(32) std::array<std::byte, max_rewrite> rewrite{};
 
@@ -248,6 +247,7 @@ public:
     [[nodiscard]] bool take_flips() noexcept { return std::exchange(flips_, false); }
     // Whether take_changed() or take_flips() has something to tell.
     [[nodiscard]] bool has_changed() const noexcept { return flips_ || !changed_.empty(); }
+    [[nodiscard]] bool any_usable(const std::vector<path_share>& paths) const;
     // The load balances that lost their last usable path, or got the first one, since the last
     // call.
     [[nodiscard]] std::vector<load_balance_index> take_changed()
@@ -312,8 +312,7 @@ private:
     [[nodiscard]] load_balance_index take_balance();
     void forget_paths(load_balance_index index);
     void serve(balance_entry& entry) const;
-    [[nodiscard]] bool any_usable(const balance_entry& entry) const;
-    [[nodiscard]] bool is_outdated(const next_hop& hop, next_hop_index index) const;
+    [[nodiscard]] bool is_outdated(const next_hop& hop) const;
     void index_by_hops(load_balance_index index, const balance_entry& entry);
     void forget_hops(load_balance_index index, const balance_entry& entry);
     [[nodiscard]] path path_to(adjacency_index index) const noexcept
@@ -321,7 +320,7 @@ private:
         return {index, adjacencies_[index].kind == adjacency_kind::rewrite &&
                            !adjacencies_[index].watched};
     }
-    void write(adjacency& to, const next_hop& hop, next_hop_index index) const;
+    void write(adjacency& to, const next_hop& hop) const;
 
     engine& engine_;
     adjacency* adjacencies_; // max_adjacencies, resident as used

@@ -97,7 +97,7 @@ result<load_balance_index> forwarding::weighted_balance(std::vector<weighted_hop
     index_by_hops(index, entry);
     const auto seed = entries_.find(instead_of);
     lay_out(index, seed == entries_.end() ? entry : seed->second);
-    has_path_[index] = any_usable(entry);
+    has_path_[index] = any_usable(entry.paths);
     refill(index);
     return index;
 }
@@ -260,12 +260,8 @@ void forwarding::inherit(balance_entry& entry, const balance_entry& from, size_t
 void forwarding::follow_paths(load_balance_index index)
 {
     balance_entry& entry = entries_.at(index);
-    if (paths_of(entry) != entry.paths) {
-        balance_entry before;
-        before.paths = entry.paths;
-        before.shares = entry.shares;
-        lay_out(index, before);
-    }
+    if (paths_of(entry) != entry.paths)
+        lay_out(index, entry);
     refill(index);
 }
 
@@ -291,7 +287,7 @@ void forwarding::forget_hops(load_balance_index index, const balance_entry& entr
 void forwarding::refill(load_balance_index index)
 {
     balance_entry& entry = entries_.at(index);
-    if (const uint8_t has_one = any_usable(entry);
+    if (const uint8_t has_one = any_usable(entry.paths);
         std::exchange(has_path_[index], has_one) != has_one)
         changed_.push_back(index);
     if (entry.shares.empty()) {
@@ -394,9 +390,9 @@ void forwarding::serve(balance_entry& entry) const
     }
 }
 
-bool forwarding::any_usable(const balance_entry& entry) const
+bool forwarding::any_usable(const std::vector<path_share>& paths) const
 {
-    return std::any_of(entry.paths.begin(), entry.paths.end(),
+    return std::any_of(paths.begin(), paths.end(),
                        [&](const auto& p) { return usable(next_hops_.at(p.hop)); });
 }
 

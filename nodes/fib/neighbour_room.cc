@@ -86,7 +86,7 @@ bool neighbour_table::make_room(interface_index i, bool unanswered)
             return false;
         erase(*oldest);
     }
-    if (room_.room_for(i, interfaces_of(engine_).all().size()))
+    if (room_.room_for(i, interfaces_of(engine_).all()))
         return true;
     const interface_index most = room_.largest(i);
     neighbour* n = min_needed(segment_of(most), standing::known);
@@ -101,7 +101,7 @@ bool neighbour_table::make_room(interface_index i, bool unanswered)
 // Room for one more waiting packet: that one goes which has waited longest where most wait.
 bool neighbour_table::make_waiting_room(interface_index i)
 {
-    const size_t interfaces = interfaces_of(engine_).all().size();
+    const auto& interfaces = interfaces_of(engine_).all();
     if (waiting_.room_for(i, interfaces))
         return true;
     size_t left = looks;

@@ -53,6 +53,8 @@ neighbour_table::neighbour_table(engine& engine) : engine_{engine}
     });
     interfaces_of(engine).observe_removal(
         [this](const interface& i) { forget_interface(i.index); });
+    // and what packets that were under way have brought since
+    interfaces_of(engine).observe_release([this](interface_index i) { forget_interface(i); });
 }
 
 void neighbour_table::serve(net::family family, neighbour_protocol& protocol,
@@ -64,14 +66,11 @@ void neighbour_table::serve(net::family family, neighbour_protocol& protocol,
 // Nothing is kept that has the number of an interface that is being deleted.
 void neighbour_table::forget_interface(interface_index i)
 {
-    while (true) {
-        const auto at = table_.lower_bound({i, net::ip_address::lowest()});
-        if (at == table_.end() || at->first.first != i)
-            break;
-        erase(at->second);
-    }
-    for (auto& [where, n] : table_)
-        std::erase_if(n.waiting, [&, &its = n](packet* p) {
+    for (auto at = table_.lower_bound({i, net::ip_address::lowest()});
+         at != table_.end() && at->first.first == i;)
+        erase((at++)->second);
+    for (auto at = waiting_.total() > 0 ? table_.begin() : table_.end(); at != table_.end(); ++at)
+        std::erase_if(at->second.waiting, [&, &its = at->second](packet* p) {
             if (p->metadata().interface != i)
                 return false;
             drop_waiting(its, &neighbour_nodes::forgotten, p);

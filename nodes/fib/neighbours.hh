@@ -79,11 +79,6 @@ public:
     {
         return family_[static_cast<size_t>(family)].protocol != nullptr;
     }
-    // Of a family that is served.
-    [[nodiscard]] neighbour_timers timers(net::family family) const
-    {
-        return family_[static_cast<size_t>(family)].timers;
-    }
 
     // Keeps a packet while its next hop, of a family that is served, is asked for. `held`: the
     // table has it, and later injects or frees it; otherwise the caller still has it.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <vector>
 
 namespace weft::fib {
 
@@ -15,15 +16,17 @@ class shares {
 public:
     explicit shares(size_t limit) noexcept : limit_{limit} {}
 
-    // Whether one of `interfaces` (those below that number) may take one more without touching what
+    // Whether one of `all` interfaces, those that exist, may take one more without touching what
     // the others have set aside.
-    [[nodiscard]] bool room_for(interface_index i, size_t interfaces) const noexcept
+    [[nodiscard]] bool room_for(interface_index i,
+                                const std::vector<interface*>& all) const noexcept
     {
-        const size_t own = limit_ / 2 / std::max<size_t>(interfaces, 1);
+        const size_t own = limit_ / 2 / std::max<size_t>(all.size(), 1);
         size_t for_others = 0;
-        for (size_t other = 0; other < interfaces; ++other)
-            if (other != i && used_[other] < own)
-                for_others += own - used_[other];
+        if (own > 0)
+            for (const interface* other : all)
+                if (other->index != i && used_[other->index] < own)
+                    for_others += own - used_[other->index];
         return total_ < limit_ && (used_[i] < own || total_ + for_others < limit_);
     }
     void take(interface_index i) noexcept

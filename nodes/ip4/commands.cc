@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip route add and del, set interface ip address, show interface address.
-#include "base/name.hh"
 #include "base/quote.hh"
 #include "control/command/command_parameters.hh"
+#include "control/command/command_syntax.hh"
 #include "nodes/fib/vrf_arguments.hh"
 #include "nodes/interface/interface.hh"
+#include "nodes/interface/lifecycle.hh"
 #include "nodes/ip4/ip4.hh"
 
 #include <algorithm>
@@ -17,17 +18,6 @@ namespace weft::ip4 {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-std::vector<std::string_view> words_of(std::string_view text)
-{
-    std::vector<std::string_view> words;
-    for (size_t at = text.find_first_not_of(' '); at != std::string_view::npos;) {
-        const size_t end = std::min(text.find(' ', at), text.size());
-        words.push_back(text.substr(at, end - at));
-        at = text.find_first_not_of(' ', end);
-    }
-    return words;
-}
 
 result<route_vrfs> vrfs_of(command_context& context)
 {
@@ -48,7 +38,7 @@ result<void> set_device(engine& engine, route_path& path, std::string_view name)
         path.dev = i->index;
         return {};
     }
-    if (!good_name(name, max_interface_name))
+    if (!fault_of_interface_name(name).empty())
         return fail(errc::invalid_argument, "{} is no name of an interface", quote(name));
     path.device = name;
     return {};
@@ -99,12 +89,14 @@ result<std::vector<route_path>> listed_paths(engine& engine, std::string_view te
 {
     std::vector<route_path> paths;
     std::vector<std::string_view> seen; // of the path
-    const auto words = words_of(text);
-    for (size_t n = 0; n < words.size(); n += 2) {
-        const auto word = words[n];
+    const auto words = command_syntax::split_line(text);
+    if (!words)
+        return pass(words);
+    for (size_t n = 0; n < words->size(); n += 2) {
+        const std::string_view word = (*words)[n].text;
         if (word != "via" && word != "dev" && word != "weight")
             return fail(errc::invalid_argument, "{} is not via, dev or weight", quote(word));
-        if (n + 1 == words.size())
+        if (n + 1 == words->size())
             return fail(errc::invalid_argument, "nothing follows {}", quote(word));
         const bool again = std::find(seen.begin(), seen.end(), word) != seen.end();
         if (paths.empty() || word == "via" || (word == "dev" && again)) {
@@ -116,7 +108,7 @@ result<std::vector<route_path>> listed_paths(engine& engine, std::string_view te
         if (word == "weight" && seen.empty())
             return fail(errc::invalid_argument, "a path begins with via or dev");
         seen.push_back(word);
-        if (auto done = set_part(engine, paths.back(), word, words[n + 1]); !done)
+        if (auto done = set_part(engine, paths.back(), word, (*words)[n + 1].text); !done)
             return pass(done);
     }
     return paths;

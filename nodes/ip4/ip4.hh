@@ -63,9 +63,8 @@ enum reasons : uint16_t {
 // an interface that is not there: the path waits for it.
 struct route_path {
     route_path(net::ip4_address next_hop, interface_index interface = no_interface,
-               uint16_t its_weight = 1,
-               std::string absent = {}) // not explicit: most paths are an address alone
-        : via{next_hop}, dev{interface}, weight{its_weight}, device{std::move(absent)}
+               uint16_t its_weight = 1) // not explicit: most paths are an address alone
+        : via{next_hop}, dev{interface}, weight{its_weight}
     {}
     [[nodiscard]] bool is_by_device() const noexcept
     {
@@ -221,6 +220,7 @@ private:
     [[nodiscard]] result<std::unique_ptr<vrf>> make_vrf(vrf_index index, lookup_table table);
     void publish(vrf& of, own_addresses own);
     void publish_own(vrf_index vrf, std::vector<own_addresses::owned> all);
+    void publish_anywhere(); // after publish_own()
     result<void> set_connected(interface_index i, const net::ip4_prefix& network);
     result<void> install(const own_addresses::owned& address);
     void withdraw(const own_addresses::owned& address, std::span<const own_addresses::owned> rest);

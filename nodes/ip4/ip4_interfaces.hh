@@ -17,9 +17,9 @@ public:
 
     // Whether IPv4 is on an interface without an address.
     void enable(const interface& i, bool on);
-    [[nodiscard]] bool is_on(const interface& i) const;
 
 private:
+    [[nodiscard]] bool is_on(const interface& i) const;
     void follow(interface_index i);
 
     engine& engine_;

@@ -70,9 +70,10 @@ bool own_addresses::search(net::ip4_address a) const noexcept
 
 bool own_addresses::on_interface(net::ip4_address a, interface_index interface) const noexcept
 {
+    if (!may_contain(a))
+        return false;
     const auto those = of(interface);
-    return may_contain(a) &&
-           std::any_of(those.begin(), those.end(), [&](const auto& o) { return o.address == a; });
+    return std::any_of(those.begin(), those.end(), [&](const auto& o) { return o.address == a; });
 }
 
 // Networks of one VRF do not overlap, but for an interface's that are the same.

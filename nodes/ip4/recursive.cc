@@ -29,12 +29,6 @@ std::string_view worse(std::string_view a, std::string_view b) noexcept
 
 } // namespace
 
-bool resolver::any_usable(const std::vector<path_share>& on) const
-{
-    return std::any_of(on.begin(), on.end(),
-                       [&](const auto& p) { return ip4_.hops().usable(ip4_.hops().at(p.hop)); });
-}
-
 // What one next hop of a route to an address comes to. That of a `dev' route is the address itself.
 std::vector<path_share> resolver::follow_hop(search& s, next_hop_index index, net::ip4_address to)
 {
@@ -97,7 +91,7 @@ resolver::way resolver::find(search& s, next_hop_index index)
                 return {};
             }
             auto on = follow(s, r.balance, to);
-            if (any_usable(on)) {
+            if (ip4_.hops().any_usable(on)) {
                 found = {std::move(on), prefix};
                 break;
             }

@@ -65,7 +65,6 @@ private:
                                                  net::ip4_address to);
     [[nodiscard]] std::vector<path_share> follow_hop(search& s, next_hop_index hop,
                                                      net::ip4_address to);
-    [[nodiscard]] bool any_usable(const std::vector<path_share>& on) const;
     void begin();
 
     tables& ip4_;

@@ -198,7 +198,6 @@ std::string fib_text(const json& data)
     return out;
 }
 
-// The VRF that the argument names, or the default one.
 result<net::ip4_prefix> prefix_of(const lookup_table& table, std::string_view text)
 {
     if (text.find('/') != std::string_view::npos)

@@ -243,8 +243,7 @@ std::string_view tables::why_unusable(next_hop_index index) const
     if (!hop.device.empty())
         return "no such interface";
     if (hops_.is_unlinked(index)) {
-        const auto usable = [&](const path_share& p) { return hops_.usable(hops_.at(p.hop)); };
-        if (std::any_of(hop.rests_on.begin(), hop.rests_on.end(), usable))
+        if (hops_.any_usable(hop.rests_on))
             return {};
         return hop.rests_on.empty() ? recursive_.of(index).why : "no path of its route can be used";
     }

@@ -121,6 +121,7 @@ result<void> tables::add_addresses(std::span<const own_addresses::owned> some, s
         return pass(all);
     for (auto& [vrf, those] : *all)
         publish_own(vrf, std::move(those));
+    publish_anywhere();
     for (at = 0; at < some.size(); ++at)
         if (auto done = begin_address(some[at]); !done) {
             for (const auto& o : some)
@@ -134,7 +135,7 @@ result<void> tables::add_addresses(std::span<const own_addresses::owned> some, s
 result<void> tables::begin_address(const own_addresses::owned& o)
 {
     const vrf_index vrf = vrf_of(o.interface);
-    const auto network = net::ip4_interface_address{o.address, o.length}.network();
+    const auto network = o.network();
     relink(network, vrf);
     if (is_up(interfaces_of(engine_), o.interface))
         if (auto done = install(o); !done)
@@ -158,6 +159,7 @@ result<void> tables::remove_address(interface_index i, const net::ip4_interface_
                     interfaces_of(engine_).at(i).name, net::to_string(a));
     withdraw({a.address, a.length, i}, all);
     publish_own(vrf, std::move(all));
+    publish_anywhere();
     relink(a.network(), vrf);
     judge_neighbours(a.network(), vrf);
     settle();

@@ -133,6 +133,11 @@ void tables::publish_own(vrf_index vrf, std::vector<own_addresses::owned> all)
     for (const auto& to : vrfs_[vrf]->by_device)
         routes.watch(to);
     publish(*vrfs_[vrf], own_addresses{std::move(all)});
+}
+
+// The addresses of all VRFs together.
+void tables::publish_anywhere()
+{
     std::vector<own_addresses::owned> anywhere;
     for (const auto& v : vrfs_)
         if (v)

@@ -19,21 +19,43 @@ constexpr uint32_t most = neighbour_table::max_neighbours - neighbour_table::max
 TEST_CASE("shares set half aside for each, and leave the rest to who comes first", "[nodes]")
 {
     fib::shares s{100};
+    interface zero, one;
+    zero.index = 0;
+    one.index = 1;
+    const std::vector<interface*> both{&zero, &one};
     for (size_t taken = 0; taken < 75; ++taken) {
-        REQUIRE(s.room_for(1, 2));
+        REQUIRE(s.room_for(1, both));
         s.take(1);
     }
-    CHECK_FALSE(s.room_for(1, 2)); // the other's 25
-    CHECK(s.room_for(0, 2));
+    CHECK_FALSE(s.room_for(1, both)); // the other's 25
+    CHECK(s.room_for(0, both));
     CHECK(s.largest(0) == 1);
     CHECK(s.largest(1) == 1);
     for (size_t taken = 0; taken < 25; ++taken)
         s.take(0);
-    CHECK_FALSE(s.room_for(0, 2));
+    CHECK_FALSE(s.room_for(0, both));
     s.give_back(1, 3);
-    CHECK(s.room_for(0, 2));
-    CHECK(s.room_for(1, 2));
+    CHECK(s.room_for(0, both));
+    CHECK(s.room_for(1, both));
     CHECK(s.total() == 97);
+}
+
+TEST_CASE("numbers that no interface has set nothing aside", "[nodes]")
+{
+    fib::shares s{100};
+    interface low, high;
+    low.index = 3;
+    high.index = 16000;
+    const std::vector<interface*> both{&low, &high};
+    for (size_t taken = 0; taken < 75; ++taken) {
+        REQUIRE(s.room_for(16000, both));
+        s.take(16000);
+    }
+    CHECK_FALSE(s.room_for(16000, both)); // the other's 25
+    for (size_t taken = 0; taken < 25; ++taken) {
+        REQUIRE(s.room_for(3, both));
+        s.take(3);
+    }
 }
 
 TEST_CASE("in a full table the one heard longest ago gives way, not the newest", "[nodes]")
